@@ -1,0 +1,147 @@
+"""The exception tree. The type alone decides reply code and scope (spec 4.8, RabbitMQ "Channel errors").
+
+    LeveretError
+      AmqpError                     the peer's fault; becomes a close frame in one place of the session
+        ChannelError  (soft)        closes the channel (on channel 0: the connection)
+          ContentTooLarge           311
+          NoRoute                   312
+          NoConsumers               313
+          AccessRefused             403
+          NotFound                  404
+          ResourceLocked            405
+          PreconditionFailed        406
+        ConnectionError_ (hard)     closes the connection
+          ConnectionForced          320
+          InvalidPath               402
+          LoginRefused              403 before the connection is open
+          FrameError                501
+          SyntaxError_              502
+          CommandInvalid            503
+          ChannelNumberError        504
+          UnexpectedFrame           505
+          ResourceError             506
+          NotAllowed                530
+          NotImplemented_           540
+          InternalError             541
+      ConfigError                   the operator's fault; one line and exit code 2
+
+Our own faults are assertions, never an AmqpError.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .limits import SHORTSTR_MAX
+
+
+class LeveretError(Exception):
+    """Everything that Leveret raises on purpose."""
+
+
+class ConfigError(LeveretError):
+    """A bad option, an unreadable file or directory, a port in use."""
+
+
+class AmqpError(LeveretError):
+    """A peer's fault with its reply code and text."""
+
+    code: ClassVar[int] = 541
+    name: ClassVar[str] = "INTERNAL_ERROR"
+    hard: ClassVar[bool] = True
+
+    def __init__(self, explanation: str) -> None:
+        super().__init__(explanation)
+        self.explanation = explanation
+
+    @property
+    def reply_text(self) -> str:
+        """`NAME - explanation`, cut to what a shortstr holds without cutting a character."""
+        text = f"{self.name} - {self.explanation}"
+        return text.encode()[:SHORTSTR_MAX].decode(errors="ignore")
+
+
+class ChannelError(AmqpError):
+    """A soft error: closes the channel it happened on."""
+
+    hard = False
+
+
+class ConnectionError_(AmqpError):
+    """A hard error: closes the connection."""
+
+
+class ContentTooLarge(ChannelError):
+    code, name = 311, "CONTENT_TOO_LARGE"
+
+
+class NoRoute(ChannelError):
+    code, name = 312, "NO_ROUTE"
+
+
+class NoConsumers(ChannelError):
+    code, name = 313, "NO_CONSUMERS"
+
+
+class AccessRefused(ChannelError):
+    code, name = 403, "ACCESS_REFUSED"
+
+
+class NotFound(ChannelError):
+    code, name = 404, "NOT_FOUND"
+
+
+class ResourceLocked(ChannelError):
+    code, name = 405, "RESOURCE_LOCKED"
+
+
+class PreconditionFailed(ChannelError):
+    code, name = 406, "PRECONDITION_FAILED"
+
+
+class ConnectionForced(ConnectionError_):
+    code, name = 320, "CONNECTION_FORCED"
+
+
+class InvalidPath(ConnectionError_):
+    code, name = 402, "INVALID_PATH"
+
+
+class LoginRefused(ConnectionError_):
+    code, name = 403, "ACCESS_REFUSED"
+
+
+class FrameError(ConnectionError_):
+    code, name = 501, "FRAME_ERROR"
+
+
+class SyntaxError_(ConnectionError_):
+    code, name = 502, "SYNTAX_ERROR"
+
+
+class CommandInvalid(ConnectionError_):
+    code, name = 503, "COMMAND_INVALID"
+
+
+class ChannelNumberError(ConnectionError_):
+    code, name = 504, "CHANNEL_ERROR"
+
+
+class UnexpectedFrame(ConnectionError_):
+    code, name = 505, "UNEXPECTED_FRAME"
+
+
+class ResourceError(ConnectionError_):
+    code, name = 506, "RESOURCE_ERROR"
+
+
+class NotAllowed(ConnectionError_):
+    code, name = 530, "NOT_ALLOWED"
+
+
+class NotImplemented_(ConnectionError_):
+    code, name = 540, "NOT_IMPLEMENTED"
+
+
+class InternalError(ConnectionError_):
+    code, name = 541, "INTERNAL_ERROR"

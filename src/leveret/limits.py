@@ -1,0 +1,50 @@
+"""Every bound of the broker in one place. A table, cache or buffer that is not bounded here is a bug.
+
+Sizes are in bytes, times in milliseconds (the unit is the last word of the name).
+"""
+
+from typing import Final
+
+# AMQP 0-9-1 negotiation (RabbitMQ's defaults).
+FRAME_MIN_SIZE: Final = 4096
+"""What the specification guarantees each peer (4.2.3)."""
+FRAME_MAX_MIN: Final = 8192
+"""RabbitMQ 4 refuses a negotiated frame_max below this."""
+FRAME_MAX: Final = 131072
+INITIAL_FRAME_MAX: Final = 8192
+"""Before the connection is open: nobody needs more to log in."""
+FRAME_FUDGE: Final = 8
+"""RabbitMQ forgives a frame payload this much over the negotiated maximum (clients count the envelope differently)."""
+CHANNEL_MAX: Final = 2047
+HEARTBEAT_S: Final = 60
+HANDSHAKE_TIMEOUT_MS: Final = 10_000
+CLOSE_TIMEOUT_MS: Final = 3_000
+"""How long a peer has to answer connection.close before its socket is dropped."""
+
+MESSAGE_SIZE_MAX: Final = 16 * 1024 * 1024
+MESSAGE_SIZE_HARD_MAX: Final = 512 * 1024 * 1024
+SHORTSTR_MAX: Final = 255
+TABLE_DEPTH_MAX: Final = 32
+"""Nested tables and arrays deeper than this are refused: deep nesting is an attack, not data."""
+CONSUMERS_PER_CHANNEL_MAX: Final = 65_536
+
+# One turn of the event loop.
+TURN_BUDGET_MS: Final = 2
+READ_SIZE_MAX: Final = 256 * 1024
+READ_SIZE_MIN: Final = 16 * 1024
+READ_BYTES_PER_TURN: Final = 1024 * 1024
+"""Shared between the connections that were readable in the last turn."""
+
+# Buffers of one connection.
+OUTPUT_HIGH: Final = 1024 * 1024
+"""Deliveries stop while this much waits to be written to a connection."""
+OUTPUT_STOP_READING: Final = 4 * 1024 * 1024
+"""A peer that sends requests but reads no answers is not read any more."""
+INBOX_EVENTS_MAX: Final = 4096
+"""Events that wait for a parked channel; the socket is not read past this."""
+
+# Caches.
+ROUTES_CACHED_MAX: Final = 65_536
+KEYS_PER_DECODER_MAX: Final = 4096
+KEY_BYTES_PER_DECODER_MAX: Final = 256 * 1024
+ARENA_SIZE: Final = 256 * 1024
