@@ -1,0 +1,85 @@
+# Every target does its own set-up and is safe to repeat. `make` alone lists them.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip --disable-pip-version-check -q
+CARGO := $(shell command -v cargo 2>/dev/null)
+CARGO_JOBS ?= 2
+KERNEL := kernel/Cargo.toml
+KERNEL_SOURCES := $(shell find kernel -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print 2>/dev/null)
+PYTEST := $(PYTHON) -m pytest
+# All cargo runs link against the same interpreter, so that none of them rebuilds what another built.
+export PYO3_PYTHON := $(abspath $(PYTHON))
+export CARGO_BUILD_JOBS := $(CARGO_JOBS)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv build run test test-long test-python lint lint-python lint-kernel bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
+
+$(PYTHON):
+	@scripts/ensure-debian.sh python3=python3 cc=build-essential
+	@python=$$(scripts/find-python.sh) && { $$python -m venv $(VENV) 2>/dev/null || { \
+	  scripts/ensure-debian.sh ensurepip=python3-venv; $$python -m venv --clear $(VENV); }; }
+
+$(VENV)/.run: requirements/run.lock pyproject.toml | $(PYTHON)
+	@$(PIP) install --require-hashes -r requirements/run.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.run
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
+
+venv: $(VENV)/.dev ## virtual environment with the development tools
+
+ifeq ($(CARGO),)
+$(VENV)/.kernel: $(VENV)/.run
+	@echo "no Rust toolchain (cargo): Leveret runs on the slower pure-Python twin of its kernel"
+else
+$(VENV)/.kernel: $(KERNEL_SOURCES) $(VENV)/.run
+	@if [ -f kernel/py/Cargo.toml ]; then $(PYTHON) scripts/build_kernel.py && touch $@; fi
+endif
+
+build: $(VENV)/.kernel ## the Rust kernel, in place, in release mode
+
+run: build ## serve AMQP on port 5672 (more: make run ARGS="--port 5673 --ephemeral")
+	@$(VENV)/bin/leveret serve $(ARGS)
+
+test: lint test-python ## lint and all tests of normal size
+
+test-python: $(VENV)/.dev build
+	$(PYTEST) -m "not long" $(ARGS)
+
+test-long: lint ## lint and all tests in their full sizes
+	HYPOTHESIS_PROFILE=long $(PYTEST) $(ARGS)
+
+lint: lint-python lint-kernel ## formatting, types, floors, clippy, the kernel's own tests
+
+lint-python: $(VENV)/.dev build
+	$(VENV)/bin/ruff check src tests scripts bench
+	$(VENV)/bin/ruff format --check src tests scripts bench
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+lint-kernel: $(VENV)/.run
+ifneq ($(CARGO),)
+	@[ ! -f $(KERNEL) ] || { set -ex; \
+	cargo fmt --manifest-path $(KERNEL) --all --check; \
+	cargo clippy -q --manifest-path $(KERNEL) --workspace --all-targets -- -D warnings; \
+	cargo test -q --manifest-path $(KERNEL) --workspace; }
+else
+	@echo "no Rust toolchain (cargo): the kernel is not linted"
+endif
+
+bench: build ## load this broker, and others: make bench ARGS="--rabbitmq --only transient-16"
+	$(PYTHON) bench/run.py $(ARGS)
+
+lock: $(VENV)/.dev ## renew requirements/*.lock
+	scripts/lock.sh
+
+clean: ## remove what was made
+	rm -rf $(VENV) build dist kernel/target src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -f src/leveret/_kernel*.so bench/amqpload
+	find src tests bench scripts -name __pycache__ -type d -exec rm -rf {} +
