@@ -62,6 +62,9 @@ class Selection:
     def __getitem__(self, index: slice) -> Selection:
         """A part of the selection; only slices of step 1."""
     def __eq__(self, other: object) -> bool: ...
+    @staticmethod
+    def merge(parts: Sequence[Selection]) -> Selection:
+        """The union of any number of selections, in time linear in their rows (and sorting)."""
     def union(self, other: Selection) -> Selection: ...
     def difference(self, other: Selection) -> Selection: ...
 
@@ -216,6 +219,8 @@ class Extent:
         """Append the rows selection[start:] (None: all rows) as ready until full; how many were taken."""
     def take(self, limit: int, room: int = -1) -> Selection:
         """The first `limit` ready rows, now delivered. Stops after the row whose body makes `room` bytes exceeded (-1: no bound)."""
+    def take_rows(self, selection: Selection) -> Selection:
+        """Those of the selection that are ready, now delivered."""
     def deal(self, credits: Sequence[int], rooms: Sequence[int], start: int = 0) -> tuple[list[Selection], int]:
         """Exact round robin in one pass: ready rows in order, each to the next consumer (from `start`, in turn) that has
         credit left (in messages) and room left (in bytes, may be overdrawn by its last message; -1: no bound). Ends when nothing is

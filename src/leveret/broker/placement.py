@@ -1,0 +1,126 @@
+"""Placement: which rows of a batch go to which queues, or back to the publisher.
+
+The router says what each distinct key reaches. Here those answers become what the rest of the brain works with: per set of
+queues one selection in publishing order, what is returned, and where an error ends the batch. "A batch behaves as its
+messages one by one": rows before the first bad one are done, it and those after are not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import AmqpError
+from ..wire import MANDATORY, PERSISTENT, Selection
+from ..wire.records import Publish
+
+if TYPE_CHECKING:
+    from ..wire import Batch
+    from .queue import Queue
+    from .routing import Router
+
+    Cells = list[tuple[tuple[Queue, ...] | AmqpError, Selection | None]]
+
+
+@dataclass(slots=True)
+class Placement:
+    """What becomes of the first `count` rows of a batch. A selection of None means all rows."""
+
+    batch: Batch
+    count: int
+    queues: list[tuple[tuple[Queue, ...], Selection | None]]
+    returned: Selection | None
+    error: AmqpError | None
+
+    def publish_ops(self) -> list[Publish]:
+        """What of it must be kept: persistent rows that durable queues take."""
+        batch = self.batch
+        if not batch.features & PERSISTENT:
+            return []
+        ops = []
+        persistent = batch.select(PERSISTENT)
+        for queues, selection in self.queues:
+            targets = [(queue.id, queue.next_sequence) for queue in queues if queue.durable]
+            if not targets:
+                continue
+            if len(persistent) == len(batch):
+                ops.append(Publish(targets, batch, selection))
+                continue
+            rows = _all(selection, batch)
+            kept = frozenset(persistent)
+            offsets = Selection([at for at, row in enumerate(rows) if row in kept])
+            if len(offsets):
+                ops.append(Publish(targets, batch, _intersection(rows, persistent), offsets))
+        return ops
+
+    def apply(self) -> None:
+        """Append to the queues."""
+        batch = self.batch
+        for queues, selection in self.queues:
+            for queue in queues:
+                queue.append(batch, selection)
+
+
+def _intersection(one: Selection, other: Selection) -> Selection:
+    return one.difference(one.difference(other))
+
+
+def place(router: Router, batch: Batch, limit: int | None = None) -> Placement:
+    """Route a batch, or its first `limit` rows."""
+    cells = router.routes(batch)
+    if len(cells) == 1 and limit is None:
+        queues, selection = cells[0]
+        if not isinstance(queues, AmqpError) and queues:
+            return Placement(batch, len(batch), [(queues, selection)], None, None)
+    return _place(cells, batch, len(batch) if limit is None else min(limit, len(batch)))
+
+
+def _place(cells: Cells, batch: Batch, count: int) -> Placement:
+    error: AmqpError | None = None
+    routed: list[tuple[tuple[Queue, ...], Selection | None]] = []
+    unrouted: list[Selection | None] = []
+    for queues, selection in cells:
+        if isinstance(queues, AmqpError):
+            first = 0 if selection is None else selection[0]
+            if first < count:
+                count, error = first, queues
+        elif queues:
+            routed.append((queues, selection))
+        else:
+            unrouted.append(selection)
+    if count < len(batch):
+        rest = Selection.range(count, len(batch))
+        routed = [(queues, part) for queues, rows in routed if len(part := _all(rows, batch).difference(rest))]
+        unrouted = [part for rows in unrouted if len(part := _all(rows, batch).difference(rest))]
+    returned = None
+    if unrouted and batch.features & MANDATORY:
+        returned = _intersection(Selection.merge([_all(rows, batch) for rows in unrouted]), batch.select(MANDATORY))
+    return Placement(batch, count, _in_order(routed, batch), returned if returned is None or len(returned) else None, error)
+
+
+def _all(selection: Selection | None, batch: Batch) -> Selection:
+    return Selection.range(0, len(batch)) if selection is None else selection
+
+
+def _in_order(
+    routed: list[tuple[tuple[Queue, ...], Selection | None]], batch: Batch
+) -> list[tuple[tuple[Queue, ...], Selection | None]]:
+    """A queue that several keys reach takes their rows as one selection: the order of publishing is kept per queue."""
+    if len(routed) == 1:
+        return routed
+    distinct: set[int] = set()
+    mentions = 0
+    for queues, _ in routed:
+        mentions += len(queues)
+        for queue in queues:
+            distinct.add(queue.id)
+    if mentions == len(distinct):
+        return routed
+    per_queue: dict[int, tuple[Queue, list[Selection]]] = {}
+    for queues, selection in routed:
+        for queue in queues:
+            per_queue.setdefault(queue.id, (queue, []))[1].append(_all(selection, batch))
+    shared: dict[tuple[int, ...], tuple[list[Queue], list[Selection]]] = {}
+    for queue, parts in per_queue.values():
+        shared.setdefault(tuple(id(part) for part in parts), ([], parts))[0].append(queue)
+    return [(tuple(queues), Selection.merge(parts)) for queues, parts in shared.values()]

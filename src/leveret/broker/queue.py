@@ -1,0 +1,293 @@
+"""A queue: messages in order, and the consumers they are dealt to.
+
+It is a deque of extents. New messages go to the last one; `cursor` is the first that may hold ready ones. Messages keep
+their place by construction: requeueing sets their ready bits again. An extent goes when all of it is settled. What is
+outstanding with whom is the channels' business (their ledgers), not the queue's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from ..wire import EXTENT_ROWS, Extent, Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..wire import Batch
+    from ..wire.fields import Arguments
+    from .consumer import Consumer
+
+_RECYCLE_ROWS: Final = 256
+"""A lone extent with this many settled rows and nothing else is started anew, so that an idle queue is small."""
+
+
+class Queue:
+    """A classic queue. `owner` is the connection that an exclusive queue belongs to."""
+
+    __slots__ = (
+        "_activate",
+        "_consumed_by",
+        "_settled",
+        "active",
+        "arguments",
+        "auto_delete",
+        "consumers",
+        "cursor",
+        "deleted",
+        "durable",
+        "exclusive",
+        "extents",
+        "id",
+        "name",
+        "owner",
+        "ready",
+        "ring",
+        "unacked",
+        "vhost",
+    )
+    is_queue: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        id: int,
+        vhost: str,
+        name: str,
+        *,
+        durable: bool,
+        exclusive: bool,
+        auto_delete: bool,
+        arguments: Arguments,
+        owner: object,
+        activate: Callable[[Queue], None],
+        settled: Callable[[Queue, Extent, Selection], None],
+    ) -> None:
+        """`activate` asks for a `pump` in the next turn; `settled` is told of what no_ack consumers took, before it is gone."""
+        self.id = id
+        self.vhost = vhost
+        self.name = name
+        self.durable = durable
+        self.exclusive = exclusive
+        self.auto_delete = auto_delete
+        self.arguments = arguments
+        self.owner = owner
+        self._activate = activate
+        self._settled = settled
+        self.extents: deque[Extent] = deque((Extent(0),))
+        self.cursor = 0
+        self.ready = 0
+        self.unacked = 0
+        self.consumers: list[Consumer] = []
+        self.ring: deque[Consumer] = deque()
+        self.active = False
+        self.deleted = False
+
+    def __str__(self) -> str:
+        return f"queue '{self.name}' in vhost '{self.vhost}'"
+
+    # -- messages in ---------------------------------------------------------------------------------------------
+
+    @property
+    def next_sequence(self) -> int:
+        """The number that the next message gets."""
+        tail = self.extents[-1]
+        return tail.base + len(tail)
+
+    def append(self, batch: Batch, selection: Selection | None) -> None:
+        """Rows of a batch (None: all) go to the end."""
+        count = len(batch) if selection is None else len(selection)
+        tail = self.extents[-1]
+        done = tail.append(batch, selection)
+        while done < count:
+            tail = Extent(tail.base + len(tail))
+            self.extents.append(tail)
+            done += tail.append(batch, selection, done)
+        self.ready += count
+        if self.ring and not self.active:
+            self._activate(self)
+
+    def skip_to(self, sequence: int) -> None:
+        """The next message gets this number: those between were never kept (recovery of a log that holds only persistent ones)."""
+        tail = self.extents[-1]
+        if tail.base + len(tail) == sequence:
+            return
+        if not len(tail):
+            self.extents.pop()
+        self.extents.append(Extent(sequence))
+
+    # -- messages out --------------------------------------------------------------------------------------------
+
+    def _head(self) -> Extent:
+        """The first extent with something ready; call only when `ready`."""
+        extent = self.extents[self.cursor]
+        while not extent.ready:
+            self.cursor += 1
+            extent = self.extents[self.cursor]
+        return extent
+
+    def take_one(self) -> tuple[Extent, Selection] | None:
+        """The first ready message, now outstanding (basic.get)."""
+        if not self.ready:
+            return None
+        extent = self._head()
+        rows = extent.take(1)
+        self.ready -= 1
+        self.unacked += 1
+        return extent, rows
+
+    def pump(self) -> None:
+        """Deal ready messages of one extent to the consumers that can take some; once more later while that helps.
+
+        Where consumers share their channel's limit it goes message by message: one for the first lessens what the next may get.
+        """
+        if not self.ready:
+            return
+        takers = self._takers()
+        if not takers:
+            return
+        extent = self._head()
+        if any(taker.limited_by_channel for taker in takers):
+            self._deliver(takers[0], extent, extent.take(1))
+            self.ring.rotate(-1)
+        elif len(takers) == 1:
+            taker = takers[0]
+            self._deliver(taker, extent, extent.take(taker.credit, taker.channel.room))
+            if len(self.ring) > 1:
+                self.ring.rotate(-1)
+        else:
+            parts, turn = extent.deal([c.credit for c in takers], [c.channel.room for c in takers], 0)
+            for taker, rows in zip(takers, parts, strict=True):
+                if len(rows):
+                    self._deliver(taker, extent, rows)
+            self.ring.rotate(-(turn or len(takers)))
+        if self.ready and self.ring and not self.active:
+            self._activate(self)
+
+    def _takers(self) -> list[Consumer]:
+        """From the ring's start, those that can take at least one message; no more than there are messages for.
+
+        Whoever has no credit or no room leaves the ring until it has.
+        """
+        ring = self.ring
+        wanted = min(len(ring), self.ready)
+        takers: list[Consumer] = []
+        while len(takers) < min(wanted, len(ring)):
+            consumer = ring[len(takers)]
+            if consumer.credit <= 0:
+                self._leave_ring(consumer)
+                if consumer.shared is not None and consumer.shared.left <= 0:
+                    consumer.shared.wait(consumer)
+            elif consumer.channel.room <= 0:
+                self._leave_ring(consumer)
+                consumer.channel.when_room(consumer.ready_again)
+            else:
+                takers.append(consumer)
+        return takers
+
+    def _deliver(self, consumer: Consumer, extent: Extent, rows: Selection) -> None:
+        count = len(rows)
+        self.ready -= count
+        if consumer.no_ack:
+            consumer.channel.deliver(consumer, extent, rows)
+            self._settled(self, extent, rows)
+            self.unacked += count
+            self.settle(extent, rows)
+        else:
+            self.unacked += count
+            consumer.took(count)
+            consumer.channel.deliver(consumer, extent, rows)
+
+    # -- what became of them -------------------------------------------------------------------------------------
+
+    def settle(self, extent: Extent, rows: Selection) -> None:
+        """Outstanding rows are done with."""
+        extent.settle(rows)
+        self.unacked -= len(rows)
+        if not extent.ready and not extent.unacked:
+            self._tidy(extent)
+
+    def requeue(self, extent: Extent, rows: Selection) -> None:
+        """Outstanding rows are ready again, at their old place."""
+        extent.requeue(rows)
+        self.unacked -= len(rows)
+        self.ready += len(rows)
+        self.cursor = 0
+        if self.ring and not self.active:
+            self._activate(self)
+
+    def _tidy(self, extent: Extent) -> None:
+        """An extent with nothing left in it goes, or starts anew if it is the last one."""
+        extents = self.extents
+        if len(extents) > 1 and extent is not extents[-1]:
+            if extent is extents[0]:
+                extents.popleft()
+                self.cursor = max(self.cursor - 1, 0)
+            else:
+                extents.remove(extent)
+                self.cursor = 0
+        elif len(extents) == 1 and len(extent) >= _RECYCLE_ROWS:
+            extent.recycle()
+
+    def locate(self, sequence: int) -> tuple[Extent, int] | None:
+        """The extent and row of a sequence number, or None when it is gone."""
+        for extent in self.extents:
+            if extent.base <= sequence < extent.base + len(extent):
+                return extent, sequence - extent.base
+        return None
+
+    def settle_numbers(self, sequences: list[int]) -> None:
+        """Settle by sequence number whatever of these is there (recovery, where nobody has them outstanding)."""
+        for sequence in sequences:
+            place = self.locate(sequence)
+            assert place is not None, f"{self}: message {sequence} is settled but was never there"
+            extent, row = place
+            rows = extent.take_rows(Selection.range(row, row + 1))
+            self.ready -= len(rows)
+            self.unacked += len(rows)
+            self.settle(extent, rows)
+
+    def discard(self) -> None:
+        """The queue is deleted: forget its messages; channels may still hold extents of it in their ledgers."""
+        self.extents = deque((Extent(self.next_sequence),))
+        self.cursor = 0
+        self.ready = 0
+        self.unacked = 0
+
+    def drain_ready(self) -> list[tuple[Extent, Selection]]:
+        """All ready rows, now outstanding: the caller settles them (purge)."""
+        drained = []
+        for extent in self.extents:
+            if extent.ready:
+                rows = extent.take(EXTENT_ROWS)
+                self.ready -= len(rows)
+                self.unacked += len(rows)
+                drained.append((extent, rows))
+        return drained
+
+    # -- consumers -----------------------------------------------------------------------------------------------
+
+    def add_consumer(self, consumer: Consumer) -> None:
+        consumer.queue = self
+        self.consumers.append(consumer)
+        self.rejoin(consumer)
+
+    def remove_consumer(self, consumer: Consumer) -> None:
+        self.consumers.remove(consumer)
+        consumer.cancelled = True
+        if consumer.ringed:
+            self._leave_ring(consumer)
+
+    def rejoin(self, consumer: Consumer) -> None:
+        """The consumer can take messages (again)."""
+        if consumer.ringed or consumer.cancelled or self.deleted:
+            return
+        consumer.ringed = True
+        self.ring.append(consumer)
+        if self.ready and not self.active:
+            self._activate(self)
+
+    def _leave_ring(self, consumer: Consumer) -> None:
+        self.ring.remove(consumer)
+        consumer.ringed = False
