@@ -149,6 +149,7 @@ class Queue:
             return
         extent = self._head()
         if any(taker.limited_by_channel for taker in takers):
+            takers = takers[:1]
             self._deliver(takers[0], extent, extent.take(1))
             self.ring.rotate(-1)
         elif len(takers) == 1:
@@ -162,23 +163,21 @@ class Queue:
                 if len(rows):
                     self._deliver(taker, extent, rows)
             self.ring.rotate(-(turn or len(takers)))
+        for taker in takers:
+            if taker.credit <= 0:
+                self._leave_ring(taker)
         if self.ready and self.ring and not self.active:
             self._activate(self)
 
     def _takers(self) -> list[Consumer]:
-        """From the ring's start, those that can take at least one message; no more than there are messages for.
-
-        Whoever has no credit or no room leaves the ring until it has.
-        """
+        """From the ring's start, those that can take at least one message; no more than there are messages for."""
         ring = self.ring
         wanted = min(len(ring), self.ready)
         takers: list[Consumer] = []
         while len(takers) < min(wanted, len(ring)):
             consumer = ring[len(takers)]
-            if consumer.credit <= 0:
+            if consumer.credit <= 0:  # another consumer of its channel used it up
                 self._leave_ring(consumer)
-                if consumer.shared is not None and consumer.shared.left <= 0:
-                    consumer.shared.wait(consumer)
             elif consumer.channel.room <= 0:
                 self._leave_ring(consumer)
                 consumer.channel.when_room(consumer.ready_again)
@@ -291,3 +290,5 @@ class Queue:
     def _leave_ring(self, consumer: Consumer) -> None:
         self.ring.remove(consumer)
         consumer.ringed = False
+        if consumer.shared is not None and consumer.shared.left <= 0 and not consumer.cancelled:
+            consumer.shared.wait(consumer)
