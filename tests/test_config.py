@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leveret.config import DEFAULTS, TABLE, Options, data_directory, load
+from leveret.errors import ConfigError
+
+
+def test_defaults_hold_when_nobody_says() -> None:
+    assert load({}, {}) == Options() == DEFAULTS
+    assert (DEFAULTS.host, DEFAULTS.port, DEFAULTS.management_port) == ("127.0.0.1", 5672, 15672)
+
+
+def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
+    file = tmp_path / "leveret.toml"
+    file.write_text('port = 1\nmanagement_port = 2\nlog-level = "error"\nephemeral = true\n')
+    options = load(
+        {"port": "3", "host": None}, {"LEVERET_PORT": "4", "LEVERET_MANAGEMENT_PORT": "5", "LEVERET_CONFIG": str(file)}
+    )
+    assert options == Options(
+        host="127.0.0.1", port=3, management_port=5, config=file, ephemeral=True, log_level="error"
+    )
+
+
+def test_every_option_is_a_flag_a_variable_and_a_key(tmp_path: Path) -> None:
+    samples = {
+        "host": "::1",
+        "port": 99,
+        "management-port": 98,
+        "data-dir": "/srv/x",
+        "ephemeral": True,
+        "log-level": "debug",
+    }
+    assert {option.name for option in TABLE} == {*samples, "config"}
+    for option in TABLE:
+        if option.name == "config":
+            continue
+        value = samples[option.name]
+        expected = Path(value) if option.name == "data-dir" else value
+        file = tmp_path / f"{option.name}.toml"
+        file.write_text(f"{option.name} = {str(value).lower() if value is True else repr(value)}\n")
+        assert getattr(load({option.name: str(value)}, {}), option.field) == expected
+        assert getattr(load({}, {option.variable: str(value)}), option.field) == expected
+        assert getattr(load({"config": str(file)}, {}), option.field) == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "message"),
+    [
+        ({"port": "70000"}, {}, "port must be a number from 0 to 65535, not '70000' (from --port)"),
+        ({"port": "-1"}, {}, "port must be a number from 0 to 65535, not '-1' (from --port)"),
+        ({}, {"LEVERET_PORT": "x"}, "port must be a number from 0 to 65535, not 'x' (from LEVERET_PORT)"),
+        (
+            {"log-level": "loud"},
+            {},
+            "log-level must be one of debug, info, warning, error, not 'loud' (from --log-level)",
+        ),
+        ({}, {"LEVERET_EPHEMERAL": "maybe"}, "ephemeral must be true or false, not 'maybe' (from LEVERET_EPHEMERAL)"),
+        ({"host": "a b"}, {}, "host must be a host name or an address, not 'a b' (from --host)"),
+        ({"data-dir": ""}, {}, "data-dir must be a path, not '' (from --data-dir)"),
+    ],
+)
+def test_a_bad_value_names_option_and_source(
+    flags: dict[str, object], environment: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(flags, environment)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("port = ", "is not TOML"),
+        ("prot = 1", "unknown option 'prot' (from "),
+        ("port = true", "port must be a number from 0 to 65535, not True (from "),
+        ("port = 5.5", "port must be a number"),
+        ('config = "other.toml"', "unknown option 'config'"),
+        ("[port]\nx = 1", "port must be a number"),
+    ],
+)
+def test_a_bad_file_is_named(tmp_path: Path, content: str, part: str) -> None:
+    file = tmp_path / "leveret.toml"
+    file.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        load({"config": str(file)}, {})
+    assert part in str(caught.value)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read .*missing.toml: No such file or directory"):
+        load({}, {"LEVERET_CONFIG": str(tmp_path / "missing.toml")})
+
+
+def test_data_directory_is_the_systems_unless_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert data_directory(Options()).name == "leveret"
+    assert data_directory(Options(data_dir=tmp_path / "here")) == tmp_path / "here"
