@@ -7,8 +7,10 @@ A *row* is one message: (exchange and routing key as shortstrings, properties as
 an arena. A *selection* is an ascending list of row indices without duplicates.
 """
 
-from collections.abc import Buffer, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, Final, overload
+
+from typing_extensions import Buffer
 
 VERSION: Final[str]
 EXTENT_ROWS: Final = 4096

@@ -1,0 +1,105 @@
+"""Batches, extents, the decoder and the encoder: whichever implementation is at hand.
+
+The native kernel if it is built, otherwise its twin in plain Python (`LEVERET_TWIN=1` forces the twin). Both have the
+names and the behaviour that `_kernel.pyi` describes; types come from there.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .. import _kernel as _chosen
+    from .._kernel import Event
+else:
+    _chosen = None
+    if os.environ.get("LEVERET_TWIN") != "1":
+        try:
+            from .. import _kernel as _chosen
+        except ImportError:
+            _chosen = None
+    if _chosen is None:
+        from . import twin as _chosen
+
+ACK = _chosen.ACK
+CC = _chosen.CC
+COLUMN_HEADER = _chosen.COLUMN_HEADER
+COLUMN_HEADERS = _chosen.COLUMN_HEADERS
+COLUMN_KEY = _chosen.COLUMN_KEY
+COLUMN_PROPERTY = _chosen.COLUMN_PROPERTY
+EXPIRATION = _chosen.EXPIRATION
+EXTENT_ROWS = _chosen.EXTENT_ROWS
+HEADERS = _chosen.HEADERS
+IMMEDIATE = _chosen.IMMEDIATE
+MANDATORY = _chosen.MANDATORY
+PERSISTENT = _chosen.PERSISTENT
+PRIORITY = _chosen.PRIORITY
+REJECT = _chosen.REJECT
+REPLY_TO = _chosen.REPLY_TO
+REQUEUE = _chosen.REQUEUE
+USER_ID = _chosen.USER_ID
+VERSION = _chosen.VERSION
+Batch = _chosen.Batch
+Command = _chosen.Command
+Decoder = _chosen.Decoder
+Extent = _chosen.Extent
+KeyTable = _chosen.KeyTable
+Ledger = _chosen.Ledger
+Message = _chosen.Message
+Pool = _chosen.Pool
+ProtocolHeader = _chosen.ProtocolHeader
+Selection = _chosen.Selection
+Settlement = _chosen.Settlement
+Violation = _chosen.Violation
+pack = _chosen.pack
+render_deliver = _chosen.render_deliver
+render_get_ok = _chosen.render_get_ok
+render_return = _chosen.render_return
+unpack = _chosen.unpack
+
+if not TYPE_CHECKING:
+    Event = Batch | Settlement | Command | ProtocolHeader | Violation
+
+IMPLEMENTATION: str = "twin" if _chosen.__name__.endswith("twin") else "kernel"
+"""Which one it is: `kernel` or `twin`."""
+
+__all__ = [
+    "ACK",
+    "CC",
+    "COLUMN_HEADER",
+    "COLUMN_HEADERS",
+    "COLUMN_KEY",
+    "COLUMN_PROPERTY",
+    "EXPIRATION",
+    "EXTENT_ROWS",
+    "HEADERS",
+    "IMMEDIATE",
+    "IMPLEMENTATION",
+    "MANDATORY",
+    "PERSISTENT",
+    "PRIORITY",
+    "REJECT",
+    "REPLY_TO",
+    "REQUEUE",
+    "USER_ID",
+    "VERSION",
+    "Batch",
+    "Command",
+    "Decoder",
+    "Event",
+    "Extent",
+    "KeyTable",
+    "Ledger",
+    "Message",
+    "Pool",
+    "ProtocolHeader",
+    "Selection",
+    "Settlement",
+    "Violation",
+    "pack",
+    "render_deliver",
+    "render_get_ok",
+    "render_return",
+    "unpack",
+]

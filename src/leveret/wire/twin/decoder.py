@@ -1,0 +1,506 @@
+"""Bytes of one connection in, events out.
+
+    frame   = type:u8  channel:u16  size:u32  payload[size]  0xCE
+    content = basic.publish frame, header frame, body frames until the announced body size is there
+
+`Channel` is the state of one channel's content and of what it has collected in this push; the decoder walks the frames
+and dispatches on type and state. Which violation gets which code and text follows what RabbitMQ's reader and command
+assembler answer; here all hard ones are said on channel 0, since they end the connection.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from ...limits import FRAME_FUDGE, MESSAGE_SIZE_HARD_MAX
+from .batch import Batch
+from .constants import (
+    ACK,
+    BASIC,
+    BASIC_ACK,
+    BASIC_NACK,
+    BASIC_PUBLISH,
+    BASIC_REJECT,
+    FRAME_BODY,
+    FRAME_END,
+    FRAME_HEADER,
+    FRAME_HEARTBEAT,
+    FRAME_METHOD,
+    FRAME_OVERHEAD,
+    REJECT,
+    REQUEUE,
+)
+from .erlang import octets, render
+from .events import Command, ProtocolHeader, Settlement, Violation
+from .keys import KeyTable
+from .pool import Arena, Pool
+from .properties import MalformedError, features_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+Event = Batch | Settlement | Command | ProtocolHeader | Violation
+
+_FRAME: Final = Struct(">BHI")
+_METHOD: Final = Struct(">I")
+_HEADER: Final = Struct(">HHQ")
+_HEADER_FRAME: Final = Struct(">BHIHHQ")
+_TAG: Final = Struct(">QB")
+
+_PROTOCOL_HEADER_SIZE: Final = 8
+_PROPERTIES_CACHED_MAX: Final = 1024
+_PROPERTIES_CACHED_SIZE: Final = 256
+_TEXT_SIZE: Final = 255
+
+# What a channel expects next.
+_AWAIT_METHOD: Final = 0
+_AWAIT_HEADER: Final = 1
+_AWAIT_BODY: Final = 2
+
+
+class _StopReading(Exception):
+    """A hard violation: nothing after it is read."""
+
+    def __init__(self, code: int, text: str, method: int = 0) -> None:
+        self.violation = Violation(0, code, text, method >> 16, method & 0xFFFF)
+
+
+class Channel:
+    """One channel: the content that is being received, and what this push has collected so far."""
+
+    __slots__ = (
+        "batch",
+        "features",
+        "key",
+        "keys",
+        "method",
+        "number",
+        "parts",
+        "properties",
+        "remaining",
+        "settlement",
+        "skip",
+        "state",
+    )
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.state = _AWAIT_METHOD
+        self.skip = False
+        """Nobody wants the content that is being received: it was too large, or its channel is closed."""
+        self.batch: Batch | None = None
+        self.settlement: Settlement | None = None
+        self.keys: KeyTable | None = None
+        self.key = 0
+        self.method = b""
+        self.properties = b""
+        self.features = 0
+        self.remaining = 0
+        self.parts: list[bytes] = []
+
+    @property
+    def held_bytes(self) -> int:
+        if self.state == _AWAIT_METHOD or self.skip:
+            return 0
+        return len(self.method) + len(self.properties) + sum(map(len, self.parts))
+
+    def forget(self) -> None:
+        self.method = self.properties = b""
+        self.parts = []
+
+
+class Decoder:
+    """Before `open` one frame per `next`; after it `push` decodes all complete frames at once."""
+
+    __slots__ = (
+        "_arena",
+        "_channels",
+        "_closed",
+        "_events",
+        "_features",
+        "_frame_max",
+        "_held",
+        "_keys",
+        "_needed",
+        "_opened",
+        "_pool",
+        "_position",
+        "_rest",
+        "_size_max",
+        "_started",
+    )
+
+    def __init__(self, pool: Pool, *, frame_max: int = 8192, max_message_size: int = 16777216) -> None:
+        self._pool = pool
+        self._frame_max = frame_max
+        self._size_max = max_message_size
+        self._started = False
+        """The protocol header was read."""
+        self._opened = False
+        self._closed = False
+        self._position = 0
+        self._rest = bytearray()
+        """What was received and not decoded yet: part of a frame, before `open` anything."""
+        self._needed = 0
+        """Decoding is useless while `_rest` is shorter."""
+        self._events: deque[Event] = deque()
+        self._channels: dict[int, Channel] = {}
+        self._held = 0
+        self._keys = KeyTable()
+        self._features: dict[bytes, int] = {}
+        self._arena = Arena(pool)
+
+    def push(self, data: Buffer, size: int = -1) -> None:
+        """Take the first `size` bytes of `data` (all when -1). Raises ValueError when there are fewer."""
+        view = memoryview(data).cast("B")
+        if size > len(view):
+            raise ValueError("size is larger than the data")
+        if self._closed:
+            return
+        self._rest += view if size < 0 else view[:size]
+        if self._opened and len(self._rest) >= self._needed:
+            self._read()
+
+    def next(self) -> Event | None:
+        if not self._events and not self._opened and not self._closed:
+            self._read_one()
+        return self._events.popleft() if self._events else None
+
+    def open(self, frame_max: int) -> None:
+        """The connection is open; from here frames up to `frame_max` (0: no limit) are read eagerly."""
+        self._frame_max = frame_max
+        self._opened = True
+        if not self._closed:
+            self._read()
+
+    def close(self) -> None:
+        """Drop everything, read nothing more."""
+        self._events.clear()
+        self._stop()
+
+    def discard_channel(self, channel: int) -> None:
+        """Forget a content that is half received: its remaining frames are skipped when they come."""
+        state = self._channels.get(channel)
+        if state is not None:
+            state.skip = True
+            state.forget()
+            self._count_held()
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of partial frames and partial contents kept inside."""
+        return len(self._rest) + self._held
+
+    def _count_held(self) -> None:
+        self._held = sum(channel.held_bytes for channel in self._channels.values())
+
+    def _stop(self) -> None:
+        self._closed = True
+        self._rest = bytearray()
+        self._channels = {}
+        self._held = 0
+        self._arena = Arena(self._pool)
+
+    # -- frames --------------------------------------------------------------------------------------------------
+
+    def _read_one(self) -> None:
+        """Before the connection is open: one frame that says something, or the protocol header."""
+        while not self._events and not self._closed:
+            if not self._started:
+                if len(self._rest) < _PROTOCOL_HEADER_SIZE:
+                    return
+                self._events.append(ProtocolHeader(bytes(self._rest[:_PROTOCOL_HEADER_SIZE])))
+                del self._rest[:_PROTOCOL_HEADER_SIZE]
+                self._started = True
+                return
+            try:
+                size = self._frame_size(self._rest, 0)
+                if not size:
+                    return
+                kind, channel, _ = _FRAME.unpack_from(self._rest)
+                payload = bytes(self._rest[7 : size - 1])
+                del self._rest[:size]
+                if channel:
+                    raise _StopReading(505, f"type {kind}, {octets(payload)}")
+                self._channel_zero(kind, payload)
+            except _StopReading as stop:
+                self._violated(stop)
+
+    def _read(self) -> None:
+        """All complete frames of what was received."""
+        if not self._started:
+            self._read_one()
+            if not self._started:
+                return
+        if self._keys.full:
+            self._keys = KeyTable()
+        self._arena = Arena(self._pool)
+        data = bytes(self._rest)
+        self._position = 0
+        try:
+            self._read_frames(data)
+        except _StopReading as stop:
+            self._finish_push()
+            self._violated(stop)
+        else:
+            self._finish_push()
+
+    def _read_frames(self, data: bytes) -> None:
+        """The loop over complete frames; `_position` is where the next one begins."""
+        seen = self._keys.seen
+        channel = Channel(0)
+        while size := self._frame_size(data, self._position):
+            kind, number, _ = _FRAME.unpack_from(data, self._position)
+            payload = data[self._position + 7 : self._position + size - 1]
+            self._position += size
+            if number != channel.number:
+                found = self._channels.get(number)
+                if found is None:
+                    found = self._channels[number] = Channel(number)
+                channel = found
+            if kind == FRAME_METHOD:
+                if payload in seen and channel.state == _AWAIT_METHOD and self._read_whole(channel, payload, data):
+                    continue
+                self._method(channel, payload)
+            elif number == 0:
+                self._channel_zero(kind, payload)
+            elif kind == FRAME_HEADER:
+                self._header(channel, payload)
+            elif kind == FRAME_BODY:
+                self._body(channel, payload)
+            elif kind == FRAME_HEARTBEAT and not payload:
+                raise _StopReading(505, f"type {kind}, {octets(payload)}")
+            else:
+                raise _unknown_frame(kind, payload)
+
+    def _read_whole(self, channel: Channel, method: bytes, data: bytes) -> bool:
+        """The usual case at once: header and only body frame lie complete behind a method frame that was seen before.
+
+        False, and nothing done, when anything is unusual: then the frames are taken one by one.
+        """
+        position = self._position
+        if position + 27 > len(data):
+            return False
+        kind, number, size, class_id, weight, body_size = _HEADER_FRAME.unpack_from(data, position)
+        stop = position + 7 + size
+        properties = data[position + 19 : stop]
+        features = self._features.get(properties)
+        if (
+            features is None
+            or (kind, number, class_id, weight) != (FRAME_HEADER, channel.number, BASIC, 0)
+            or body_size > self._size_max
+            or 0 < self._frame_max < max(size, body_size)
+            or stop + body_size + FRAME_OVERHEAD >= len(data)
+            or data[stop] != FRAME_END
+        ):
+            return False
+        body = b""
+        if body_size:
+            start = stop + FRAME_OVERHEAD
+            if _FRAME.unpack_from(data, stop + 1) != (FRAME_BODY, number, body_size):
+                return False
+            stop = start + body_size
+            if data[stop] != FRAME_END:
+                return False
+            body = data[start:stop]
+        self._position = stop + 1
+        self._append(channel, self._keys.seen[method], properties, body, features)
+        return True
+
+    def _append(self, channel: Channel, key: int, properties: bytes, body: bytes, features: int) -> None:
+        """A row of the channel's batch of this push."""
+        keys = self._keys
+        batch = channel.batch
+        if batch is None:
+            batch = channel.batch = Batch(channel.number, keys)
+            channel.settlement = None
+            self._events.append(batch)
+        batch.ids.append(key)
+        batch.rows.append((keys.names[key], properties, body, features | keys.features[key], self._arena))
+
+    def _frame_size(self, data: bytes | bytearray, position: int) -> int:
+        """Bytes of the frame at `position`, with its envelope; 0 while it is incomplete."""
+        if position + 7 > len(data):
+            self._needed = 7
+            return 0
+        kind, _, size = _FRAME.unpack_from(data, position)
+        if size > self._frame_max - FRAME_OVERHEAD + FRAME_FUDGE and self._frame_max:
+            limit = self._frame_max - FRAME_OVERHEAD
+            raise _StopReading(501, f"type {kind}, {octets(b'')}: {{frame_too_large,{size},{limit}}}")
+        stop: int = position + 7 + size
+        if stop >= len(data):
+            self._needed = size + FRAME_OVERHEAD
+            return 0
+        if data[stop] != FRAME_END:
+            payload = bytes(data[position + 7 : stop])
+            raise _StopReading(501, f"type {kind}, {octets(payload)}: {{invalid_frame_end_marker,{data[stop]}}}")
+        return stop + 1 - position
+
+    def _finish_push(self) -> None:
+        """Batches and settlements end with the push; a channel is kept only while its content is incomplete."""
+        del self._rest[: self._position]
+        kept = {}
+        for number, channel in self._channels.items():
+            self._close_batch(channel)
+            channel.settlement = None
+            if channel.state != _AWAIT_METHOD:
+                kept[number] = channel
+        self._channels = kept
+        self._count_held()
+
+    def _violated(self, stop: _StopReading) -> None:
+        self._stop()
+        self._events.append(stop.violation)
+
+    def _channel_zero(self, kind: int, payload: bytes) -> None:
+        """A frame of the connection itself. Contents and settlements do not belong here: the session says so."""
+        if kind == FRAME_METHOD and len(payload) >= 4:
+            self._events.append(Command(0, _METHOD.unpack_from(payload)[0], payload[4:]))
+        elif kind == FRAME_HEARTBEAT and not payload:
+            return
+        elif kind == FRAME_BODY or (kind == FRAME_HEADER and len(payload) >= 12):
+            raise _StopReading(505, f"type {kind}, {octets(payload)}")
+        else:
+            raise _unknown_frame(kind, payload)
+
+    # -- one channel ---------------------------------------------------------------------------------------------
+
+    def _method(self, channel: Channel, payload: bytes) -> None:
+        if len(payload) < 4:
+            raise _unknown_frame(FRAME_METHOD, payload)
+        if channel.state != _AWAIT_METHOD:
+            if not channel.skip:
+                raise _unexpected(channel)
+            channel.state = _AWAIT_METHOD  # the peer gave up a content that nobody wants any more
+        method = _METHOD.unpack_from(payload)[0]
+        if channel.number == 0:
+            self._events.append(Command(0, method, payload[4:]))
+        elif method == BASIC_PUBLISH:
+            channel.method = payload
+            channel.keys = self._keys
+            channel.key = self._intern(payload)
+            channel.state = _AWAIT_HEADER
+            channel.skip = False
+        elif method in (BASIC_ACK, BASIC_NACK, BASIC_REJECT):
+            self._settle(channel, method, payload[4:])
+        else:
+            self._close_batch(channel)
+            channel.settlement = None
+            self._events.append(Command(channel.number, method, payload[4:]))
+
+    def _intern(self, payload: bytes) -> int:
+        try:
+            return self._keys.intern_publish(payload)
+        except UnicodeDecodeError:
+            raise _StopReading(501, "Malformed UTF-8 in shortstr", BASIC_PUBLISH) from None
+        except ValueError:
+            raise _cannot_decode(payload[4:], BASIC_PUBLISH) from None
+
+    def _settle(self, channel: Channel, method: int, arguments: bytes) -> None:
+        if len(arguments) != 9:
+            raise _cannot_decode(arguments, method)
+        tag, bits = _TAG.unpack(arguments)
+        if method == BASIC_ACK:
+            kind, multiple = ACK, bool(bits & 1)
+        elif method == BASIC_NACK:
+            kind, multiple = REQUEUE if bits & 2 else REJECT, bool(bits & 1)
+        else:
+            kind, multiple = REQUEUE if bits & 1 else REJECT, False
+        settlement = channel.settlement
+        if settlement is None or settlement.method != method or settlement.kind != kind:
+            self._close_batch(channel)
+            settlement = channel.settlement = Settlement(channel.number, kind, [], method)
+            self._events.append(settlement)
+        settlement.items.append((tag, multiple))
+
+    def _header(self, channel: Channel, payload: bytes) -> None:
+        if len(payload) < 12:
+            raise _unknown_frame(FRAME_HEADER, payload)
+        class_id, weight, size = _HEADER.unpack_from(payload)
+        if channel.state != _AWAIT_HEADER or weight:
+            raise _unexpected(channel)
+        if class_id != BASIC:
+            text = f"expected content header for class {BASIC}, got one for class {class_id} instead"
+            raise _StopReading(505, text, BASIC_PUBLISH)
+        if size > MESSAGE_SIZE_HARD_MAX:
+            text = f"content body size {size} exceeds maximum allowed size {MESSAGE_SIZE_HARD_MAX}"
+            raise _StopReading(501, text, BASIC_PUBLISH)
+        properties = payload[12:]
+        features = self._features.get(properties)
+        channel.features = self._check(properties) if features is None else features
+        if size > self._size_max and not channel.skip:
+            self._too_large(channel, size)
+        channel.remaining = size
+        if not channel.skip:
+            channel.properties = properties
+        if size:
+            channel.state = _AWAIT_BODY
+        else:
+            self._complete(channel, b"")
+
+    def _check(self, properties: bytes) -> int:
+        try:
+            features = features_of(properties)
+        except MalformedError as error:
+            raise _StopReading(502, str(error), BASIC_PUBLISH) from None
+        if len(properties) <= _PROPERTIES_CACHED_SIZE:
+            if len(self._features) >= _PROPERTIES_CACHED_MAX:
+                self._features.clear()
+            self._features[properties] = features
+        return features
+
+    def _too_large(self, channel: Channel, size: int) -> None:
+        """Only this channel's error: its content is skipped, the connection goes on."""
+        configured = "" if self._size_max == MESSAGE_SIZE_HARD_MAX else "configured "
+        text = f"message size {size} is larger than {configured}max size {self._size_max}"
+        self._close_batch(channel)
+        channel.settlement = None
+        self._events.append(Violation(channel.number, 406, text, BASIC, BASIC_PUBLISH & 0xFFFF))
+        channel.skip = True
+        channel.forget()
+
+    def _body(self, channel: Channel, payload: bytes) -> None:
+        if channel.state != _AWAIT_BODY:
+            raise _unexpected(channel)
+        channel.remaining -= len(payload)
+        if channel.remaining < 0:
+            raise _StopReading(501, "content body frame exceeds remaining content size", BASIC_PUBLISH)
+        if payload and not channel.skip:
+            channel.parts.append(payload)
+        if not channel.remaining:
+            self._complete(channel, b"".join(channel.parts))
+
+    def _complete(self, channel: Channel, body: bytes) -> None:
+        """The content is all there: a row of the channel's batch, unless nobody wants it."""
+        channel.state = _AWAIT_METHOD
+        if not channel.skip:
+            # The table may have been renewed since the content began.
+            key = channel.key if channel.keys is self._keys else self._intern(channel.method)
+            self._append(channel, key, channel.properties, body, channel.features)
+        channel.forget()
+
+    def _close_batch(self, channel: Channel) -> None:
+        if channel.batch is not None:
+            batch = channel.batch.finish()
+            self._arena.add(batch.body_bytes + sum(len(row[0]) + len(row[1]) for row in batch.rows))
+            channel.batch = None
+
+
+def _unknown_frame(kind: int, payload: bytes) -> _StopReading:
+    return _StopReading(501, f"type {kind}, {octets(payload)}: unknown_frame")
+
+
+def _cannot_decode(arguments: bytes, method: int) -> _StopReading:
+    return _StopReading(501, f"cannot decode {render(arguments[:_TEXT_SIZE], text=False)}"[:_TEXT_SIZE], method)
+
+
+def _unexpected(channel: Channel) -> _StopReading:
+    """A frame of the wrong kind for the channel's state."""
+    if channel.state == _AWAIT_METHOD:
+        return _StopReading(505, "expected method frame, got non method frame instead")
+    if channel.state == _AWAIT_HEADER:
+        text = f"expected content header for class {BASIC}, got non content header frame instead"
+        return _StopReading(505, text, BASIC_PUBLISH)
+    return _StopReading(505, "expected content body, got non content body frame instead", BASIC_PUBLISH)
