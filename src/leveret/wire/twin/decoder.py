@@ -3,9 +3,8 @@
     frame   = type:u8  channel:u16  size:u32  payload[size]  0xCE
     content = basic.publish frame, header frame, body frames until the announced body size is there
 
-`Channel` is the state of one channel's content and of what it has collected in this push; the decoder walks the frames
-and dispatches on type and state. Which violation gets which code and text follows what RabbitMQ's reader and command
-assembler answer; here all hard ones are said on channel 0, since they end the connection.
+The decoder walks the frames and dispatches on type and on the state of the `Channel`. Which violation gets which code
+and text follows what RabbitMQ's reader and command assembler answer.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...limits import FRAME_FUDGE, MESSAGE_SIZE_HARD_MAX
 from .batch import Batch
+from .channel import AWAIT_BODY, AWAIT_HEADER, AWAIT_METHOD, Channel
 from .constants import (
     ACK,
     BASIC,
@@ -32,11 +32,12 @@ from .constants import (
     REJECT,
     REQUEUE,
 )
-from .erlang import octets, render
+from .erlang import octets
 from .events import Command, ProtocolHeader, Settlement, Violation
 from .keys import KeyTable
 from .pool import Arena, Pool
 from .properties import MalformedError, features_of
+from .violations import StopReading, cannot_decode, unexpected, unknown_frame
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -52,63 +53,6 @@ _TAG: Final = Struct(">QB")
 _PROTOCOL_HEADER_SIZE: Final = 8
 _PROPERTIES_CACHED_MAX: Final = 1024
 _PROPERTIES_CACHED_SIZE: Final = 256
-_TEXT_SIZE: Final = 255
-
-# What a channel expects next.
-_AWAIT_METHOD: Final = 0
-_AWAIT_HEADER: Final = 1
-_AWAIT_BODY: Final = 2
-
-
-class _StopReading(Exception):
-    """A hard violation: nothing after it is read."""
-
-    def __init__(self, code: int, text: str, method: int = 0) -> None:
-        self.violation = Violation(0, code, text, method >> 16, method & 0xFFFF)
-
-
-class Channel:
-    """One channel: the content that is being received, and what this push has collected so far."""
-
-    __slots__ = (
-        "batch",
-        "features",
-        "key",
-        "keys",
-        "method",
-        "number",
-        "parts",
-        "properties",
-        "remaining",
-        "settlement",
-        "skip",
-        "state",
-    )
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.state = _AWAIT_METHOD
-        self.skip = False
-        """Nobody wants the content that is being received: it was too large, or its channel is closed."""
-        self.batch: Batch | None = None
-        self.settlement: Settlement | None = None
-        self.keys: KeyTable | None = None
-        self.key = 0
-        self.method = b""
-        self.properties = b""
-        self.features = 0
-        self.remaining = 0
-        self.parts: list[bytes] = []
-
-    @property
-    def held_bytes(self) -> int:
-        if self.state == _AWAIT_METHOD or self.skip:
-            return 0
-        return len(self.method) + len(self.properties) + sum(map(len, self.parts))
-
-    def forget(self) -> None:
-        self.method = self.properties = b""
-        self.parts = []
 
 
 class Decoder:
@@ -223,9 +167,9 @@ class Decoder:
                 payload = bytes(self._rest[7 : size - 1])
                 del self._rest[:size]
                 if channel:
-                    raise _StopReading(505, f"type {kind}, {octets(payload)}")
+                    raise StopReading(505, f"type {kind}, {octets(payload)}")
                 self._channel_zero(kind, payload)
-            except _StopReading as stop:
+            except StopReading as stop:
                 self._violated(stop)
 
     def _read(self) -> None:
@@ -241,7 +185,7 @@ class Decoder:
         self._position = 0
         try:
             self._read_frames(data)
-        except _StopReading as stop:
+        except StopReading as stop:
             self._finish_push()
             self._violated(stop)
         else:
@@ -261,9 +205,9 @@ class Decoder:
                     found = self._channels[number] = Channel(number)
                 channel = found
             if kind == FRAME_METHOD:
-                if payload in seen and channel.state == _AWAIT_METHOD and self._read_whole(channel, payload, data):
-                    continue
-                self._method(channel, payload)
+                simple = number and payload in seen and channel.state == AWAIT_METHOD
+                if not (simple and self._read_whole(channel, payload, data)):
+                    self._method(channel, payload)
             elif number == 0:
                 self._channel_zero(kind, payload)
             elif kind == FRAME_HEADER:
@@ -271,9 +215,9 @@ class Decoder:
             elif kind == FRAME_BODY:
                 self._body(channel, payload)
             elif kind == FRAME_HEARTBEAT and not payload:
-                raise _StopReading(505, f"type {kind}, {octets(payload)}")
+                raise StopReading(505, f"type {kind}, {octets(payload)}")
             else:
-                raise _unknown_frame(kind, payload)
+                raise unknown_frame(kind, payload)
 
     def _read_whole(self, channel: Channel, method: bytes, data: bytes) -> bool:
         """The usual case at once: header and only body frame lie complete behind a method frame that was seen before.
@@ -328,14 +272,14 @@ class Decoder:
         kind, _, size = _FRAME.unpack_from(data, position)
         if size > self._frame_max - FRAME_OVERHEAD + FRAME_FUDGE and self._frame_max:
             limit = self._frame_max - FRAME_OVERHEAD
-            raise _StopReading(501, f"type {kind}, {octets(b'')}: {{frame_too_large,{size},{limit}}}")
+            raise StopReading(501, f"type {kind}, {octets(b'')}: {{frame_too_large,{size},{limit}}}")
         stop: int = position + 7 + size
         if stop >= len(data):
             self._needed = size + FRAME_OVERHEAD
             return 0
         if data[stop] != FRAME_END:
             payload = bytes(data[position + 7 : stop])
-            raise _StopReading(501, f"type {kind}, {octets(payload)}: {{invalid_frame_end_marker,{data[stop]}}}")
+            raise StopReading(501, f"type {kind}, {octets(payload)}: {{invalid_frame_end_marker,{data[stop]}}}")
         return stop + 1 - position
 
     def _finish_push(self) -> None:
@@ -345,12 +289,12 @@ class Decoder:
         for number, channel in self._channels.items():
             self._close_batch(channel)
             channel.settlement = None
-            if channel.state != _AWAIT_METHOD:
+            if channel.state != AWAIT_METHOD:
                 kept[number] = channel
         self._channels = kept
         self._count_held()
 
-    def _violated(self, stop: _StopReading) -> None:
+    def _violated(self, stop: StopReading) -> None:
         self._stop()
         self._events.append(stop.violation)
 
@@ -361,19 +305,19 @@ class Decoder:
         elif kind == FRAME_HEARTBEAT and not payload:
             return
         elif kind == FRAME_BODY or (kind == FRAME_HEADER and len(payload) >= 12):
-            raise _StopReading(505, f"type {kind}, {octets(payload)}")
+            raise StopReading(505, f"type {kind}, {octets(payload)}")
         else:
-            raise _unknown_frame(kind, payload)
+            raise unknown_frame(kind, payload)
 
     # -- one channel ---------------------------------------------------------------------------------------------
 
     def _method(self, channel: Channel, payload: bytes) -> None:
         if len(payload) < 4:
-            raise _unknown_frame(FRAME_METHOD, payload)
-        if channel.state != _AWAIT_METHOD:
+            raise unknown_frame(FRAME_METHOD, payload)
+        if channel.state != AWAIT_METHOD:
             if not channel.skip:
-                raise _unexpected(channel)
-            channel.state = _AWAIT_METHOD  # the peer gave up a content that nobody wants any more
+                raise unexpected(channel)
+            channel.state = AWAIT_METHOD  # the peer gave up a content that nobody wants any more
         method = _METHOD.unpack_from(payload)[0]
         if channel.number == 0:
             self._events.append(Command(0, method, payload[4:]))
@@ -381,7 +325,7 @@ class Decoder:
             channel.method = payload
             channel.keys = self._keys
             channel.key = self._intern(payload)
-            channel.state = _AWAIT_HEADER
+            channel.state = AWAIT_HEADER
             channel.skip = False
         elif method in (BASIC_ACK, BASIC_NACK, BASIC_REJECT):
             self._settle(channel, method, payload[4:])
@@ -394,13 +338,13 @@ class Decoder:
         try:
             return self._keys.intern_publish(payload)
         except UnicodeDecodeError:
-            raise _StopReading(501, "Malformed UTF-8 in shortstr", BASIC_PUBLISH) from None
+            raise StopReading(501, "Malformed UTF-8 in shortstr", BASIC_PUBLISH) from None
         except ValueError:
-            raise _cannot_decode(payload[4:], BASIC_PUBLISH) from None
+            raise cannot_decode(payload[4:], BASIC_PUBLISH) from None
 
     def _settle(self, channel: Channel, method: int, arguments: bytes) -> None:
         if len(arguments) != 9:
-            raise _cannot_decode(arguments, method)
+            raise cannot_decode(arguments, method)
         tag, bits = _TAG.unpack(arguments)
         if method == BASIC_ACK:
             kind, multiple = ACK, bool(bits & 1)
@@ -417,16 +361,16 @@ class Decoder:
 
     def _header(self, channel: Channel, payload: bytes) -> None:
         if len(payload) < 12:
-            raise _unknown_frame(FRAME_HEADER, payload)
+            raise unknown_frame(FRAME_HEADER, payload)
         class_id, weight, size = _HEADER.unpack_from(payload)
-        if channel.state != _AWAIT_HEADER or weight:
-            raise _unexpected(channel)
+        if channel.state != AWAIT_HEADER or weight:
+            raise unexpected(channel)
         if class_id != BASIC:
             text = f"expected content header for class {BASIC}, got one for class {class_id} instead"
-            raise _StopReading(505, text, BASIC_PUBLISH)
+            raise StopReading(505, text, BASIC_PUBLISH)
         if size > MESSAGE_SIZE_HARD_MAX:
             text = f"content body size {size} exceeds maximum allowed size {MESSAGE_SIZE_HARD_MAX}"
-            raise _StopReading(501, text, BASIC_PUBLISH)
+            raise StopReading(501, text, BASIC_PUBLISH)
         properties = payload[12:]
         features = self._features.get(properties)
         channel.features = self._check(properties) if features is None else features
@@ -436,7 +380,7 @@ class Decoder:
         if not channel.skip:
             channel.properties = properties
         if size:
-            channel.state = _AWAIT_BODY
+            channel.state = AWAIT_BODY
         else:
             self._complete(channel, b"")
 
@@ -444,7 +388,7 @@ class Decoder:
         try:
             features = features_of(properties)
         except MalformedError as error:
-            raise _StopReading(502, str(error), BASIC_PUBLISH) from None
+            raise StopReading(502, str(error), BASIC_PUBLISH) from None
         if len(properties) <= _PROPERTIES_CACHED_SIZE:
             if len(self._features) >= _PROPERTIES_CACHED_MAX:
                 self._features.clear()
@@ -462,19 +406,19 @@ class Decoder:
         channel.forget()
 
     def _body(self, channel: Channel, payload: bytes) -> None:
-        if channel.state != _AWAIT_BODY:
-            raise _unexpected(channel)
+        if channel.state != AWAIT_BODY:
+            raise unexpected(channel)
         channel.remaining -= len(payload)
         if channel.remaining < 0:
-            raise _StopReading(501, "content body frame exceeds remaining content size", BASIC_PUBLISH)
-        if payload and not channel.skip:
-            channel.parts.append(payload)
+            raise StopReading(501, "content body frame exceeds remaining content size", BASIC_PUBLISH)
+        if not channel.skip:
+            channel.body += payload
         if not channel.remaining:
-            self._complete(channel, b"".join(channel.parts))
+            self._complete(channel, bytes(channel.body))
 
     def _complete(self, channel: Channel, body: bytes) -> None:
         """The content is all there: a row of the channel's batch, unless nobody wants it."""
-        channel.state = _AWAIT_METHOD
+        channel.state = AWAIT_METHOD
         if not channel.skip:
             # The table may have been renewed since the content began.
             key = channel.key if channel.keys is self._keys else self._intern(channel.method)
@@ -486,21 +430,3 @@ class Decoder:
             batch = channel.batch.finish()
             self._arena.add(batch.body_bytes + sum(len(row[0]) + len(row[1]) for row in batch.rows))
             channel.batch = None
-
-
-def _unknown_frame(kind: int, payload: bytes) -> _StopReading:
-    return _StopReading(501, f"type {kind}, {octets(payload)}: unknown_frame")
-
-
-def _cannot_decode(arguments: bytes, method: int) -> _StopReading:
-    return _StopReading(501, f"cannot decode {render(arguments[:_TEXT_SIZE], text=False)}"[:_TEXT_SIZE], method)
-
-
-def _unexpected(channel: Channel) -> _StopReading:
-    """A frame of the wrong kind for the channel's state."""
-    if channel.state == _AWAIT_METHOD:
-        return _StopReading(505, "expected method frame, got non method frame instead")
-    if channel.state == _AWAIT_HEADER:
-        text = f"expected content header for class {BASIC}, got non content header frame instead"
-        return _StopReading(505, text, BASIC_PUBLISH)
-    return _StopReading(505, "expected content body, got non content body frame instead", BASIC_PUBLISH)

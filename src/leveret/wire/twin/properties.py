@@ -52,6 +52,9 @@ _SIZED: Final = frozenset(b"SAFx")
 class MalformedError(ValueError):
     """The bytes are not a property list."""
 
+    def __init__(self) -> None:
+        super().__init__("malformed properties")
+
 
 def features_of(raw: bytes) -> int:
     """Check a property list and say which features it has. Raises MalformedError."""
@@ -95,18 +98,18 @@ def _walk(raw: bytes) -> Iterator[tuple[str, int, int, int]]:
     """(name, width, start, stop) of each present property. Raises MalformedError, possibly after some of them."""
     size = len(raw)
     if size < 2:
-        raise MalformedError("malformed properties")
+        raise MalformedError
     flags = more = _U16.unpack_from(raw)[0]
     position = 2
     while more & 1:
         if position + 2 > size:
-            raise MalformedError("malformed properties")
+            raise MalformedError
         more = _U16.unpack_from(raw, position)[0]
         position += 2
         if more & 0xFFFE:
-            raise MalformedError("malformed properties")
+            raise MalformedError
     if flags & 2:
-        raise MalformedError("malformed properties")
+        raise MalformedError
     bit = 0x8000
     for name, width, _ in PROPERTIES:
         if flags & bit:
@@ -120,11 +123,11 @@ def _walk(raw: bytes) -> Iterator[tuple[str, int, int, int]]:
             else:
                 position += width
             if position > size:
-                raise MalformedError("malformed properties")
+                raise MalformedError
             yield name, width, start, position
         bit >>= 1
     if position != size:
-        raise MalformedError("malformed properties")
+        raise MalformedError
 
 
 def _fields(raw: bytes, position: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
@@ -132,7 +135,7 @@ def _fields(raw: bytes, position: int, stop: int) -> Iterator[tuple[bytes, int, 
     while position < stop:
         start = position + 1 + raw[position]
         if start >= stop:
-            raise MalformedError("malformed field table")
+            raise MalformedError
         end = _field_end(raw, start, stop)
         yield raw[position + 1 : start], start, end
         position = end
@@ -143,14 +146,14 @@ def _field_end(raw: bytes, start: int, stop: int) -> int:
     tag = raw[start]
     if tag in _SIZED:
         if start + 5 > stop:
-            raise MalformedError("malformed field table")
+            raise MalformedError
         end: int = start + 5 + _U32.unpack_from(raw, start + 1)[0]
     elif tag in _WIDTHS:
         end = start + 1 + _WIDTHS[tag]
     else:
-        raise MalformedError("malformed field table")
+        raise MalformedError
     if end > stop:
-        raise MalformedError("malformed field table")
+        raise MalformedError
     return end
 
 
@@ -173,7 +176,7 @@ def _check_nested(raw: bytes, start: int, stop: int, depth: int) -> None:
     if raw[start] not in b"FA":
         return
     if depth >= TABLE_DEPTH_MAX:
-        raise MalformedError("malformed field table")
+        raise MalformedError
     if raw[start] == ord("F"):
         _check_table(raw, start + 5, stop, depth + 1)
     else:

@@ -1,0 +1,58 @@
+"""The state of one channel: the content that is being received, and what this push has collected so far."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .batch import Batch
+from .events import Settlement
+from .keys import KeyTable
+
+# What a channel expects next.
+AWAIT_METHOD: Final = 0
+AWAIT_HEADER: Final = 1
+AWAIT_BODY: Final = 2
+
+
+class Channel:
+    """One channel: the content that is being received, and what this push has collected so far."""
+
+    __slots__ = (
+        "batch",
+        "body",
+        "features",
+        "key",
+        "keys",
+        "method",
+        "number",
+        "properties",
+        "remaining",
+        "settlement",
+        "skip",
+        "state",
+    )
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.state = AWAIT_METHOD
+        self.skip = False
+        """Nobody wants the content that is being received: it was too large, or its channel is closed."""
+        self.batch: Batch | None = None
+        self.settlement: Settlement | None = None
+        self.keys: KeyTable | None = None
+        self.key = 0
+        self.method = b""
+        self.properties = b""
+        self.features = 0
+        self.remaining = 0
+        self.body = bytearray()
+
+    @property
+    def held_bytes(self) -> int:
+        if self.state == AWAIT_METHOD or self.skip:
+            return 0
+        return len(self.method) + len(self.properties) + len(self.body)
+
+    def forget(self) -> None:
+        self.method = self.properties = b""
+        self.body = bytearray()
