@@ -1,0 +1,9 @@
+"""Sockets and time: listeners, the shell of a connection, the turn of the event loop, timers. Knows nothing of AMQP."""
+
+from __future__ import annotations
+
+from .connection import Connection, Session
+from .server import Server
+from .turn import Turn
+
+__all__ = ["Connection", "Server", "Session", "Turn"]

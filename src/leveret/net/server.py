@@ -1,0 +1,211 @@
+"""Listening sockets and the connections that came in through them.
+
+Owns accepting (a bounded number per turn, and a pause when the process is out of file descriptors), the table of
+connections, and the orderly stop. What a connection speaks is up to the session that `open_session` makes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from .. import limits
+from ..errors import ConfigError
+from .connection import Connection
+from .timers import Timers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..ports import Clock
+    from .connection import Session
+    from .turn import Turn
+
+ACCEPTS_PER_TURN: Final = 64
+LISTEN_BACKLOG: Final = 4096
+"""Connections that the system keeps while we are busy (it may keep fewer: net.core.somaxconn)."""
+ACCEPT_PAUSE_MS: Final = 500
+"""How long accepting rests when there are no file descriptors (or no memory for sockets) left."""
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+logger = logging.getLogger("leveret.net")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One end of a TCP connection."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Server:
+    """All listeners of one protocol and their connections, on one event loop."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        turn: Turn,
+        clock: Clock,
+        open_session: Callable[[Address, Address, Connection], Session],
+        *,
+        protocol: str = "AMQP",
+    ) -> None:
+        """`open_session(peer, local, shell)` makes the session of an accepted connection; `protocol` is for logs."""
+        self._loop = loop
+        self._open_session = open_session
+        self._protocol = protocol
+        self._listeners: list[socket.socket] = []
+        self._opening: set[asyncio.Task[None]] = set()  # held, never iterated: the loop refers to its tasks weakly
+        self._resume_accepting: asyncio.TimerHandle | None = None
+        self._all_gone: asyncio.Event = asyncio.Event()
+        self.turn = turn
+        self.clock = clock
+        self.timers = Timers(loop, clock)
+        self.connections: dict[Connection, None] = {}
+        """In order of arrival."""
+
+    # -- listening -----------------------------------------------------------------------------------------------
+
+    def listen(self, host: str, port: int) -> list[Address]:
+        """Listen on every address that the host name has (port 0: a free one, the same on all); where that is.
+
+        Raises ConfigError when that is not possible.
+        """
+        try:
+            found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise ConfigError(f"cannot listen on {host}:{port}: {why}") from None
+        failure: OSError | None = None
+        addresses: list[Address] = []
+        for family, kind, number, _, address in dict.fromkeys(found):
+            wanted = (address[0], addresses[0].port if addresses else port, *address[2:])
+            try:
+                listener = _listener(family, kind, number, wanted)
+            except OSError as error:
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    self._close_listeners()
+                    raise ConfigError(
+                        f"cannot listen on {Address(str(address[0]), wanted[1])}: {_why(error)}"
+                    ) from None
+                failure = error  # localhost is often ::1 too, on machines without IPv6
+                continue
+            self._listeners.append(listener)
+            addresses.append(Address(*listener.getsockname()[:2]))
+        if not addresses:
+            raise ConfigError(f"cannot listen on {host}:{port}: {_why(failure)}")
+        self._accept_again()
+        return addresses
+
+    def _accept_again(self) -> None:
+        self._resume_accepting = None
+        for listener in self._listeners:
+            self._loop.add_reader(listener.fileno(), self._accept, listener)
+
+    def _close_listeners(self) -> None:
+        if self._resume_accepting is not None:
+            self._resume_accepting.cancel()
+            self._resume_accepting = None
+        for listener in self._listeners:
+            self._loop.remove_reader(listener.fileno())
+            listener.close()
+        self._listeners.clear()
+
+    # -- accepting -----------------------------------------------------------------------------------------------
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                accepted, peer = listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno not in _EXHAUSTED:
+                    continue  # this one went away before we came to it (ECONNABORTED and the like, accept(2))
+                logger.error("cannot accept connections for %d ms: %s", ACCEPT_PAUSE_MS, _why(error))
+                for other in self._listeners:
+                    self._loop.remove_reader(other.fileno())
+                self._resume_accepting = self._loop.call_later(ACCEPT_PAUSE_MS / 1000, self._accept_again)
+                return
+            task = self._loop.create_task(self._open(accepted, Address(*peer[:2])))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    async def _open(self, accepted: socket.socket, peer: Address) -> None:
+        accepted.setblocking(False)
+        try:
+            local = Address(*accepted.getsockname()[:2])
+            connection = Connection(self, f"{peer} -> {local}")
+            logger.info("accepting %s connection %s", self._protocol, connection.name)
+            connection.attach(self._open_session(peer, local, connection))
+            self.connections[connection] = None
+            # asyncio sets TCP_NODELAY on every socket it takes over.
+            await self._loop.connect_accepted_socket(lambda: connection, accepted)
+        except OSError as error:  # gone between accept and now
+            logger.info("connection from %s ended at once: %s", peer, _why(error))
+            accepted.close()
+
+    # -- what connections call -----------------------------------------------------------------------------------
+
+    def ended(self, connection: Connection, why: str, level: int) -> None:
+        """The session of this connection is over; its socket may still be."""
+        logger.log(level, "closing %s connection %s%s", self._protocol, connection.name, f": {why}" if why else "")
+
+    def forget(self, connection: Connection) -> None:
+        """The socket of this connection is closed."""
+        self.connections.pop(connection, None)
+        if not self.connections:
+            self._all_gone.set()
+
+    # -- stopping ------------------------------------------------------------------------------------------------
+
+    async def stop(self, text: str, timeout_ms: int = limits.CLOSE_TIMEOUT_MS) -> None:
+        """Accept nobody, tell every peer, wait until they have closed; after `timeout_ms` drop those that have not."""
+        self._close_listeners()
+        if self._opening:
+            await asyncio.wait(list(self._opening))
+        for connection in list(self.connections):
+            connection.shutdown(text)
+        if not await self._gone_within(timeout_ms / 1000):
+            for connection in list(self.connections):
+                connection.abort()
+            await self._gone_within(1)
+        self.timers.stop()
+
+    async def _gone_within(self, seconds: float) -> bool:
+        self._all_gone.clear()
+        if not self.connections:
+            return True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._all_gone.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def _listener(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.setblocking(False)
+        listener.bind(address)
+        listener.listen(LISTEN_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _why(error: OSError | None) -> str:
+    return "no address" if error is None else error.strerror or str(error)

@@ -1,0 +1,85 @@
+"""One timer for all connections: a heap of when each wants its next tick, and one handle of the loop for the earliest.
+
+An entry is never removed: a connection that wants its tick at another time leaves the old entry behind, which says
+nothing when its time comes.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ..ports import Clock
+
+TICKS_AT_ONCE: Final = 128
+"""Ticks in one go; when more are due (thousands of connections opened in one second) the loop serves others between."""
+
+
+class Ticking(Protocol):
+    """Who wants ticks."""
+
+    tick_at_ms: int | None
+    """When the next one is due; None: none is wanted."""
+
+    def tick(self, now_ms: int) -> None:
+        """It is time. `tick_at_ms` is None; to have another tick, ask `Timers.at` again."""
+        ...
+
+
+class Timers:
+    """Ticks in monotonic milliseconds."""
+
+    __slots__ = ("_clock", "_handle", "_handle_at_ms", "_heap", "_loop", "_sequence")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._heap: list[tuple[int, int, Ticking]] = []
+        self._sequence = 0
+        self._handle: asyncio.TimerHandle | None = None
+        self._handle_at_ms = 0
+
+    def __len__(self) -> int:
+        """Entries, left-behind ones too."""
+        return len(self._heap)
+
+    def at(self, when_ms: int, ticking: Ticking) -> None:
+        """The next tick of this one is then, instead of when it was."""
+        if ticking.tick_at_ms == when_ms:
+            return
+        ticking.tick_at_ms = when_ms
+        self._sequence += 1
+        heappush(self._heap, (when_ms, self._sequence, ticking))
+        if self._handle is None or when_ms < self._handle_at_ms:
+            self._arm()
+
+    def stop(self) -> None:
+        """No more ticks."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        self._heap.clear()
+
+    def _arm(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        self._handle_at_ms = self._heap[0][0]
+        delay_ms = max(0, self._handle_at_ms - self._clock.monotonic_ms())
+        self._handle = self._loop.call_later(delay_ms / 1000, self._fire)
+
+    def _fire(self) -> None:
+        self._handle = None
+        heap = self._heap
+        now_ms = self._clock.monotonic_ms()
+        for _ in range(TICKS_AT_ONCE):
+            if not heap or heap[0][0] > now_ms:
+                break
+            when_ms, _, ticking = heappop(heap)
+            if ticking.tick_at_ms == when_ms:
+                ticking.tick_at_ms = None
+                ticking.tick(now_ms)
+        if heap and self._handle is None:
+            self._arm()

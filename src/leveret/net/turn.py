@@ -1,0 +1,139 @@
+"""The turn: what happens once per iteration of the event loop, however many sockets were readable in it.
+
+    sockets readable    each read goes to its session at once (net.connection)
+    then, once          sessions with input left over go on, round robin, within the budget
+                        queues deliver (broker.pump), within the budget
+                        every connection that has something to say writes once
+
+Owns the order of these, the read buffer that all connections share, and the statistics of how long turns take. Whoever
+has work for a turn calls `wake`, or hands in a connection to be flushed or stepped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Final
+
+from .. import limits
+from .lengths import Lengths
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from ..ports import Clock
+    from .connection import Connection
+
+_STEP_MS: Final = 1
+"""How long one session goes on with its left-over input before the next one has its turn."""
+
+logger = logging.getLogger("leveret.net")
+
+
+class Turn:
+    """One per event loop. It is the brain's `Scheduler`."""
+
+    __slots__ = (
+        "_clock",
+        "_dirty",
+        "_loop",
+        "_pump",
+        "_started_ns",
+        "_unfinished",
+        "_views",
+        "lengths",
+        "now_ms",
+        "readable",
+        "scheduled",
+        "view",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._pump: Callable[[int], bool] = _nothing_to_pump
+        self._dirty: list[Connection] = []
+        self._unfinished: deque[Connection] = deque()
+        self._started_ns = 0
+        self._views = _views_by_readers()
+        self.view = self._views[0]
+        """Where the next read of any connection goes: its session copies what it keeps before anybody else reads."""
+        self.readable = 0
+        """Connections read since the last turn."""
+        self.scheduled = False
+        self.now_ms = clock.monotonic_ms()
+        """Monotonic time at the begin of this turn; older when no turn is scheduled."""
+        self.lengths = Lengths()
+
+    def start(self, pump: Callable[[int], bool]) -> None:
+        """From now on `pump(budget_ms) -> more` is part of every turn."""
+        self._pump = pump
+
+    def wake(self) -> None:
+        """There is work for a turn: one follows after what the loop has at hand."""
+        if not self.scheduled:
+            self.scheduled = True
+            self.now_ms = self._clock.monotonic_ms()
+            self._started_ns = perf_counter_ns()
+            self._loop.call_soon(self._run)
+
+    def flush(self, connection: Connection) -> None:
+        """This connection has something to say in the next turn. The caller asks once per turn."""
+        self._dirty.append(connection)
+        if not self.scheduled:
+            self.wake()
+
+    def step(self, connection: Connection) -> None:
+        """This connection's session goes on with its input in the next turn. The caller asks once until it is done."""
+        self._unfinished.append(connection)
+        if not self.scheduled:
+            self.wake()
+
+    def _run(self) -> None:
+        self.scheduled = False
+        if self._unfinished:
+            self._go_on()
+        try:
+            more = self._pump(limits.TURN_BUDGET_MS)
+        except Exception:
+            # Our own fault, in one queue of many: the others are served on. Not at once again, it would not end.
+            logger.exception("a queue failed to deliver")
+            more = False
+        if self._dirty:
+            dirty, self._dirty = self._dirty, []
+            for connection in dirty:
+                connection.flush()
+        if self.readable:
+            self.view = self._views[min(self.readable, len(self._views) - 1)]
+            self.readable = 0
+        self.lengths.add((perf_counter_ns() - self._started_ns) // 1000)
+        if more or self._unfinished:
+            self.wake()
+
+    def _go_on(self) -> None:
+        """Sessions with input left over, in turns, until nobody has any or the budget is used."""
+        unfinished = self._unfinished
+        end = self._clock.monotonic_ms() + limits.TURN_BUDGET_MS
+        while unfinished:
+            connection = unfinished.popleft()
+            if connection.go_on(_STEP_MS):
+                unfinished.append(connection)
+            if self._clock.monotonic_ms() >= end:
+                break
+
+
+def _nothing_to_pump(budget_ms: int) -> bool:
+    return False
+
+
+def _views_by_readers() -> list[memoryview]:
+    """Views of one buffer, by how many connections share READ_BYTES_PER_TURN; the last is for that many and more."""
+    buffer = memoryview(bytearray(limits.READ_SIZE_MAX))
+    fewest = limits.READ_BYTES_PER_TURN // limits.READ_SIZE_MIN
+    views = [buffer]
+    for readers in range(1, fewest + 1):
+        size = min(limits.READ_SIZE_MAX, limits.READ_BYTES_PER_TURN // readers)
+        views.append(buffer[:size] if size != len(views[-1]) else views[-1])
+    return views
