@@ -48,3 +48,9 @@ ROUTES_CACHED_MAX: Final = 65_536
 KEYS_PER_DECODER_MAX: Final = 4096
 KEY_BYTES_PER_DECODER_MAX: Final = 256 * 1024
 ARENA_SIZE: Final = 256 * 1024
+
+# Routing.
+TOPIC_HASHES_MAX: Final = 2
+"""'#' in one binding key of a topic exchange, as RabbitMQ 4.3.5."""
+HASH_WEIGHT_MAX: Final = 1_000_000
+"""Weight of one binding of a consistent hash exchange."""

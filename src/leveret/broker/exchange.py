@@ -1,0 +1,137 @@
+"""An exchange, and the contract that every kind of exchange keeps.
+
+A kind is one small class in `exchanges/`, found by its type name in EXCHANGE_TYPES. It owns an index over its
+bindings and answers one question: which destinations does this key, with these values of the message, reach? It knows
+nothing of batches, of caches, nor of what lies behind a destination: that is the router's. It may name a destination
+twice; the router sends each queue one copy. Indices keep the order of binding, so that routing is the same on every
+run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from ..errors import PreconditionFailed
+from ..wire.fields import Arguments, ByteArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..wire.records import DeclareExchange
+    from .binding import Binding, Destination
+
+    Need = tuple[int, str | None]
+    """A column of `Batch.partition` and its name."""
+
+ALTERNATE_EXCHANGE: Final = "alternate-exchange"
+
+
+class Exchange:
+    """What all kinds have in common. `alternate` names the exchange that gets what this one routes nowhere."""
+
+    __slots__ = ("alternate", "arguments", "auto_delete", "durable", "id", "internal", "name", "vhost")
+
+    type_name: ClassVar[str]
+    is_queue: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        id: int,
+        vhost: str,
+        name: str,
+        *,
+        durable: bool = False,
+        auto_delete: bool = False,
+        internal: bool = False,
+        arguments: Arguments = Arguments.EMPTY,
+    ) -> None:
+        self.id = id
+        self.vhost = vhost
+        self.name = name
+        self.durable = durable
+        self.auto_delete = auto_delete
+        self.internal = internal
+        self.arguments = arguments
+        alternate = arguments.get(ALTERNATE_EXCHANGE)
+        self.alternate = alternate if isinstance(alternate, str) else None
+        self._start()
+
+    def __str__(self) -> str:
+        return f"exchange '{self.name}' in vhost '{self.vhost}'"
+
+    @property
+    def type(self) -> str:
+        return self.type_name
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What beyond the routing key `match` looks at. May change with the bindings."""
+        return ()
+
+    def _start(self) -> None:
+        """Make the empty index; `arguments` are set."""
+
+    def validate(self) -> None:
+        """Look at the arguments of a declaration. Raises PreconditionFailed."""
+        if ALTERNATE_EXCHANGE in self.arguments and self.alternate is None:
+            raise PreconditionFailed(
+                f"invalid type '{self.arguments.types[ALTERNATE_EXCHANGE]}' for arg '{ALTERNATE_EXCHANGE}' in {self}"
+            )
+
+    def validate_binding(self, binding: Binding) -> None:
+        """Look at a binding from here before it is made. Raises PreconditionFailed."""
+
+    def bind(self, binding: Binding) -> None:
+        """Take a new binding into the index."""
+        raise NotImplementedError
+
+    def unbind(self, binding: Binding) -> None:
+        """Take a binding out of the index again: the very object that was bound."""
+        raise NotImplementedError
+
+    def match(self, routing_key: str, values: tuple[object, ...]) -> Sequence[Destination]:
+        """The destinations of one message, in the order of binding, possibly with duplicates.
+
+        `values` has one entry per entry of `needs`: the raw value as `Batch.partition` gives it, None when absent.
+        Raises SyntaxError_ when such a value is malformed.
+        """
+        raise NotImplementedError
+
+
+EXCHANGE_TYPES: Final[dict[str, type[Exchange]]] = {}
+"""The kinds that clients may declare, by type name. Filled by `exchanges/`."""
+
+
+def make_exchange(op: DeclareExchange) -> Exchange:
+    """The exchange that an op declares. Raises PreconditionFailed for an unknown type or bad arguments."""
+    kind = EXCHANGE_TYPES.get(op.type)
+    if kind is None:
+        raise PreconditionFailed(f"unknown exchange type '{op.type}'")
+    exchange = kind(
+        op.id,
+        op.vhost,
+        op.name,
+        durable=op.durable,
+        auto_delete=op.auto_delete,
+        internal=op.internal,
+        arguments=Arguments(op.arguments) if op.arguments else Arguments.EMPTY,
+    )
+    exchange.validate()
+    return exchange
+
+
+def erlang_term(value: object) -> str:
+    """A field's value as RabbitMQ shows it in texts: `<<"text">>`, `true`, `3`."""
+    match value:
+        case str():
+            quoted = "".join(f"\\{letter}" if letter in '"\\' else letter for letter in value)
+            utf8 = "/utf8" if any(letter > "\xff" for letter in value) else ""
+            return f'<<"{quoted}"{utf8}>>' if value else "<<>>"
+        case ByteArray() | bytes():
+            return f"<<{','.join(map(str, value))}>>"
+        case bool():
+            return "true" if value else "false"
+        case None:
+            return "undefined"
+        case _:
+            return str(value)

@@ -1,0 +1,31 @@
+"""The kinds of exchanges, one per file, and the table by which a declaration finds them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..exchange import EXCHANGE_TYPES, Exchange
+from .consistent_hash import ConsistentHashExchange
+from .default import DefaultExchange
+from .direct import DirectExchange
+from .fanout import FanoutExchange
+from .headers import HeadersExchange
+from .topic import TopicExchange
+
+_KINDS: Final[tuple[type[Exchange], ...]] = (
+    DirectExchange,
+    FanoutExchange,
+    TopicExchange,
+    HeadersExchange,
+    ConsistentHashExchange,
+)
+EXCHANGE_TYPES.update({kind.type_name: kind for kind in _KINDS})
+
+__all__ = [
+    "ConsistentHashExchange",
+    "DefaultExchange",
+    "DirectExchange",
+    "FanoutExchange",
+    "HeadersExchange",
+    "TopicExchange",
+]

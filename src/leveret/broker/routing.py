@@ -1,0 +1,367 @@
+"""Routing: the exchanges and bindings of a virtual host, and which queues the rows of a batch go to.
+
+A message starts at the exchange it was published to and goes along bindings, also to further exchanges; an exchange
+that matches nothing hands it to its alternate exchange (RabbitMQ pages "Exchange to Exchange Bindings", "Alternate
+Exchanges"). Each exchange is visited once per message and each queue gets it once, so cycles end.
+
+Routing happens once per distinct key, not per message, and is remembered in two places until something changes
+(`version`):
+
+    keys.cache[key id]        (version, queues)   of one connection's key table: the way of nearly every batch
+    _cached[exchange, key]    queues              shared by all connections, bounded
+
+Keys of the default exchange are not remembered but looked up: that is as fast, and queues come and go. Where an
+exchange on the way looks at headers or properties (`needs`), the rows of a key are first partitioned by these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import AccessRefused, AmqpError, NotFound
+from ..limits import ROUTES_CACHED_MAX
+from ..wire import COLUMN_PROPERTY, HEADERS, Selection
+from .binding import Binding
+from .exchange import Exchange
+from .exchanges import DefaultExchange, DirectExchange, FanoutExchange, HeadersExchange, TopicExchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from ..wire import Batch, KeyTable
+    from ..wire.fields import Arguments
+    from .binding import Destination
+    from .exchange import Need
+    from .queue import Queue
+
+    Queues = tuple[Queue, ...]
+    Cell = tuple[Queues | AmqpError, Selection | None]
+
+_BY_NAME: Final = -1
+"""In the place of a version: look the key up in the default exchange."""
+
+PREDECLARED: Final[tuple[tuple[str, type[Exchange], bool], ...]] = (
+    ("amq.direct", DirectExchange, False),
+    ("amq.fanout", FanoutExchange, False),
+    ("amq.headers", HeadersExchange, False),
+    ("amq.match", HeadersExchange, False),
+    ("amq.rabbitmq.trace", TopicExchange, True),
+    ("amq.topic", TopicExchange, False),
+)
+"""Name, kind and whether internal, of what every virtual host has beside the default exchange; all durable."""
+
+
+def predeclared(vhost: str, next_id: Callable[[], int]) -> list[Exchange]:
+    """The exchanges that a new virtual host starts with; the default exchange first."""
+    exchanges: list[Exchange] = [DefaultExchange(next_id(), vhost, "", durable=True)]
+    for name, kind, internal in PREDECLARED:
+        exchanges.append(kind(next_id(), vhost, name, durable=True, internal=internal))
+    return exchanges
+
+
+@dataclass(frozen=True, slots=True)
+class _ByColumns:
+    """What stands in the cache for a key whose way depends on more than the key."""
+
+    start: Exchange
+    routing_key: str
+    needs: tuple[Need, ...]
+
+
+class Router:
+    """The exchanges of one virtual host. `version` goes up with everything that may change a route."""
+
+    __slots__ = ("_by_name", "_cached", "_default_cached", "_from", "_links", "_needs", "_serial", "_to", "exchanges",
+                 "version", "vhost")  # fmt: skip
+
+    def __init__(self, vhost: str) -> None:
+        """Empty; the first exchanges to `add` are those of `predeclared`."""
+        self.vhost = vhost
+        self.exchanges: dict[str, Exchange] = {}
+        self.version = 0
+        self._by_name: dict[str, tuple[Queue]] = {}
+        """The default exchange's queues."""
+        self._default_cached = False
+        """Whether a remembered route went through the default exchange (as somebody's alternate)."""
+        self._serial = 0
+        self._from: dict[Exchange, dict[Binding, Binding]] = {}
+        self._to: dict[Destination, dict[Binding, None]] = {}
+        self._links: dict[Exchange, dict[Exchange, int]] = {}
+        """Exchanges bound to an exchange, and how many times."""
+        self._cached: dict[tuple[str, str], Queues] = {}
+        self._needs: dict[Exchange, tuple[Need, ...]] = {}
+
+    # -- exchanges and bindings ----------------------------------------------------------------------------------
+
+    def changed(self) -> None:
+        """Something that routes depend on is different: forget them. Call it after setting an exchange's `alternate`."""
+        self.version += 1
+        self._cached.clear()
+        self._needs.clear()
+        self._default_cached = False
+
+    def add(self, exchange: Exchange) -> None:
+        """A new exchange; its name is free."""
+        assert exchange.name not in self.exchanges
+        self.exchanges[exchange.name] = exchange
+        self._from[exchange] = {}
+        if isinstance(exchange, DefaultExchange):
+            self._by_name = exchange.queues
+        self.changed()
+
+    def remove(self, exchange: Exchange) -> list[Binding]:
+        """An exchange goes, and with it the bindings from and to it, which are returned."""
+        del self.exchanges[exchange.name]
+        dropped = [*self._from.pop(exchange)]
+        for binding in dropped:
+            self._forget_destination(binding)
+        self._links.pop(exchange, None)
+        dropped += self.remove_destination(exchange)
+        self.changed()
+        return dropped
+
+    def remove_destination(self, destination: Destination) -> list[Binding]:
+        """Drop the bindings to a queue or exchange that goes; returns them."""
+        dropped = [*self._to.get(destination, ())]
+        for binding in dropped:
+            self.unbind(binding)
+        return dropped
+
+    def bind(self, binding: Binding) -> bool:
+        """False if there is the same already. The exchange has validated it."""
+        source, destination = binding.source, binding.destination
+        bindings = self._from[source]
+        if binding in bindings:
+            return False
+        self._serial += 1
+        binding.serial = self._serial
+        source.bind(binding)
+        bindings[binding] = binding
+        self._to.setdefault(destination, {})[binding] = None
+        if isinstance(destination, Exchange):
+            links = self._links.setdefault(source, {})
+            links[destination] = links.get(destination, 0) + 1
+        self.changed()
+        return True
+
+    def unbind(self, binding: Binding) -> bool:
+        """False if there is no such binding."""
+        stored = self._from[binding.source].pop(binding, None)
+        if stored is None:
+            return False
+        stored.source.unbind(stored)
+        self._forget_destination(stored)
+        if isinstance(stored.destination, Exchange):
+            links = self._links[stored.source]
+            links[stored.destination] -= 1
+            if not links[stored.destination]:
+                del links[stored.destination]
+        self.changed()
+        return True
+
+    def _forget_destination(self, binding: Binding) -> None:
+        bindings = self._to[binding.destination]
+        del bindings[binding]
+        if not bindings:
+            del self._to[binding.destination]
+
+    def bindings_from(self, exchange: Exchange) -> Collection[Binding]:
+        """In the order of binding; a view, so bind and unbind only after the last look at it."""
+        return self._from[exchange].keys()
+
+    def bindings_to(self, destination: Destination) -> Collection[Binding]:
+        """In the order of binding; a view as well."""
+        return self._to.get(destination, {}).keys()
+
+    def find(
+        self, source: Exchange, destination: Destination, routing_key: str, arguments: Arguments
+    ) -> Binding | None:
+        """The binding that is identified by these four."""
+        return self._from[source].get(Binding(source, destination, routing_key, arguments))
+
+    def queue_added(self, queue: Queue) -> None:
+        """From now on the default exchange routes to it."""
+        self._by_name[queue.name] = (queue,)
+        if self._default_cached:
+            self.changed()
+
+    def queue_removed(self, queue: Queue) -> None:
+        """The default exchange forgets it; for its bindings there is `remove_destination`."""
+        del self._by_name[queue.name]
+        if not self._by_name:
+            self._by_name.clear()  # an empty dict keeps its table otherwise
+        if self._default_cached:
+            self.changed()
+
+    # -- batches -------------------------------------------------------------------------------------------------
+
+    def routes(self, batch: Batch) -> list[Cell]:
+        """The queues of each row, or the error that publishing it raises. A selection of None means all rows.
+
+        Every row is in exactly one cell; cells are in the order of their first rows, and no two have the same queues.
+        A queue may be in several cells: whoever appends to it joins their rows first, to keep the order of publishing.
+        """
+        keys = batch.keys
+        key = batch.key
+        if key >= 0:
+            found = self._of_key(keys, key)
+            if found.__class__ is tuple or isinstance(found, AmqpError):
+                return [(found, None)]
+            groups: dict[Queues, list[Selection | None]] = {}
+            errors: list[Cell] = []
+            self._by_columns(batch, None, found, groups, errors)
+            return _cells(groups, errors, ordered=False)
+        return self._many(batch, keys)
+
+    def _many(self, batch: Batch, keys: KeyTable) -> list[Cell]:
+        groups: dict[Queues, list[Selection | None]] = {}
+        errors: list[Cell] = []
+        ordered = True
+        for key, rows in batch.partition():
+            assert isinstance(key, int)
+            found = self._of_key(keys, key)
+            if found.__class__ is tuple:
+                parts = groups.get(found)
+                if parts is None:
+                    groups[found] = [rows]
+                else:
+                    parts.append(rows)
+            elif isinstance(found, AmqpError):
+                errors.append((found, rows))
+            else:
+                ordered = False
+                self._by_columns(batch, rows, found, groups, errors)
+        return _cells(groups, errors, ordered)
+
+    def _of_key(self, keys: KeyTable, key: int) -> Any:
+        """Queues, _ByColumns or an error for an entry of a key table."""
+        entry: Any = keys.cache.get(key)
+        if entry is not None:
+            version, found = entry
+            if version == self.version:
+                return found
+            if version == _BY_NAME:
+                return self._by_name.get(found, ())
+        exchange, routing_key, _, _ = keys[key]
+        if not exchange:
+            keys.cache[key] = (_BY_NAME, routing_key)
+            return self._by_name.get(routing_key, ())
+        start = self.exchanges.get(exchange)
+        # Errors are not remembered: whoever raises one hangs its own traceback on it.
+        if start is None:
+            return NotFound(f"no exchange '{exchange}' in vhost '{self.vhost}'")
+        if start.internal:
+            return AccessRefused(f"cannot publish to internal {start}")
+        needs = self._needs_from(start)
+        found = _ByColumns(start, routing_key, needs) if needs else self._route_cached(start, routing_key)
+        keys.cache[key] = (self.version, found)
+        return found
+
+    def _by_columns(
+        self,
+        batch: Batch,
+        rows: Selection | None,
+        way: _ByColumns,
+        groups: dict[Queues, list[Selection | None]],
+        errors: list[Cell],
+    ) -> None:
+        """Partition the rows of one key by what the exchanges on its way look at, and route each combination once."""
+        parts: list[tuple[tuple[object, ...], Selection | None]] = [((), rows)]
+        for column, name in way.needs:
+            if column != COLUMN_PROPERTY and not batch.features & HEADERS:
+                parts = [((*values, None), part) for values, part in parts]
+                continue
+            parts = [
+                ((*values, value), smaller)
+                for values, part in parts
+                for value, smaller in batch.partition(column, part, name)
+            ]
+        for values, part in parts:
+            try:
+                queues = self._route(way.start, way.routing_key, dict(zip(way.needs, values, strict=True)))
+            except AmqpError as error:  # a header that cannot be decoded
+                errors.append((error, part))
+            else:
+                groups.setdefault(queues, []).append(part)
+
+    # -- one message ---------------------------------------------------------------------------------------------
+
+    def _needs_from(self, start: Exchange) -> tuple[Need, ...]:
+        """What the exchanges that a message may come to look at."""
+        needs = self._needs.get(start)
+        if needs is None:
+            met: dict[Need, None] = {}
+            for exchange in self._reachable(start):
+                met.update(dict.fromkeys(exchange.needs))
+            needs = self._needs[start] = tuple(met)
+        return needs
+
+    def _reachable(self, start: Exchange) -> list[Exchange]:
+        met = {start: None}
+        todo = [start]
+        for exchange in todo:
+            following = [*self._links.get(exchange, ())]
+            if (alternate := self._alternate_of(exchange)) is not None:
+                following.append(alternate)
+            for other in following:
+                if other not in met:
+                    met[other] = None
+                    todo.append(other)
+        return todo
+
+    def _alternate_of(self, exchange: Exchange) -> Exchange | None:
+        return None if exchange.alternate is None else self.exchanges.get(exchange.alternate)
+
+    def _route_cached(self, start: Exchange, routing_key: str) -> Queues:
+        name = (start.name, routing_key)
+        queues = self._cached.get(name)
+        if queues is None:
+            queues = self._route(start, routing_key, {})
+            if len(self._cached) >= ROUTES_CACHED_MAX:
+                self._cached.clear()
+            self._cached[name] = queues
+        return queues
+
+    def _route(self, start: Exchange, routing_key: str, values: Mapping[Need, object]) -> Queues:
+        """The queues that one message reaches. Raises SyntaxError_ when a header that matters is malformed."""
+        queues: dict[Queue, None] = {}
+        met = {start: None}
+        todo = [start]
+        for exchange in todo:
+            needs = exchange.needs
+            of_message = tuple([values[need] for need in needs]) if needs else ()
+            reached: Sequence[Destination] = exchange.match(routing_key, of_message)
+            if not reached and (alternate := self._alternate_of(exchange)) is not None:
+                reached = (alternate,)
+            for destination in reached:
+                if not isinstance(destination, Exchange):
+                    queues[destination] = None
+                elif destination not in met:
+                    met[destination] = None
+                    todo.append(destination)
+                    if isinstance(destination, DefaultExchange):
+                        self._default_cached = True
+        return tuple(queues)
+
+
+def _cells(groups: dict[Queues, list[Selection | None]], errors: list[Cell], ordered: bool) -> list[Cell]:
+    """One cell per distinct set of queues, and the errors. `ordered`: groups came in the order of their first rows."""
+    if len(groups) == 1 and not errors:
+        return [(queues, None) for queues in groups]
+    cells: list[Cell] = []
+    for queues, parts in groups.items():
+        if len(parts) == 1:
+            cells.append((queues, parts[0]))
+        else:
+            cells.append((queues, Selection.merge([part for part in parts if part is not None])))
+    if errors or not ordered:
+        cells += errors
+        if len(cells) > 1:
+            cells.sort(key=_first_row)
+    return cells
+
+
+def _first_row(cell: Cell) -> int:
+    rows = cell[1]
+    return 0 if rows is None else rows[0]
