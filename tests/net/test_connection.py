@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import struct
+
+import pytest
+
+from leveret import limits
+
+from .support import FakeSession, serving, until
+
+
+async def test_bytes_go_in_and_come_out() -> None:
+    async with serving() as fixture:
+        reader, writer, session = await fixture.connect()
+        before = fixture.clock.monotonic_ms()
+        writer.write(b"hello")
+        assert await reader.readexactly(5) == b"hello"
+        assert session.received == b"hello"
+        assert session.last_received_ms >= before
+
+
+async def test_what_is_said_in_one_turn_leaves_in_one_write() -> None:
+    async with serving() as fixture:
+        reader, _writer, session = await fixture.connect()
+        await fixture.turns()
+        takes = session.takes
+        for part in range(10):
+            session.say(b"%d" % part)
+        assert await reader.readexactly(10) == b"0123456789"
+        assert session.takes == takes + 1
+
+
+async def test_input_left_over_goes_on_in_later_turns_and_is_not_read_meanwhile() -> None:
+    unread = []
+
+    def look(session: FakeSession) -> None:
+        unread.append(session.shell._reading)
+
+    async with serving() as fixture:
+        reader, writer, session = await fixture.connect()
+        session.on_step = look
+        session.more = 3
+        writer.write(b"x")
+        await session.until(lambda: session.steps == 4)
+        assert unread == [True, False, False, False]
+        await fixture.turns()
+        writer.write(b"y")
+        await session.until(lambda: session.received == b"xy")
+        assert await reader.readexactly(2) == b"xy"
+
+
+async def test_a_long_job_of_one_connection_does_not_stop_the_others() -> None:
+    async with serving() as fixture:
+        _, busy_writer, busy = await fixture.connect()
+        reader, writer, _ = await fixture.connect()
+        busy.more = 1_000_000_000
+        busy_writer.write(b"x")
+        await busy.until(lambda: busy.steps > 3)
+        writer.write(b"quick")
+        assert await reader.readexactly(5) == b"quick"
+        assert busy.more > 0
+        busy.more = 0
+
+
+async def test_a_session_that_does_not_want_to_read_is_not_read() -> None:
+    def stop(session: FakeSession) -> None:
+        session.reading = False
+
+    async with serving() as fixture:
+        _, writer, session = await fixture.connect()
+        session.on_step = stop
+        session.echo = False
+        writer.write(b"a")
+        await session.until(lambda: session.received == b"a")
+        writer.write(b"b")
+        await fixture.turns(5)
+        assert session.received == b"a"
+        session.on_step = None
+        session.reading = True
+        session.shell.wake()
+        await session.until(lambda: session.received == b"ab")
+
+
+async def test_what_the_socket_does_not_take_is_counted_and_drained() -> None:
+    size = 16 * 1024 * 1024
+    async with serving() as fixture:
+        reader, _writer, session = await fixture.connect()
+        session.say(bytes(size))
+        await fixture.turns(2)
+        assert 0 < session.unwritten < size
+        takes = session.takes
+        session.say(b"end")
+        await fixture.turns(2)
+        assert session.takes == takes, "the socket is full: what is said waits in the session, where it counts"
+        assert session.drains == 0
+        assert len(await reader.readexactly(size)) == size
+        await session.until(lambda: session.drains)
+        assert session.unwritten == 0
+        assert await reader.readexactly(3) == b"end"
+
+
+async def test_a_finished_session_is_written_out_and_closed() -> None:
+    def finish(session: FakeSession) -> None:
+        session.say(b"goodbye")
+        session.finished = True
+
+    async with serving() as fixture:
+        reader, writer, session = await fixture.connect()
+        session.on_step = finish
+        writer.write(b"1")
+        assert await reader.read() == b"1goodbye"
+        assert session.losses == 1
+        steps = session.steps
+        writer.write(b"ignored")
+        await fixture.turns(3)
+        assert session.steps == steps
+        assert len(fixture.server.connections) == 1, "our end is closed, the peer's is not"
+        writer.close()
+        await writer.wait_closed()
+        await until(lambda: not fixture.server.connections)
+        assert session.losses == 1
+
+
+async def test_a_large_farewell_is_written_before_the_end() -> None:
+    size = 16 * 1024 * 1024
+
+    def finish(session: FakeSession) -> None:
+        session.say(bytes(size))
+        session.finished = True
+
+    async with serving() as fixture:
+        reader, writer, session = await fixture.connect()
+        session.on_step = finish
+        writer.write(b"1")
+        assert len(await reader.read()) == size + 1
+        assert session.losses == 1
+
+
+async def test_a_peer_that_goes_is_lost_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as fixture:
+        with caplog.at_level(logging.INFO, "leveret"):
+            _, writer, session = await fixture.connect()
+            writer.close()
+            await session.until(lambda: session.losses)
+            await until(lambda: not fixture.server.connections)
+        assert session.losses == 1
+        ends = f"127.0.0.1:{session.peer.port} -> 127.0.0.1:{fixture.port}"
+        assert caplog.messages == [
+            f"accepting AMQP connection {ends}",
+            f"closing AMQP connection {ends}: client unexpectedly closed TCP connection",
+        ]
+
+
+async def test_a_reset_is_lost_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as fixture:
+        _, writer, session = await fixture.connect()
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        await session.until(lambda: session.losses)
+        session.say(b"too late")
+        await fixture.turns(2)
+        assert session.losses == 1
+        assert "Connection reset by peer" in caplog.messages[-1]
+
+
+@pytest.mark.parametrize("method", ["receive", "step", "take_output", "lost"])
+async def test_a_session_that_fails_ends_alone(
+    method: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("our fault")
+
+    async with serving() as fixture:
+        other_reader, other_writer, _ = await fixture.connect()
+        reader, writer, session = await fixture.connect()
+        monkeypatch.setattr(session, method, fail)
+        writer.write(b"x")
+        if method == "lost":
+            writer.write_eof()
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() in (b"", b"x")
+        assert any("failed" in record.message and record.exc_info for record in caplog.records)
+        assert session.losses == (method != "lost")
+        other_writer.write(b"still here")
+        assert await other_reader.readexactly(10) == b"still here"
+
+
+async def test_a_session_that_fails_while_it_goes_on_ends_alone() -> None:
+    def fail_later(session: FakeSession) -> None:
+        if session.steps > 1:
+            raise RuntimeError("our fault")
+
+    async with serving() as fixture:
+        _, writer, session = await fixture.connect()
+        session.on_step, session.more = fail_later, 5
+        writer.write(b"x")
+        await session.until(lambda: session.losses)
+        await fixture.turns(3)
+        assert session.steps == 2
+
+
+async def test_a_tick_comes_when_it_was_asked_for() -> None:
+    def configure(session: FakeSession) -> None:
+        session.next_tick_in_ms = 1
+
+    async with serving(configure) as fixture:
+        _, _writer, session = await fixture.connect()
+        await session.until(lambda: len(session.ticks) >= 3)
+        assert all(later > earlier for earlier, later in zip(session.ticks, session.ticks[1:], strict=False))
+
+
+async def test_a_session_that_ends_at_a_tick_is_closed() -> None:
+    def configure(session: FakeSession) -> None:
+        session.finished = True
+
+    async with serving(configure) as fixture:
+        reader, _writer, session = await fixture.connect()
+        assert await reader.read() == b""
+        assert session.losses == 1
+
+
+async def test_a_peer_that_never_closes_its_end_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CLOSE_TIMEOUT_MS", 1)
+    async with serving() as fixture:
+        reader, _writer, session = await fixture.connect()
+        session.finished = True
+        session.shell.wake()
+        assert await reader.read() == b""
+        await until(lambda: not fixture.server.connections)
+
+
+async def test_a_peer_that_half_closes_and_never_reads_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CLOSE_TIMEOUT_MS", 1)
+    async with serving() as fixture:
+        _, writer, session = await fixture.connect()
+        session.say(bytes(32 * 1024 * 1024))
+        await fixture.turns(2)
+        assert session.unwritten
+        writer.write_eof()
+        await session.until(lambda: session.losses)
+        await until(lambda: not fixture.server.connections)
+
+
+async def test_reads_shrink_when_many_connections_are_readable() -> None:
+    async with serving() as fixture:
+        assert len(fixture.turn.view) == limits.READ_SIZE_MAX
+        for readable, size in [
+            (1, limits.READ_SIZE_MAX),
+            (4, limits.READ_SIZE_MAX),
+            (8, limits.READ_BYTES_PER_TURN // 8),
+            (64, limits.READ_SIZE_MIN),
+            (5000, limits.READ_SIZE_MIN),
+            (1, limits.READ_SIZE_MAX),
+        ]:
+            fixture.turn.readable = readable
+            await fixture.turns()
+            assert len(fixture.turn.view) == size
+            assert fixture.turn.readable == 0
+
+
+async def test_a_flood_is_read_in_parts() -> None:
+    async with serving() as fixture:
+        _, writer, session = await fixture.connect()
+        session.echo = False
+        size = 4 * limits.READ_SIZE_MAX
+        writer.write(bytes(size))
+        await session.until(lambda: len(session.received) == size)
+        assert max(session.reads) <= limits.READ_SIZE_MAX
