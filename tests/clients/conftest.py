@@ -1,0 +1,216 @@
+"""What the client tests share: where the broker is, programs run as processes of their own, names nobody else uses.
+
+LEVERET_TEST_BROKER=host:port points the tests at a broker that already runs, so that the same tests prove themselves
+against RabbitMQ; without it they use the session's `broker`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PATIENCE_S = 30.0
+"""How long a program may take to print a line; only a broken run waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a broker listens for AMQP; guest/guest on vhost /."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@{self.host}:{self.port}/%2F"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the programs under this folder read to find the broker."""
+        return {"AMQP_HOST": self.host, "AMQP_PORT": str(self.port)}
+
+
+class Program:
+    """A process whose printed lines tell how far it is."""
+
+    def __init__(self, command: Sequence[str | Path], *, cwd: Path | None, env: dict[str, str]) -> None:
+        self.command = " ".join(str(part) for part in command)
+        self.lines: list[str] = []
+        self._arriving: queue.Queue[str | None] = queue.Queue()
+        self._process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=cwd,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"} | env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        stdout = self._process.stdout
+        assert stdout is not None
+        with stdout:
+            for line in stdout:
+                self._arriving.put(line.rstrip("\n"))
+        self._arriving.put(None)
+
+    def _next_line(self, end: float, wanted: str) -> str | None:
+        try:
+            line = self._arriving.get(timeout=max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            pytest.fail(f"{self}: no {wanted} in time; it printed:\n" + "\n".join(self.lines))
+        if line is not None:
+            self.lines.append(line)
+        return line
+
+    def expect(self, pattern: str, *, patience_s: float = PATIENCE_S) -> re.Match[str]:
+        """The next line that the pattern matches from its start; lines before it are passed over."""
+        end = time.monotonic() + patience_s
+        while (line := self._next_line(end, f"line like {pattern!r}")) is not None:
+            if found := re.match(pattern, line):
+                return found
+        pytest.fail(f"{self} ended without a line like {pattern!r}; it printed:\n" + "\n".join(self.lines))
+
+    def finish(self, *, patience_s: float = PATIENCE_S) -> list[str]:
+        """All lines, when the program ended by itself and with success."""
+        end = time.monotonic() + patience_s
+        while self._next_line(end, "end") is not None:
+            pass
+        code = self._process.wait(PATIENCE_S)
+        assert code == 0, f"{self} ended with {code}; it printed:\n" + "\n".join(self.lines)
+        return self.lines
+
+    def interrupt(self) -> list[str]:
+        """All lines, when the program was told to end as by Ctrl-C and did so with success."""
+        self._process.send_signal(signal.SIGINT)
+        return self.finish()
+
+    def kill(self) -> None:
+        """End it at once, with all that it started; safe to repeat."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._reader.join(PATIENCE_S)
+
+    def __repr__(self) -> str:
+        return f"<{self.command}>"
+
+
+@pytest.fixture(scope="session")
+def endpoint(request: pytest.FixtureRequest) -> Endpoint:
+    """The broker under test."""
+    if address := os.environ.get("LEVERET_TEST_BROKER"):
+        host, _, port = address.rpartition(":")
+        return Endpoint(host, int(port))
+    broker = request.getfixturevalue("broker")
+    return Endpoint(broker.host, broker.port)
+
+
+Launch = Callable[..., Program]
+
+
+@pytest.fixture
+def launch(endpoint: Endpoint) -> Iterator[Launch]:
+    """`launch(command..., cwd=...)` starts a program that finds the broker in its environment; ended with the test."""
+    programs: list[Program] = []
+
+    def start(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> Program:
+        if Path(command[0]).suffix == ".py":
+            command = (sys.executable, *command)
+        programs.append(Program(command, cwd=cwd, env=endpoint.environment | (env or {})))
+        return programs[-1]
+
+    yield start
+    for program in reversed(programs):
+        program.kill()
+
+
+@pytest.fixture
+def unique(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """`unique("jobs")` is a name that no other test, nor this one in an earlier run, has used."""
+    numbers = itertools.count(1)
+    run = uuid.uuid4().hex[:8]
+
+    def name(word: str) -> str:
+        return f"{request.node.originalname}.{word}.{next(numbers)}.{run}"
+
+    return name
+
+
+@pytest.fixture(scope="session")
+def steps() -> tuple[str, ...]:
+    """What each program in another language does, in this order, with one line `ok STEP` for each."""
+    return (
+        "connect",
+        "declare",
+        "confirm",
+        "consume-ack",
+        "get",
+        "return",
+        "redeclare-406",
+        "new-channel",
+        "large",
+        "headers",
+        "close",
+    )
+
+
+@pytest.fixture(scope="session")
+def toolchain() -> Callable[..., None]:
+    """`toolchain("go")` skips the test on a machine without that command, but never in continuous integration."""
+
+    def need(*commands: str) -> None:
+        missing = [command for command in commands if shutil.which(command) is None]
+        if not missing:
+            return
+        reason = f"not on this machine: {', '.join(missing)}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{reason}; continuous integration must have it")
+        pytest.skip(reason)
+
+    return need
+
+
+@pytest.fixture(scope="session")
+def build_once() -> Callable[..., None]:
+    """`build_once(folder, sources, *commands, env=...)` runs the commands in the folder unless its sources are built.
+
+    The folder's `build/` (never committed) holds what was made, and a stamp: a digest of sources and commands.
+    """
+
+    def build(folder: Path, sources: Sequence[str], *commands: Sequence[str], env: dict[str, str] | None = None) -> None:
+        digest = hashlib.sha256(repr(commands).encode())
+        for path in sorted(path for pattern in sources for path in folder.glob(pattern)):
+            digest.update(b"\0" + path.name.encode() + b"\0" + path.read_bytes())
+        stamp = folder / "build" / "stamp"
+        if stamp.exists() and stamp.read_text() == digest.hexdigest():
+            return
+        for command in commands:
+            done = subprocess.run(
+                command, cwd=folder, env=os.environ | (env or {}), capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}"
+        stamp.parent.mkdir(exist_ok=True)
+        stamp.write_text(digest.hexdigest())
+
+    return build

@@ -1,0 +1,29 @@
+"""The first listener: a queue of its own, named by the broker and gone with this connection."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import pika
+
+PARAMETERS = pika.ConnectionParameters(
+    os.environ.get("AMQP_HOST", "localhost"), int(os.environ.get("AMQP_PORT", "5672"))
+)
+
+
+def hear(channel, method, properties, body):
+    print(f"first heard: {body.decode()}")
+
+
+connection = pika.BlockingConnection(PARAMETERS)
+channel = connection.channel()
+channel.exchange_declare(exchange="announcements", exchange_type="fanout")
+own = channel.queue_declare(queue="", exclusive=True).method.queue
+channel.queue_bind(exchange="announcements", queue=own)
+channel.basic_qos(prefetch_count=1)
+channel.basic_consume(queue=own, on_message_callback=hear, auto_ack=True)
+print(f"first listens on {own}")
+with contextlib.suppress(KeyboardInterrupt):
+    channel.start_consuming()
+connection.close()
