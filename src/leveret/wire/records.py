@@ -42,7 +42,7 @@ REJECTED: Final = 1
 PURGED: Final = 2
 
 
-class Definition(msgspec.Struct, frozen=True, tag=True):
+class Definition(msgspec.Struct, frozen=True, tag=True, tag_field="op"):
     """An op that creates, changes or removes an object."""
 
 
