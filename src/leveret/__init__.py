@@ -1,3 +1,24 @@
-"""Leveret: a message broker that speaks AMQP 0-9-1, does RabbitMQ's job, and moves messages in batches."""
+"""Leveret: a message broker that speaks AMQP 0-9-1, does RabbitMQ's job, and moves messages in batches.
+
+async with leveret.Broker() as broker:  # a broker inside this program, on a free port of 127.0.0.1
+    connect(broker.url)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .app import Broker
+
+__all__ = ["Broker", "__version__"]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name == "Broker":  # on demand: importing the package costs nothing
+        from .app import Broker
+
+        return Broker
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,200 @@
+"""Where a broker is put together, started and stopped: as a process (`run`), or inside a program (`Broker`).
+
+Nothing else builds these objects; everything they need is passed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from base64 import urlsafe_b64encode
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Final, Self
+
+from . import __version__, config, limits, wire
+from .access.internal import InternalAccess
+from .amqp import Peer, Session, Settings
+from .broker.broker import Broker as Brain
+from .clock import SystemClock
+from .errors import ConfigError
+from .net import Server, Turn
+from .store.memory import MemoryLog
+
+if TYPE_CHECKING:
+    from .config import Options
+    from .net import Connection
+    from .net.server import Address
+
+SHUTDOWN: Final = "broker forced connection closure with reason 'shutdown'"
+"""What RabbitMQ tells connections when it stops; with code 320."""
+
+logger = logging.getLogger("leveret")
+
+
+class SystemRandomness:
+    """The machine's random numbers."""
+
+    __slots__ = ()
+
+    def token(self, size: int) -> str:
+        """A url-safe random name part of `size` random bytes."""
+        return urlsafe_b64encode(os.urandom(size)).rstrip(b"=").decode()
+
+
+class Node:
+    """The objects of one broker on one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.clock = SystemClock()
+        self.turn = Turn(loop, self.clock)
+        self.log = MemoryLog(keep=False)
+        self.access = InternalAccess()
+        self.pool = wire.Pool(limits.ARENA_SIZE)
+        self.brain = Brain(self.log, self.clock, SystemRandomness(), self.turn, self.pool)
+        self.turn.start(self.brain.pump)
+        self.settings = Settings()
+        self.server = Server(loop, self.turn, self.clock, self._open_session)
+
+    def _open_session(self, peer: Address, local: Address, shell: Connection) -> Session:
+        ends = Peer(peer.host, peer.port, local.host, local.port, loopback=_is_loopback(peer.host))
+        return Session(self.brain, self.access, self.pool, self.clock, peer=ends, settings=self.settings, shell=shell)
+
+    async def stop(self) -> None:
+        """Close every connection with 320, and wait for the answers."""
+        await self.server.stop(SHUTDOWN)
+
+
+class Broker:
+    """A broker inside a program or a test, on the running event loop; messages are kept in memory.
+
+    async with leveret.Broker() as broker:
+        connection = await aio_pika.connect(broker.url)
+    """
+
+    def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Port 0 takes a free one."""
+        self._address = (host, port)
+        self._node: Node | None = None
+        self._listening: list[Address] = []
+
+    async def start(self) -> None:
+        """Listen. Raises ConfigError when that is not possible."""
+        assert self._node is None, "it is started already"
+        node = Node(asyncio.get_running_loop())
+        self._listening = node.server.listen(*self._address)
+        self._node = node
+
+    async def stop(self) -> None:
+        """Close all connections with 320, wait a moment for the answers; nothing when it is not started."""
+        node, self._node = self._node, None
+        if node is not None:
+            await node.stop()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def host(self) -> str:
+        """The address that it listens on."""
+        return self._listening[0].host
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self._listening[0].port
+
+    @property
+    def url(self) -> str:
+        """For clients: user guest, vhost /."""
+        return f"amqp://guest:guest@{self._listening[0]}/%2F"
+
+
+def run(options: Options, started_ns: int) -> int:
+    """Run a broker in the foreground until SIGTERM or SIGINT; the exit code. `started_ns`: when the program began.
+
+    Raises ConfigError for what an operator can mend.
+    """
+    _log_to_stderr(options.log_level)
+    asyncio.run(_serve(options, started_ns))
+    return 0
+
+
+async def _serve(options: Options, started_ns: int) -> None:
+    logger.info("Leveret %s on Python %s", __version__, sys.version.split()[0])
+    if wire.IMPLEMENTATION == "kernel":
+        logger.info("kernel: native, %s", wire.VERSION)
+    else:
+        logger.warning("kernel: twin in pure Python, many times slower than the native one, which is not built here")
+    directory = None if options.ephemeral else _prepare(options)
+    loop = asyncio.get_running_loop()
+    node = Node(loop)
+    for address in node.server.listen(options.host, options.port):
+        logger.info("listening for AMQP on %s", address)
+    if options.management_port != config.DEFAULTS.management_port:
+        logger.warning("management-port %d is not used: this version has no management", options.management_port)
+    if directory is None:
+        logger.info("data directory: none (ephemeral)")
+    else:
+        logger.info("data directory: %s", directory)
+        logger.warning("nothing is kept: this version holds messages and definitions in memory until it exits")
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop_on_signal, number, stopping)
+    logger.info("ready in %d ms", (perf_counter_ns() - started_ns) // 1_000_000)
+    _relax_garbage_collection()
+    await stopping.wait()
+    await node.stop()
+    logger.info("stopped")
+
+
+def _stop_on_signal(number: int, stopping: asyncio.Event) -> None:
+    if stopping.is_set():
+        logger.warning("got %s again: dropping all connections", signal.Signals(number).name)
+        os._exit(1)
+    logger.info("got %s: closing all connections", signal.Signals(number).name)
+    stopping.set()
+
+
+def _prepare(options: Options) -> os.PathLike[str]:
+    """The data directory, made if need be. Raises ConfigError when it cannot be used."""
+    directory = config.data_directory(options)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.scandir(directory).close()
+    except OSError as error:
+        raise ConfigError(f"cannot use data directory {directory}: {error.strerror}") from None
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigError(f"cannot use data directory {directory}: no permission to read and write there")
+    return directory
+
+
+def _log_to_stderr(level: str) -> None:
+    handler = logging.StreamHandler()
+    formatter = logging.Formatter("{asctime} [{levelname}] {message}", style="{")
+    formatter.default_msec_format = "%s.%03d"
+    handler.setFormatter(formatter)
+    logging.root.addHandler(handler)
+    logging.root.setLevel(level.upper())
+    # Not shown, so not looked up for every line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
+def _relax_garbage_collection() -> None:
+    """Reference counts free what messages and connections leave behind: the cycle collector only costs pauses.
+
+    What is loaded now stays for ever and is not looked at again; of the rest a young generation is looked at rarely.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def _is_loopback(host: str) -> bool:
+    return host.startswith(("127.", "::ffff:127.")) or host == "::1"

@@ -1,0 +1,84 @@
+"""All commands, with help and shell completion, by Typer. `serve` is here for these two: it runs without this module.
+
+A command that is more than a few lines has a file of its own, which registers it on `app`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from time import perf_counter_ns
+from typing import Annotated, Any
+
+import typer
+
+from .. import __version__, config
+
+app = typer.Typer(
+    name="leveret",
+    help="Leveret: a message broker that speaks AMQP 0-9-1.",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def leveret(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Leveret: a message broker that speaks AMQP 0-9-1."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def version() -> None:
+    """Show the versions of Leveret and of what it runs on."""
+    import platform
+
+    from ..wire import IMPLEMENTATION
+
+    typer.echo(f"leveret {__version__} ({IMPLEMENTATION}) on Python {platform.python_version()}")
+
+
+def serve(**values: object) -> None:
+    """Run a broker in the foreground, until SIGTERM or SIGINT.
+
+    Every option is also an environment variable, and a key of the TOML file that --config names. A flag goes before a
+    variable, a variable before the file.
+    """
+    from .serve import serve as serve_flags
+
+    flags = []
+    for option in config.TABLE:
+        value = values[option.field]
+        if isinstance(value, bool):
+            flags.append(f"--{option.name}" if value else f"--no-{option.name}")
+        elif value is not None:
+            flags += [f"--{option.name}", str(value)]
+    sys.exit(serve_flags(flags, perf_counter_ns()))
+
+
+def _parameter(option: config.Option) -> inspect.Parameter:
+    text = option.help
+    if option.metavar and option.default is not None:
+        text += f" [dim]\\[default: {option.default}][/dim]"
+    text += f" [dim yellow]\\[env: {option.variable}][/dim yellow]"
+    names = [f"--{option.name}"] if option.metavar else [f"--{option.name}/--no-{option.name}"]
+    declared = typer.Option(*names, help=text, metavar=option.metavar or None, show_default=False)
+    kind: Any = str | None if option.metavar else bool | None
+    return inspect.Parameter(
+        option.field, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, declared]
+    )
+
+
+_parameters = [_parameter(option) for option in config.TABLE]
+# Typer reads a command's options from its signature; this one comes from the table.
+serve.__signature__ = inspect.Signature(_parameters)  # type: ignore[attr-defined]
+serve.__annotations__ = {parameter.name: parameter.annotation for parameter in _parameters}
+app.command()(serve)

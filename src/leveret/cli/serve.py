@@ -1,0 +1,39 @@
+"""`leveret serve`: flags to options, and the broker in the foreground. Its flags come from the table of options."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import NoReturn
+
+from .. import config
+from ..errors import ConfigError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message} (try: {self.prog} --help)")
+
+
+def parse(arguments: list[str]) -> dict[str, object]:
+    """What the flags say, by option; None where they say nothing. Raises ConfigError."""
+    parser = _Parser(prog="leveret serve", add_help=False, allow_abbrev=False)
+    for option in config.TABLE:
+        if option.metavar:
+            parser.add_argument(f"--{option.name}", dest=option.name)
+        else:
+            parser.add_argument(f"--{option.name}", dest=option.name, action=argparse.BooleanOptionalAction)
+    return vars(parser.parse_args(arguments))
+
+
+def serve(arguments: list[str], started_ns: int) -> int:
+    """Run a broker until it is told to stop; the exit code. `started_ns`: perf_counter_ns when the program began."""
+    try:
+        options = config.load(parse(arguments), os.environ)
+        from ..app import run  # only now: a wrong option is told at once
+
+        return run(options, started_ns)
+    except ConfigError as error:
+        print(f"leveret: {error}", file=sys.stderr)
+        return 2
