@@ -1,0 +1,111 @@
+"""basic.qos, consume, cancel, get, recover and channel.flow: what a channel takes, and how much (spec 1.5.2, 1.8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..errors import NotAllowed, NotImplemented_
+from ..wire.methods import (
+    BasicCancel,
+    BasicCancelOk,
+    BasicConsume,
+    BasicConsumeOk,
+    BasicGet,
+    BasicGetEmpty,
+    BasicQos,
+    BasicQosOk,
+    BasicRecover,
+    BasicRecoverAsync,
+    BasicRecoverOk,
+    ChannelFlow,
+    ChannelFlowOk,
+)
+from .deliveries import TaggedConsumer
+
+if TYPE_CHECKING:
+    from .channel import Channel, Reply
+
+_TAG_BYTES: Final = 16
+"""Random bytes in a consumer tag that the broker makes."""
+
+
+def channel_flow(channel: Channel, method: ChannelFlow) -> Reply:
+    """channel.flow; like RabbitMQ we only let it flow (prefetch and TCP are there to slow down)."""
+    if not method.active:
+        raise NotImplemented_("active=false")
+    return ChannelFlowOk(active=True)
+
+
+def basic_qos(channel: Channel, method: BasicQos) -> Reply:
+    """basic.qos as RabbitMQ reads it ("Consumer Prefetch"): per later consumer, or with `global` per channel."""
+    if method.prefetch_size:
+        raise NotImplemented_(f"prefetch_size!=0 ({method.prefetch_size})")
+    if method.global_:
+        channel.deliveries.limit(method.prefetch_count)
+    else:
+        channel.prefetch = method.prefetch_count
+        channel.deliveries.limit(0)  # RabbitMQ: the channel's own limit ends with it
+    return BasicQosOk()
+
+
+def basic_consume(channel: Channel, method: BasicConsume) -> Reply:
+    """basic.consume. A used tag is the connection's fault, not the channel's (spec 1.8.3.3, RabbitMQ)."""
+    shared = channel.connection
+    deliveries = channel.deliveries
+    queue = channel.queue_name(method.queue)
+    tag = method.consumer_tag
+    if tag in deliveries.consumers:
+        raise NotAllowed(f"attempt to reuse consumer tag '{tag}'")
+    limit = shared.settings.consumers_per_channel_max
+    if len(deliveries.consumers) >= limit:
+        raise NotAllowed(f"reached maximum ({limit}) of consumers per channel")
+    if not tag:
+        tag = f"amq.ctag-{shared.randomness.token(_TAG_BYTES)}"
+    consumer = TaggedConsumer(
+        tag,
+        deliveries,
+        no_ack=method.no_ack,
+        exclusive=method.exclusive,
+        prefetch=channel.prefetch,
+        shared=deliveries.credit,
+        arguments=method.arguments,
+    )
+    shared.vhost.consume(queue, consumer, owner=shared.owner)
+    deliveries.add(consumer)
+    return None if method.no_wait else BasicConsumeOk(consumer_tag=tag)
+
+
+def basic_cancel(channel: Channel, method: BasicCancel) -> Reply:
+    """basic.cancel; what was delivered stays outstanding."""
+    channel.deliveries.remove(method.consumer_tag)
+    return None if method.no_wait else BasicCancelOk(consumer_tag=method.consumer_tag)
+
+
+def basic_get(channel: Channel, method: BasicGet) -> Reply:
+    """basic.get; no prefetch limit applies."""
+    shared = channel.connection
+    deliveries = channel.deliveries
+    queue = channel.queue_name(method.queue)
+    got = shared.vhost.get(queue, no_ack=method.no_ack, owner=shared.owner, consumer=deliveries.getter)
+    if got is None:
+        return BasicGetEmpty()
+    deliveries.got(got, method.no_ack)
+    return None
+
+
+def basic_recover(channel: Channel, method: BasicRecover) -> Reply:
+    """basic.recover; redelivery to the same consumer is not promised (RabbitMQ has only `requeue`)."""
+    _recover(channel, method.requeue)
+    return BasicRecoverOk()
+
+
+def basic_recover_async(channel: Channel, method: BasicRecoverAsync) -> Reply:
+    """basic.recover-async: the same without an answer."""
+    _recover(channel, method.requeue)
+    return None
+
+
+def _recover(channel: Channel, requeue: bool) -> None:
+    if not requeue:
+        raise NotImplemented_("requeue=false")
+    channel.deliveries.recover()

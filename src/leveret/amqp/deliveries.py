@@ -1,0 +1,174 @@
+"""Messages out, on one channel: deliveries to its consumers, gets, and what of them is not settled yet.
+
+Owns the consumers by tag, the counter of delivery tags and the ledger. It is what the brain sees of a channel that
+consumes (`ports.Deliveries`); a channel makes one when it first consumes, gets or settles something.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..broker.consumer import Consumer
+from ..broker.credit import Credit
+from ..errors import PreconditionFailed
+from ..limits import OUTPUT_HIGH
+from ..wire import REQUEUE, Ledger, Settlement, render_deliver, render_get_ok
+from ..wire.frames import method_frame
+from ..wire.methods import BasicCancel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..broker.vhost import Got, Portion, VHost
+    from ..wire import Extent, Selection
+    from ..wire.fields import Arguments
+    from .output import Output
+
+_ALL = [(0, True)]
+"""Delivery tag 0 with `multiple`: everything that is outstanding."""
+
+
+class TaggedConsumer(Consumer):
+    """A consumer with its tag as it goes into frames."""
+
+    __slots__ = ("tag_bytes",)
+
+    def __init__(
+        self,
+        tag: str,
+        channel: Deliveries,
+        *,
+        no_ack: bool,
+        exclusive: bool,
+        prefetch: int,
+        shared: Credit | None,
+        arguments: Arguments,
+    ) -> None:
+        super().__init__(
+            tag, channel, no_ack=no_ack, exclusive=exclusive, prefetch=prefetch, shared=shared, arguments=arguments
+        )
+        self.tag_bytes = tag.encode()
+
+
+class Deliveries:
+    """The consuming side of one channel."""
+
+    __slots__ = ("_getter", "_next_tag", "_notify", "_number", "_output", "_vhost", "consumers", "credit", "ledger")
+
+    def __init__(self, number: int, output: Output, vhost: VHost, notify: bool) -> None:
+        """`notify`: the client wants basic.cancel when the broker ends a consumer."""
+        self._number = number
+        self._output = output
+        self._vhost = vhost
+        self._notify = notify
+        self._next_tag = 1
+        self._getter: Consumer | None = None
+        self.ledger = Ledger()
+        self.consumers: dict[str, Consumer] = {}
+        self.credit: Credit | None = None
+        """What basic.qos with `global` allows the consumers of the channel together."""
+
+    # -- what the brain calls ------------------------------------------------------------------------------------
+
+    @property
+    def room(self) -> int:
+        """Bytes that the connection takes now."""
+        output = self._output
+        return OUTPUT_HIGH - output.size - output.unwritten
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """Call once when the peer has read some."""
+        self._output.when_room(callback)
+
+    def deliver(self, consumer: Consumer, extent: Extent, selection: Selection) -> None:
+        """basic.deliver for each row."""
+        tag = self._next_tag
+        self._next_tag = tag + len(selection)
+        if not consumer.no_ack:
+            self.ledger.add(tag, consumer, extent, selection)
+        output = self._output
+        assert isinstance(consumer, TaggedConsumer)
+        output.send(render_deliver(extent, selection, self._number, consumer.tag_bytes, tag, output.frame_max))
+
+    def cancelled(self, consumer: Consumer) -> None:
+        """The consumer's queue is gone (RabbitMQ "Consumer Cancel Notification")."""
+        if self.consumers.pop(consumer.tag, None) is not None and self._notify:
+            self._output.send(method_frame(self._number, BasicCancel(consumer_tag=consumer.tag, no_wait=True)))
+
+    # -- what the channel calls ----------------------------------------------------------------------------------
+
+    def add(self, consumer: Consumer) -> None:
+        """The consumer was accepted by its queue."""
+        self.consumers[consumer.tag] = consumer
+
+    def remove(self, tag: str) -> None:
+        """basic.cancel; an unknown tag is nothing to complain about (spec 1.8.3.5)."""
+        consumer = self.consumers.pop(tag, None)
+        if consumer is not None:
+            self._vhost.cancel(consumer)
+
+    def limit(self, prefetch_count: int) -> None:
+        """basic.qos with `global`: this much together, for the consumers that are here as well."""
+        if self.credit is None:
+            if not prefetch_count:
+                return
+            self.credit = Credit()
+            for consumer in self.consumers.values():
+                consumer.shared = self.credit
+                self.credit.used += consumer.unacked
+        self.credit.limit = prefetch_count
+
+    @property
+    def getter(self) -> Consumer:
+        """Who asks when the channel gets."""
+        if self._getter is None:
+            self._getter = Consumer("", self, no_ack=False)
+        return self._getter
+
+    def got(self, got: Got, no_ack: bool) -> None:
+        """basic.get-ok."""
+        tag = self._next_tag
+        self._next_tag = tag + 1
+        extent, selection = got.extent, got.selection
+        frame_max = self._output.frame_max
+        self._output.send(render_get_ok(extent, selection[0], self._number, tag, got.message_count, frame_max))
+        if no_ack:
+            self._vhost.got(got)
+        else:
+            self.ledger.add(tag, got.owner, extent, selection)
+
+    def settle(self, settlement: Settlement) -> None:
+        """Acks, nacks or rejects. Those before an unknown delivery tag are done."""
+        settled: Any = self.ledger.settle(settlement)  # its owners are consumers, which a ledger does not know
+        portions, unknown = settled
+        if portions:
+            self._vhost.settle(portions, settlement.kind)
+        if unknown is not None:
+            raise unknown_tag(unknown)
+
+    def hold(self, settlement: Settlement) -> list[Portion]:
+        """Like `settle`, but for a transaction: what it touches is set aside until the ledger commits or rolls back."""
+        settled: Any = self.ledger.settle(settlement, True)
+        portions: list[Portion]
+        portions, unknown = settled
+        if unknown is not None:
+            raise unknown_tag(unknown)
+        return portions
+
+    def recover(self) -> None:
+        """basic.recover: everything outstanding goes back to its place."""
+        self.settle(Settlement(self._number, REQUEUE, _ALL))
+
+    def release(self) -> None:
+        """The channel is gone: its consumers go, and what they hold goes back."""
+        consumers, self.consumers = self.consumers, {}
+        for consumer in consumers.values():
+            self._vhost.cancel(consumer)
+        portions: Any = self.ledger.drain()
+        if portions:
+            self._vhost.settle(portions, REQUEUE)
+
+
+def unknown_tag(tag: int) -> PreconditionFailed:
+    """RabbitMQ's answer to an ack of what is not outstanding."""
+    return PreconditionFailed(f"unknown delivery tag {tag}")

@@ -1,0 +1,93 @@
+"""What goes wrong, put into words: violations as errors, errors as close methods and log lines (spec 4.8, 4.9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..errors import (
+    AmqpError,
+    CommandInvalid,
+    ContentTooLarge,
+    FrameError,
+    InternalError,
+    NotAllowed,
+    NotImplemented_,
+    PreconditionFailed,
+    ResourceError,
+    SyntaxError_,
+    UnexpectedFrame,
+)
+from ..wire import Batch, Command, ProtocolHeader, Violation
+from ..wire.methods import METHODS, BasicPublish, ChannelClose, ConnectionClose
+from ..wire.spec import FRAME_METHOD
+
+if TYPE_CHECKING:
+    from ..wire import Event
+
+_BY_CODE: Final = {
+    error.code: error
+    for error in (
+        CommandInvalid,
+        ContentTooLarge,
+        FrameError,
+        NotAllowed,
+        NotImplemented_,
+        PreconditionFailed,
+        ResourceError,
+        SyntaxError_,
+        UnexpectedFrame,
+    )
+}
+_OCTETS_SHOWN: Final = 16
+
+
+def method_of(event: Event) -> int:
+    """The id of the method that an event came of; 0 when it is none."""
+    if isinstance(event, Batch):
+        return BasicPublish.id
+    if isinstance(event, ProtocolHeader):
+        return 0
+    if isinstance(event, Violation):
+        return event.class_id << 16 | event.method_id
+    return event.method
+
+
+def channel_of(event: Event) -> int:
+    """The number of the channel that an event came on."""
+    return 0 if isinstance(event, ProtocolHeader) else event.channel
+
+
+def error_of(violation: Violation) -> AmqpError:
+    """What the decoder complains of."""
+    return _BY_CODE.get(violation.code, InternalError)(violation.text)
+
+
+def unexpected(event: Event) -> UnexpectedFrame:
+    """A frame of a channel before the connection is open, shown as RabbitMQ shows it."""
+    payload = method_of(event).to_bytes(4, "big")
+    if isinstance(event, Command):
+        payload += event.arguments
+    which = "all" if len(payload) <= _OCTETS_SHOWN else f"first {_OCTETS_SHOWN}"
+    octets = ",".join(map(str, payload[:_OCTETS_SHOWN]))
+    return UnexpectedFrame(f"type {FRAME_METHOD}, {which} octets = <<{octets}>>")
+
+
+def _reply_text(error: AmqpError) -> str:
+    return error.reply_text if error.explanation else error.name
+
+
+def connection_close(error: AmqpError, method: int) -> ConnectionClose:
+    """The frame that ends a connection; `method` is the one that failed, 0 for none."""
+    return ConnectionClose(error.code, _reply_text(error), method >> 16, method & 0xFFFF)
+
+
+def channel_close(error: AmqpError, method: int) -> ChannelClose:
+    """The frame that ends a channel."""
+    return ChannelClose(error.code, _reply_text(error), method >> 16, method & 0xFFFF)
+
+
+def describe(error: AmqpError, method: int) -> str:
+    """For the log."""
+    scope = "connection" if error.hard else "channel"
+    name = METHODS[method].name if method in METHODS else "none"
+    return f"operation {name} caused a {scope} exception {error.name.lower()}: {error.explanation}"

@@ -1,0 +1,183 @@
+"""What happens on channel 0 until the connection is open, and the little that happens there later.
+
+Each function serves one method (or the header, or the answer about a login) that the table of `handshake` let in.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import LoginRefused, NotAllowed
+from ..ports import User
+from ..wire.fields import Arguments
+from ..wire.frames import PROTOCOL_HEADER
+from ..wire.methods import (
+    ConnectionOpen,
+    ConnectionOpenOk,
+    ConnectionSecure,
+    ConnectionSecureOk,
+    ConnectionStartOk,
+    ConnectionTune,
+    ConnectionTuneOk,
+    ConnectionUpdateSecret,
+    ConnectionUpdateSecretOk,
+)
+from . import ending
+from .channel import Connection, send
+from .handshake import (
+    CANCEL_NOTIFY,
+    FAILURE_CLOSE,
+    HEADERS,
+    Moved,
+    capabilities,
+    describe_header,
+    require_mechanism,
+    require_tuned,
+    start_frame,
+    tune,
+)
+from .heartbeat import Heartbeat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .session import Session
+
+logger = logging.getLogger("leveret.amqp")
+
+
+@dataclass(slots=True, eq=False)
+class Client:
+    """Who is at the other end, as far as the handshake got."""
+
+    properties: Arguments
+    mechanism: str
+    failure_close: bool
+    """Wants to be told when its login is refused."""
+    cancel_notify: bool
+    """Wants to be told when the broker ends a consumer."""
+    user: User | None = None
+    channel_max: int = 0
+    frame_max: int = 0
+
+
+def header(session: Session, data: bytes) -> None:
+    """The protocol header; a wrong one is answered with the right one (spec 4.2.2)."""
+    if data in HEADERS:
+        session.move(Moved.HEADER)
+        session.out.send(start_frame(session.settings))
+    else:
+        logger.error("closing AMQP connection %s: %s", session.peer, describe_header(data))
+        session.out.send(PROTOCOL_HEADER)
+        ending.end(session, Moved.BAD_HEADER)
+
+
+def start_ok(session: Session, method: ConnectionStartOk) -> None:
+    """connection.start-ok: who the client is, and its first word about its user."""
+    session.move(method.id)
+    understood = capabilities(method.client_properties)
+    session.client = Client(
+        Arguments(method.client_properties.raw),  # of which nothing is kept decoded
+        method.mechanism,
+        failure_close=FAILURE_CLOSE in understood,
+        cancel_notify=CANCEL_NOTIFY in understood,
+    )
+    require_mechanism(session.settings, method.mechanism)
+    _authenticate(session, method.response)
+
+
+def secure_ok(session: Session, method: ConnectionSecureOk) -> None:
+    """connection.secure-ok: the answer to a challenge."""
+    session.move(method.id)
+    _authenticate(session, method.response)
+
+
+def _authenticate(session: Session, response: bytes) -> None:
+    assert session.client is not None
+    answer = partial(session.resume, session.wait())
+    session.access.authenticate(session.client.mechanism, response, session.peer.loopback, answer)
+
+
+def answered(session: Session, result: object) -> None:
+    """What became of the login: a User, None when it is refused, or bytes: the next challenge."""
+    client = session.client
+    assert client is not None
+    if isinstance(result, User):
+        client.user = result
+        session.move(send(ConnectionTune))
+        session.send(tune(session.settings))
+    elif isinstance(result, bytes):
+        session.move(send(ConnectionSecure))
+        session.send(ConnectionSecure(result))
+    else:
+        assert result is None
+        logger.error("AMQP connection %s: %s login refused", session.peer, client.mechanism)
+        if client.failure_close:
+            raise LoginRefused(
+                f"Login was refused using authentication mechanism {client.mechanism}."
+                " For details see the broker logfile."
+            )
+        ending.end(session, Moved.REFUSED)
+
+
+def tune_ok(session: Session, method: ConnectionTuneOk) -> None:
+    """connection.tune-ok: the maxima that hold from here on; heartbeats run at the client's choice (RabbitMQ)."""
+    client = session.client
+    assert client is not None
+    require_tuned(session.settings, method)
+    session.move(method.id)
+    client.channel_max = method.channel_max
+    client.frame_max = method.frame_max
+    session.out.frame_max = method.frame_max
+    if method.heartbeat:
+        session.heartbeat = Heartbeat(method.heartbeat, session.now_ms())
+
+
+def open_(session: Session, method: ConnectionOpen) -> None:
+    """connection.open: the virtual host."""
+    client = session.client
+    assert client is not None
+    assert client.user is not None
+    name, user = method.virtual_host, client.user
+    vhost = session.broker.vhosts.get(name)
+    if vhost is None:
+        raise NotAllowed(f"vhost {name} not found")
+    if not session.access.may_open(user, name):
+        raise NotAllowed(f"access to vhost '{name}' refused for user '{user.name}'")
+    session.move(method.id)
+    session.connection = Connection(
+        session.out,
+        vhost,
+        session,
+        user,
+        session.broker.log,
+        session.broker.randomness,
+        session.settings,
+        client.cancel_notify,
+        session.park,
+        session.resume,
+    )
+    session.open_decoder(client.frame_max)
+    session.send(ConnectionOpenOk())
+    logger.info(
+        "connection %s: user '%s' authenticated and granted access to vhost '%s'", session.peer, user.name, name
+    )
+
+
+def update_secret(session: Session, method: ConnectionUpdateSecret) -> None:
+    """connection.update-secret is for logins that expire; users of our own have none that does, as in RabbitMQ."""
+    session.move(method.id)
+    session.send(ConnectionUpdateSecretOk())
+
+
+HANDLERS: Final[dict[int, Callable[[Session, Any], None]]] = {
+    ConnectionStartOk.id: start_ok,
+    ConnectionSecureOk.id: secure_ok,
+    ConnectionTuneOk.id: tune_ok,
+    ConnectionOpen.id: open_,
+    ConnectionUpdateSecret.id: update_secret,
+}
+"""What a peer may say on channel 0, beside closing."""

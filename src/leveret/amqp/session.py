@@ -1,0 +1,446 @@
+"""One connection: decoder events in, dispatch to its channels, frames out.
+
+    receive -> decoder -> step: batch | settlement -> channel -> brain
+                                command on a channel -> table of methods -> reply
+                                command on channel 0 -> opening, close
+                                violation, AmqpError -> channel.close | connection.close
+
+A handler answers, or its channel parks: later events of that channel wait in its inbox, in order, and other channels go
+on. Before `open` the connection as a whole waits. Who may send what when is in the tables of `handshake` and `channel`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Final, Protocol
+
+from ..errors import AmqpError, ChannelNumberError, CommandInvalid, ConnectionForced, NotAllowed
+from ..limits import INBOX_EVENTS_MAX, INITIAL_FRAME_MAX, TURN_BUDGET_MS
+from ..ports import Wait
+from ..wire import Batch, Command, Decoder, ProtocolHeader, Settlement, Violation
+from ..wire.frames import HEARTBEAT_FRAME, method_frame
+from ..wire.methods import (
+    ChannelClose,
+    ChannelOpen,
+    ChannelOpenOk,
+    ConnectionClose,
+    ConnectionCloseOk,
+    Method,
+    decode_method,
+)
+from . import ending, opening
+from .channel import CLOSING as CHANNEL_CLOSING
+from .channel import Channel
+from .failures import channel_of, error_of, method_of, unexpected
+from .handshake import AWAIT_HEADER, CLOSED, CLOSING, CONNECTION, OPEN
+from .methods import HANDLERS
+from .output import Output
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from ..broker.broker import Broker
+    from ..ports import Access, Clock
+    from ..wire import Event, Pool
+    from .channel import Connection
+    from .heartbeat import Heartbeat
+    from .opening import Client
+    from .settings import Peer, Settings
+
+_EVENTS_PER_LOOK: Final = 4
+"""Events served between two looks at the clock; a read of less costs none."""
+_OPENING_TICK_MS: Final = 1_000
+_IDLE_TICK_MS: Final = 30_000
+
+logger = logging.getLogger("leveret.amqp")
+
+
+class Shell(Protocol):
+    """Who holds the socket."""
+
+    def wake(self) -> None:
+        """There is output, or something to go on with: take the output in the next turn."""
+        ...
+
+
+class Session:
+    """One AMQP 0-9-1 connection. Times are monotonic milliseconds."""
+
+    __slots__ = (
+        "_clock",
+        "_pending",
+        "_serving",
+        "_token",
+        "access",
+        "broker",
+        "channels",
+        "client",
+        "connection",
+        "deadline_ms",
+        "decoder",
+        "heartbeat",
+        "held_events",
+        "last_received_ms",
+        "out",
+        "parked",
+        "peer",
+        "resumed",
+        "settings",
+        "stalled",
+        "state",
+        "waiting",
+    )
+
+    def __init__(
+        self, broker: Broker, access: Access, pool: Pool, clock: Clock, *, peer: Peer, settings: Settings, shell: Shell
+    ) -> None:
+        self.broker = broker
+        self.access = access
+        self.peer = peer
+        self.settings = settings
+        self.state = AWAIT_HEADER
+        self.out = Output(shell.wake)
+        self.client: Client | None = None
+        """What is known of the peer from start-ok on."""
+        self.connection: Connection | None = None
+        """What channels share, from open on."""
+        self.heartbeat: Heartbeat | None = None
+        self.last_received_ms = clock.monotonic_ms()
+        """When the last byte came; the shell sets it."""
+        self.deadline_ms = self.last_received_ms + settings.handshake_timeout_ms
+        """When a peer has to be done with the handshake, or with answering connection.close."""
+        self._clock = clock
+        self.decoder = Decoder(pool, frame_max=INITIAL_FRAME_MAX, max_message_size=settings.message_size_max)
+        self.channels: dict[int, Channel] = {}
+        self._serving = 0  # the method that is being handled
+        self._token = 0  # the last one given out
+        self.waiting = 0  # the token that the whole connection waits for
+        self.parked: dict[int, tuple[Channel, int]] = {}  # by token, with the method that waits
+        self.resumed: deque[Channel] = deque()  # answered, with events in their inbox
+        self.held_events = 0  # in all inboxes
+        self.stalled = False  # the peer does not read its answers: nothing is served until it does
+        self._pending = False  # there is something to go on with, without new bytes
+
+    def __str__(self) -> str:
+        parts = [f"AMQP connection {self.peer} (state: {self.state}"]
+        if self.connection is not None:
+            parts += [f"vhost: '{self.connection.vhost.name}'", f"user: '{self.connection.user.name}'"]
+        return ", ".join(parts) + ")"
+
+    # -- what the shell calls ------------------------------------------------------------------------------------
+
+    def receive(self, data: Buffer, size: int) -> None:
+        """Take the first `size` bytes; nothing of `data` is referred to afterwards."""
+        self.decoder.push(data, size)
+
+    def step(self, budget_ms: int) -> bool:
+        """Act on what was received until all is done, the budget is used or an answer is missing. True: call again."""
+        self._pending = False
+        end_ms = 0
+        if self.resumed:
+            end_ms = self._clock.monotonic_ms() + budget_ms
+            if self._go_on(end_ms):
+                return True
+        channels = self.channels
+        next_event = self.decoder.next
+        served = 0
+        while not self.waiting and not self.stalled:
+            event = next_event()
+            if event is None:
+                return False
+            try:
+                if isinstance(event, Batch):
+                    channel = channels.get(event.channel)
+                    if channel is not None and channel.ready:
+                        channel.publish(event)
+                    else:
+                        self._handle(event)
+                elif isinstance(event, Settlement):
+                    channel = channels.get(event.channel)
+                    if channel is not None and channel.ready:
+                        channel.settle(event)
+                    else:
+                        self._handle(event)
+                else:
+                    self._handle(event)
+            except Exception as error:
+                ending.fail(self, channel_of(event), method_of(event), error)
+            served += 1
+            if served % _EVENTS_PER_LOOK == 0:
+                now_ms = self._clock.monotonic_ms()
+                if not end_ms:
+                    end_ms = now_ms + budget_ms
+                elif now_ms >= end_ms:
+                    return True
+        return False
+
+    def take_output(self) -> bytes | None:
+        """Everything to be written; None when there is nothing. What waited for an answer or for room goes on first."""
+        more = self._pending and self.step(TURN_BUDGET_MS)
+        data = self.out.take()
+        if more:
+            self._go_ahead()
+        return data
+
+    @property
+    def output(self) -> list[bytes]:
+        """Rendered frames that were not taken yet."""
+        return self.out.frames
+
+    @property
+    def output_bytes(self) -> int:
+        """Their size."""
+        return self.out.size
+
+    @property
+    def unwritten(self) -> int:
+        """Bytes handed to the socket that it has not taken; the shell sets it."""
+        return self.out.unwritten
+
+    @unwritten.setter
+    def unwritten(self, size: int) -> None:
+        self.out.unwritten = size
+
+    def drained(self) -> None:
+        """The socket takes bytes again."""
+        self.out.drained()
+
+    @property
+    def reading(self) -> bool:
+        """Whether the socket is to be read."""
+        return not (self.waiting or self.stalled or self.held_events >= INBOX_EVENTS_MAX or self.out.stuffed)
+
+    @property
+    def finished(self) -> bool:
+        """Write what is left, then close."""
+        return self.state is CLOSED
+
+    def tick(self, now_ms: int) -> int | None:
+        """Time has passed; when the next tick is wanted."""
+        if self.state is CLOSED:
+            return None
+        if self.state is not OPEN and now_ms >= self.deadline_ms:
+            if self.state is not CLOSING:
+                logger.error("AMQP connection %s: handshake timeout in state %s", self.peer, self.state)
+            ending.end(self)
+            return None
+        heartbeat = self.heartbeat
+        if heartbeat is None:
+            wanted_ms = now_ms + (_IDLE_TICK_MS if self.state is OPEN else _OPENING_TICK_MS)
+        else:
+            if not self.reading:
+                self.last_received_ms = now_ms  # its heartbeats wait in the socket
+            if heartbeat.is_dead(now_ms, self.last_received_ms):
+                logger.error(
+                    "AMQP connection %s: missed heartbeats from client, timeout: %ds", self.peer, heartbeat.timeout_s
+                )
+                self.out.discard()
+                ending.end(self)
+                return None
+            if heartbeat.is_due(now_ms, self.out.taken) and not self.out.size:
+                self.out.send(HEARTBEAT_FRAME)
+            wanted_ms = heartbeat.next_ms
+        return wanted_ms if self.state is OPEN else min(wanted_ms, self.deadline_ms)
+
+    def shutdown(self, text: str) -> None:
+        """The server stops: tell the peer, if it is so far."""
+        if self.state is OPEN:
+            ending.close_connection(self, ConnectionForced(text), 0)
+        elif self.state is not CLOSING:
+            ending.end(self)
+
+    def lost(self) -> None:
+        """The socket is gone; everything that the connection holds goes back. More calls do nothing."""
+        ending.end(self)
+        self.out.discard()
+
+    # -- answers that come late ----------------------------------------------------------------------------------
+
+    def wait(self) -> int:
+        """A token: nothing of this connection is served until it is resumed."""
+        self._token += 1
+        self.waiting = self._token
+        return self._token
+
+    def park(self, channel: Channel) -> Wait:
+        """A token: nothing of this channel is served until it is resumed."""
+        self._token += 1
+        channel.parked = self._token
+        channel.ready = False
+        self.parked[self._token] = (channel, self._serving)
+        return Wait(self._token)
+
+    def resume(self, token: int, result: object) -> None:
+        """The answer that a channel (a reply, None, or an AmqpError) or the connection (its user) waited for.
+
+        An answer that nobody waits for any more is ignored.
+        """
+        if token == self.waiting:
+            self.waiting = 0
+            self._go_ahead()
+            try:
+                opening.answered(self, result)
+            except Exception as error:
+                ending.fail(self, 0, self._serving, error)
+            return
+        channel, method = self.parked.pop(token, (None, 0))
+        if channel is None or channel.parked != token:
+            return
+        channel.parked = 0
+        if isinstance(result, AmqpError):
+            ending.fail(self, channel.number, method, result)
+            return
+        if result is not None:
+            assert isinstance(result, Method)
+            self.out.send(method_frame(channel.number, result))
+        if channel.inbox:
+            self.resumed.append(channel)
+            self._go_ahead()
+        else:
+            channel.go_on()
+
+    def _go_ahead(self) -> None:
+        self._pending = True
+        self.out.wake()
+
+    def _go_on(self, end_ms: int) -> bool:
+        """Serve the inboxes of channels whose answer came; True when time is up."""
+        resumed = self.resumed
+        while resumed:
+            channel = resumed[0]
+            while channel.inbox and not channel.parked and not self.stalled:
+                event = channel.inbox.popleft()
+                self.held_events -= 1
+                try:
+                    self._serve(channel, event)
+                except Exception as error:
+                    ending.fail(self, channel_of(event), method_of(event), error)
+                if channel.inbox and self._clock.monotonic_ms() >= end_ms:
+                    return True
+            if self.stalled:
+                return False
+            if resumed:  # the connection may have ended meanwhile
+                resumed.popleft()
+            if not channel.inbox:
+                channel.inbox = None
+                channel.go_on()
+        return False
+
+    def _stall(self) -> None:
+        """The peer asks and does not read: serve it when it has read half of what it has."""
+        self.stalled = True
+        self.out.when_room(self._unstall)
+
+    def _unstall(self) -> None:
+        self.stalled = False
+        self._go_ahead()
+
+    # -- dispatch ------------------------------------------------------------------------------------------------
+
+    def move(self, moved: int) -> bool:
+        """Let a method or another event move the connection's state; False when it has no place in this state."""
+        state = CONNECTION[self.state].get(moved)
+        if state is None:
+            return False
+        self.state = state
+        return True
+
+    def send(self, method: Method) -> None:
+        """Send a method on channel 0."""
+        self.out.send(method_frame(0, method))
+
+    def open_decoder(self, frame_max: int) -> None:
+        """The connection is open: read on with the negotiated maximum."""
+        self.decoder.open(frame_max)
+
+    def _handle(self, event: Event) -> None:
+        """Everything that is not content for an open channel that waits for nothing."""
+        if isinstance(event, ProtocolHeader):
+            opening.header(self, event.data)
+            return
+        number = event.channel
+        if number == 0:
+            self._handle_own(event)
+        elif self.state is OPEN:
+            channel = self.channels.get(number)
+            if channel is None:
+                self._open_channel(number, event)
+            elif channel.state is CHANNEL_CLOSING:
+                ending.finish_closing(self, channel, event)
+            elif channel.ready:
+                self._serve(channel, event)
+            else:
+                if channel.inbox is None:
+                    channel.inbox = deque()
+                channel.inbox.append(event)
+                self.held_events += 1
+        elif self.state is not CLOSING and self.state is not CLOSED:
+            raise unexpected(event)
+
+    def _handle_own(self, event: Event) -> None:
+        """What comes on channel 0."""
+        if isinstance(event, Violation):
+            raise error_of(event)
+        method_id = method_of(event)
+        if method_id not in CONNECTION[self.state]:
+            if self.state is CLOSING or self.state is CLOSED:
+                return
+            raise ChannelNumberError(f"unexpected method in connection state {self.state}")
+        assert isinstance(event, Command)
+        method = decode_method(method_id, event.arguments)
+        self._serving = method_id
+        if isinstance(method, ConnectionClose):
+            ending.closed_by_peer(self, method)
+        elif isinstance(method, ConnectionCloseOk):
+            ending.end(self, method.id)
+        else:
+            opening.HANDLERS[method_id](self, method)
+
+    def _open_channel(self, number: int, event: Event) -> None:
+        """Something came on a channel that is not there: only channel.open may."""
+        assert self.client is not None
+        assert self.connection is not None
+        limit = self.client.channel_max
+        if limit and len(self.channels) >= limit:
+            raise NotAllowed(
+                f"number of channels opened ({len(self.channels)}) has reached the negotiated channel_max ({limit})"
+            )
+        channel = Channel(number, self.connection)
+        if not isinstance(event, Command) or not channel.move(event.method):
+            raise ChannelNumberError("expected 'channel.open'")
+        decode_method(event.method, event.arguments)
+        self.channels[number] = channel
+        self.out.send(method_frame(number, ChannelOpenOk()))
+
+    def _serve(self, channel: Channel, event: Event) -> None:
+        """An event of an open channel whose turn it is."""
+        if isinstance(event, Batch):
+            channel.publish(event)
+        elif isinstance(event, Settlement):
+            channel.settle(event)
+        elif isinstance(event, Violation):
+            raise error_of(event)
+        else:
+            assert isinstance(event, Command)
+            self._serve_command(channel, event)
+
+    def _serve_command(self, channel: Channel, event: Command) -> None:
+        method = decode_method(event.method, event.arguments)
+        if not channel.move(method.id):
+            if isinstance(method, ChannelOpen):
+                raise ChannelNumberError("second 'channel.open' seen")
+            raise CommandInvalid("unimplemented method")
+        if isinstance(method, ChannelClose):
+            ending.channel_closed_by_peer(self, channel)
+            return
+        self._serving = method.id
+        reply = HANDLERS[method.id](channel, method)
+        if reply is not None and not isinstance(reply, Wait):
+            self.out.send(method_frame(channel.number, reply))
+        if self.out.stuffed:
+            self._stall()
+
+    def now_ms(self) -> int:
+        """Monotonic time."""
+        return self._clock.monotonic_ms()
