@@ -6,6 +6,7 @@ against RabbitMQ; without it they use the session's `broker`.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import itertools
 import os
@@ -105,6 +106,11 @@ class Program:
         self._process.send_signal(signal.SIGINT)
         return self.finish()
 
+    def terminate(self) -> list[str]:
+        """All lines, when the program was asked to end as a service is and did so with success."""
+        self._process.terminate()
+        return self.finish()
+
     def kill(self) -> None:
         """End it at once, with all that it started; safe to repeat."""
         if self._process.poll() is None:
@@ -157,6 +163,13 @@ def unique(request: pytest.FixtureRequest) -> Callable[[str], str]:
     return name
 
 
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """For clients that leave sockets to the garbage collector: the test ignores the warning, and it comes in time."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture(scope="session")
 def steps() -> tuple[str, ...]:
     """What each program in another language does, in this order, with one line `ok STEP` for each."""
@@ -198,7 +211,9 @@ def build_once() -> Callable[..., None]:
     The folder's `build/` (never committed) holds what was made, and a stamp: a digest of sources and commands.
     """
 
-    def build(folder: Path, sources: Sequence[str], *commands: Sequence[str], env: dict[str, str] | None = None) -> None:
+    def build(
+        folder: Path, sources: Sequence[str], *commands: Sequence[str], env: dict[str, str] | None = None
+    ) -> None:
         digest = hashlib.sha256(repr(commands).encode())
         for path in sorted(path for pattern in sources for path in folder.glob(pattern)):
             digest.update(b"\0" + path.name.encode() + b"\0" + path.read_bytes())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import decimal
 import functools
-import gc
 from collections.abc import Callable, Iterator
 
 import pika
@@ -443,11 +442,6 @@ class TestRefusals:
 
 class TestConnections:
     # pika leaves the sockets of its wake-up pair to the garbage collector when a connection is refused.
-    @pytest.fixture
-    def collected(self) -> Iterator[None]:
-        yield
-        gc.collect()
-
     @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
     @pytest.mark.usefixtures("collected")
     def test_wrong_password(self, connect):
@@ -466,8 +460,8 @@ class TestConnections:
         queue = channel.queue_declare("", exclusive=True).method.queue
         channel.basic_consume(queue, lambda *_: None, consumer_tag="twice")
         # pika itself refuses a tag of its own channel, so the broker is asked underneath it.
+        channel._impl._send_method(pika.spec.Basic.Consume(queue=queue, consumer_tag="twice"))
         with pytest.raises(ConnectionClosedByBroker) as refused:
-            channel._impl._send_method(pika.spec.Basic.Consume(queue=queue, consumer_tag="twice"))
             channel.basic_qos()
         assert closed_with(refused) == (530, "NOT_ALLOWED - attempt to reuse consumer tag 'twice'")
 
