@@ -1,0 +1,1 @@
+"""Where records go: the log. Blind to what the records mean."""

@@ -1,0 +1,91 @@
+"""A log in memory: for tests, and for a broker that is meant to forget (`--ephemeral`).
+
+It is durable at once: nothing is on disk, and nothing more will ever be done for a record. With `lag` a record is
+durable when `sync` was called, as with a disk; so a test can take the path on which answers wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+from ..ports import Position
+
+if TYPE_CHECKING:
+    from ..ports import Scheduler
+    from ..wire.records import Op
+
+
+class MemoryLog:
+    """The port `Log`. Positions count records from 1."""
+
+    __slots__ = ("_due", "_durable", "_encode", "_lag", "_last", "_records", "_scheduler", "_serial", "_waiting")
+
+    def __init__(self, keep: bool = False, *, lag: bool = False, scheduler: Scheduler | None = None) -> None:
+        """With `keep`, records are kept for `replay`, without a bound. `scheduler` is woken when callbacks are due."""
+        self._lag = lag
+        self._scheduler = scheduler
+        self._last = 0
+        self._durable = 0
+        self._waiting: list[tuple[int, int, Callable[[], None]]] = []  # a heap of (position, serial number, callback)
+        self._due: deque[Callable[[], None]] = deque()  # what `run_callbacks` has under way
+        self._serial = 0
+        self._records: list[bytes] = []
+        self._encode: Callable[[list[Op]], bytes] | None = None
+        if keep:
+            from ..wire.records import encode_record  # whoever keeps nothing needs no encoding
+
+            self._encode = encode_record
+
+    @property
+    def durable(self) -> Position:
+        """Everything up to here counts as being on disk."""
+        return Position(self._durable)
+
+    def append(self, record: list[Op]) -> Position:
+        """Add a record; it is durable when `durable` has reached the returned position. Calls no callback."""
+        if self._encode is not None:
+            self._records.append(self._encode(record))
+        self._last += 1
+        if not self._lag:
+            self._durable = self._last
+        return Position(self._last)
+
+    def when_durable(self, position: Position, callback: Callable[[], None]) -> None:
+        """Call once when `durable >= position`: in `run_callbacks`, or now when there is no lag."""
+        assert position <= self._last, "waits for a record that was not appended"
+        if not self._lag:
+            callback()
+            return
+        self._serial += 1
+        heappush(self._waiting, (position, self._serial, callback))
+        self._wake()
+
+    def sync(self) -> None:
+        """Make durable what was appended. Calls no callback."""
+        self._durable = self._last
+        self._wake()
+
+    def run_callbacks(self) -> bool:
+        """Call those that are due, in the order of positions, then of asking; True when more became due meanwhile."""
+        while self._waiting and self._waiting[0][0] <= self._durable:
+            self._due.append(heappop(self._waiting)[2])
+        # What callbacks ask for has to wait for the next turn, so that no chain of them can hold this one up.
+        for _ in range(len(self._due)):
+            self._due.popleft()()
+        self._wake()
+        return self._is_due()
+
+    def replay(self) -> Iterator[bytes]:
+        """The durable records, encoded. Only of a log that keeps them."""
+        assert self._encode is not None, "this log keeps nothing"
+        yield from self._records[: self._durable]
+
+    def _is_due(self) -> bool:
+        return bool(self._due) or (bool(self._waiting) and self._waiting[0][0] <= self._durable)
+
+    def _wake(self) -> None:
+        if self._scheduler is not None and self._is_due():
+            self._scheduler.wake()

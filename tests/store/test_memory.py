@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leveret.ports import Log, Position
+from leveret.store.memory import MemoryLog
+from leveret.wire import Pool
+from leveret.wire.records import DeleteQueue, Op, decode_record
+
+
+class Wakes:
+    """A scheduler that counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def wake(self) -> None:
+        self.count += 1
+
+
+def record(number: int) -> list[Op]:
+    return [DeleteQueue(number, "/")]
+
+
+def replayed(log: MemoryLog) -> list[Op]:
+    return [op for data in log.replay() for op in decode_record(Pool(), data)]
+
+
+class TestWithoutLag:
+    def test_is_a_log(self) -> None:
+        log: Log = MemoryLog()
+        assert log.durable == 0
+
+    def test_durable_at_once(self) -> None:
+        log = MemoryLog()
+        positions = [log.append(record(number)) for number in range(3)]
+        assert positions == [1, 2, 3]
+        assert log.durable == 3
+
+    def test_callbacks_are_called_now(self) -> None:
+        log = MemoryLog()
+        called: list[int] = []
+        position = log.append(record(1))
+        log.when_durable(position, lambda: called.append(1))
+        assert called == [1]
+        assert not log.run_callbacks()
+        assert called == [1]
+
+    def test_waiting_for_what_was_never_appended_is_our_fault(self) -> None:
+        with pytest.raises(AssertionError):
+            MemoryLog().when_durable(Position(1), lambda: None)
+
+
+class TestWithLag:
+    def test_durable_after_sync(self) -> None:
+        log = MemoryLog(lag=True)
+        log.append(record(1))
+        assert log.durable == 0
+        log.sync()
+        assert log.durable == 1
+        log.append(record(2))
+        assert log.durable == 1
+
+    def test_callbacks_wait_for_sync_and_for_their_turn(self) -> None:
+        log = MemoryLog(lag=True)
+        called: list[str] = []
+        position = log.append(record(1))
+        log.when_durable(position, lambda: called.append("early"))
+        assert not log.run_callbacks()
+        log.sync()
+        log.when_durable(position, lambda: called.append("late"))
+        assert called == []
+        assert not log.run_callbacks()
+        assert called == ["early", "late"]
+
+    @given(st.lists(st.integers(1, 9), max_size=30), st.integers(0, 9))
+    def test_callbacks_come_in_the_order_of_positions(self, wanted: list[int], synced: int) -> None:
+        log = MemoryLog(lag=True)
+        called: list[tuple[int, int]] = []
+        for number in range(1, synced + 1):
+            log.append(record(number))
+        log.sync()
+        for number in range(synced + 1, 10):
+            log.append(record(number))
+        for serial, position in enumerate(wanted):
+            log.when_durable(Position(position), lambda mark=(position, serial): called.append(mark))
+        log.run_callbacks()
+        marks = sorted((position, serial) for serial, position in enumerate(wanted))
+        assert called == [mark for mark in marks if mark[0] <= synced]
+        log.sync()
+        log.run_callbacks()
+        assert called == marks
+
+    def test_append_and_sync_call_nothing(self) -> None:
+        log = MemoryLog(lag=True)
+        log.when_durable(log.append(record(1)), lambda: pytest.fail("called too early"))
+        log.append(record(2))
+        log.sync()
+        log.append(record(3))
+
+    def test_what_a_callback_asks_for_waits_for_the_next_run(self) -> None:
+        log = MemoryLog(lag=True)
+        called: list[int] = []
+
+        def again() -> None:
+            called.append(log.durable)
+            log.when_durable(log.append(record(1)), again)
+            log.sync()
+
+        log.when_durable(log.append(record(1)), again)
+        log.sync()
+        assert log.run_callbacks()
+        assert called == [1]
+        assert log.run_callbacks()
+        assert called == [1, 2]
+
+    def test_callbacks_after_a_failing_one_are_not_lost(self) -> None:
+        log = MemoryLog(lag=True)
+        called: list[int] = []
+
+        def fail() -> None:
+            raise ZeroDivisionError
+
+        position = log.append(record(1))
+        log.when_durable(position, fail)
+        log.when_durable(position, lambda: called.append(1))
+        log.sync()
+        with pytest.raises(ZeroDivisionError):
+            log.run_callbacks()
+        log.run_callbacks()
+        assert called == [1]
+
+    def test_the_scheduler_is_woken_when_callbacks_are_due(self) -> None:
+        wakes = Wakes()
+        log = MemoryLog(lag=True, scheduler=wakes)
+        position = log.append(record(1))
+        log.sync()
+        assert wakes.count == 0
+        log.when_durable(position, lambda: None)
+        assert wakes.count == 1
+        log.run_callbacks()
+        assert wakes.count == 1
+        log.when_durable(log.append(record(2)), lambda: None)
+        assert wakes.count == 1
+        log.sync()
+        assert wakes.count == 2
+
+
+class TestReplay:
+    def test_records_in_order(self) -> None:
+        log = MemoryLog(keep=True)
+        for number in range(3):
+            log.append(record(number))
+        assert replayed(log) == [DeleteQueue(number, "/") for number in range(3)]
+
+    def test_only_what_is_durable(self) -> None:
+        log = MemoryLog(keep=True, lag=True)
+        log.append(record(1))
+        log.sync()
+        log.append(record(2))
+        assert replayed(log) == [DeleteQueue(1, "/")]
+
+    def test_a_record_is_kept_as_it_was(self) -> None:
+        log = MemoryLog(keep=True)
+        ops = record(1)
+        log.append(ops)
+        ops.clear()
+        assert replayed(log) == [DeleteQueue(1, "/")]
+
+    def test_a_log_that_keeps_nothing_has_no_replay(self) -> None:
+        with pytest.raises(AssertionError):
+            list(MemoryLog().replay())
+
+    def test_a_log_that_keeps_nothing_encodes_nothing(self) -> None:
+        code = "import sys, leveret.store.memory as m; m.MemoryLog(); sys.exit('leveret.wire.records' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
