@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`make bench`: start this checkout's broker and put it under the loads of side_by_side.py; then what it takes when idle.
+"""`make bench`: this checkout's broker under the loads of side_by_side.py, and what it takes when idle.
 
     make bench                                              every load, Leveret alone
     make bench ARGS="--rabbitmq --only transient-16"        RabbitMQ from Debian beside it, in turns
@@ -83,7 +83,7 @@ def open_connection(port: int) -> socket.socket:
 
 
 def footprint(twin: bool) -> None:
-    """Print start-up time, idle memory and memory per idle connection with one open channel (targets: 400 ms, 40 MB, 25 kB)."""
+    """Print start-up time, idle memory, memory per idle connection with a channel (targets: 400 ms, 40 MB, 25 kB)."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     times = []

@@ -19,7 +19,7 @@ def main() -> None:
         sys.exit(serve(arguments[1:], STARTED_NS))
     from .cli.commands import app
 
-    app()
+    app(prog_name="leveret")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,54 @@
+"""Commands other than `serve`, and its help."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from leveret import __version__, config
+
+
+def leveret(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"} | env
+    return subprocess.run(
+        [sys.executable, "-m", "leveret", *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_lists_the_commands(arguments: list[str]) -> None:
+    done = leveret(*arguments)
+    assert done.returncode == 0
+    assert "serve" in done.stdout
+    assert "version" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_of_serve_has_every_option(flag: str) -> None:
+    done = leveret("serve", flag)
+    assert done.returncode == 0
+    for option in config.TABLE:
+        assert f"--{option.name}" in done.stdout
+        assert option.variable in done.stdout
+        assert option.help in done.stdout
+    assert "[default: 5672]" in done.stdout
+
+
+def test_version() -> None:
+    assert leveret("--version").stdout == f"{__version__}\n"
+    assert leveret("version").stdout.startswith(f"leveret {__version__} (")
+
+
+def test_an_unknown_command_is_exit_code_2() -> None:
+    done = leveret("hop")
+    assert done.returncode == 2
+    assert "No such command 'hop'" in done.stderr
+
+
+def test_completion_knows_the_options_of_serve() -> None:
+    done = leveret(_LEVERET_COMPLETE="complete_bash", COMP_WORDS="leveret serve --po", COMP_CWORD="2")
+    assert done.stdout.split() == ["--port"]

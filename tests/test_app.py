@@ -1,0 +1,71 @@
+"""A broker inside a program."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import leveret
+from leveret.app import SystemRandomness
+from leveret.errors import ConfigError
+
+HEADER = b"AMQP\x00\x00\x09\x01"
+
+
+async def test_a_broker_inside_a_program() -> None:
+    async with leveret.Broker() as broker:
+        assert broker.host == "127.0.0.1"
+        assert broker.port > 0
+        assert broker.url == f"amqp://guest:guest@127.0.0.1:{broker.port}/%2F"
+        reader, writer = await asyncio.open_connection(broker.host, broker.port)
+        writer.write(HEADER)
+        kind, *_ = await reader.readexactly(7)
+        assert kind == 1
+    assert await reader.read() is not None, "the broker closes connections when it stops"
+    writer.close()
+    await writer.wait_closed()
+    with pytest.raises(OSError, match=r"Connect call failed|refused"):
+        await asyncio.open_connection(broker.host, broker.port)
+
+
+async def test_two_brokers_in_one_program() -> None:
+    async with leveret.Broker() as one, leveret.Broker() as other:
+        assert one.port != other.port
+        with pytest.raises(ConfigError, match="Address already in use"):
+            await leveret.Broker(port=one.port).start()
+
+
+async def test_stop_is_safe_to_repeat_and_start_works_again() -> None:
+    broker = leveret.Broker()
+    await broker.stop()
+    await broker.start()
+    await broker.stop()
+    await broker.stop()
+    await broker.start()
+    await broker.stop()
+
+
+async def test_a_real_client_publishes_and_gets() -> None:
+    import aio_pika
+
+    async with leveret.Broker() as broker:
+        connection = await aio_pika.connect(broker.url)
+        async with connection:
+            channel = await connection.channel()
+            queue = await channel.declare_queue("letterbox")
+            await channel.default_exchange.publish(aio_pika.Message(b"hello"), "letterbox")
+            message = await queue.get(no_ack=True)
+            assert message.body == b"hello"
+
+
+def test_names_of_the_package() -> None:
+    assert leveret.__version__
+    with pytest.raises(AttributeError, match="no attribute 'Hare'"):
+        leveret.Hare  # noqa: B018
+
+
+def test_random_names_are_url_safe_and_differ() -> None:
+    names = {SystemRandomness().token(16) for _ in range(1000)}
+    assert len(names) == 1000
+    assert all(len(name) == 22 and name.replace("-", "").replace("_", "").isalnum() for name in names)
