@@ -9,6 +9,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 from base64 import urlsafe_b64encode
@@ -51,11 +52,11 @@ class Node:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.clock = SystemClock()
         self.turn = Turn(loop, self.clock)
-        self.log = MemoryLog(keep=False)
+        self.log = MemoryLog(keep=False, scheduler=self.turn)
         self.access = InternalAccess()
         self.pool = wire.Pool(limits.ARENA_SIZE)
         self.brain = Brain(self.log, self.clock, SystemRandomness(), self.turn, self.pool)
-        self.turn.start(self.brain.pump)
+        self.turn.start(self.log.run_callbacks, self.brain.pump)
         self.settings = Settings()
         self.server = Server(loop, self.turn, self.clock, self._open_session)
 
@@ -123,6 +124,7 @@ def run(options: Options, started_ns: int) -> int:
     Raises ConfigError for what an operator can mend.
     """
     _log_to_stderr(options.log_level)
+    _raise_file_limit()
     asyncio.run(_serve(options, started_ns))
     return 0
 
@@ -185,6 +187,12 @@ def _log_to_stderr(level: str) -> None:
     logging.root.setLevel(level.upper())
     # Not shown, so not looked up for every line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
+def _raise_file_limit() -> None:
+    """As many connections as the system grants: the usual soft limit, 1024, is for programs that use select(2)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _relax_garbage_collection() -> None:

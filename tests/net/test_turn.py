@@ -33,7 +33,11 @@ class Fixture:
         self.diary: list[str] = []
         self.more = 0
         self.turn = Turn(asyncio.get_running_loop(), self.clock)
-        self.turn.start(self.pump)
+        self.turn.start(self.run_callbacks, self.pump)
+
+    def run_callbacks(self) -> bool:
+        self.diary.append("log")
+        return False
 
     def pump(self, budget_ms: int) -> bool:
         assert budget_ms == limits.TURN_BUDGET_MS
@@ -58,7 +62,7 @@ async def test_one_turn_in_order_however_often_it_is_asked_for() -> None:
     fixture.turn.wake()
     assert fixture.diary == []
     await fixture.settle()
-    assert fixture.diary == ["step b", "pump", "flush a", "flush b"]
+    assert fixture.diary == ["log", "step b", "pump", "flush a", "flush b"]
     assert fixture.turn.lengths.count == 1
 
 
@@ -67,7 +71,7 @@ async def test_queues_that_have_more_get_another_turn() -> None:
     fixture.more = 3
     fixture.turn.wake()
     await fixture.settle()
-    assert fixture.diary == ["pump"] * 3
+    assert fixture.diary == ["log", "pump"] * 3
 
 
 async def test_sessions_go_on_in_turns_within_the_budget() -> None:
@@ -75,7 +79,11 @@ async def test_sessions_go_on_in_turns_within_the_budget() -> None:
     for shell in (fixture.shell("a", 3, step_ms=1), fixture.shell("b", 2, step_ms=1)):
         fixture.turn.step(shell)
     await fixture.settle()
-    assert fixture.diary == ["step a", "step b", "pump", "step a", "step b", "pump", "step a", "pump"]
+    assert fixture.diary == [
+        *("log", "step a", "step b", "pump"),
+        *("log", "step a", "step b", "pump"),
+        *("log", "step a", "pump"),
+    ]
 
 
 async def test_what_a_flush_wakes_has_its_turn_next() -> None:
@@ -89,7 +97,7 @@ async def test_what_a_flush_wakes_has_its_turn_next() -> None:
 
     fixture.turn.flush(Waking(fixture.clock, fixture.diary, "w"))
     await fixture.settle()
-    assert fixture.diary == ["pump", "flush w", "pump", "flush a"]
+    assert fixture.diary == ["log", "pump", "flush w", "log", "pump", "flush a"]
 
 
 async def test_a_queue_that_fails_does_not_stop_the_turn(caplog: pytest.LogCaptureFixture) -> None:
@@ -98,10 +106,10 @@ async def test_a_queue_that_fails_does_not_stop_the_turn(caplog: pytest.LogCaptu
     def fail(budget_ms: int) -> bool:
         raise RuntimeError("our fault")
 
-    fixture.turn.start(fail)
+    fixture.turn.start(fixture.run_callbacks, fail)
     fixture.turn.flush(fixture.shell("a"))
     await fixture.settle()
-    assert fixture.diary == ["flush a"]
+    assert fixture.diary == ["log", "flush a"]
     assert caplog.messages == ["a queue failed to deliver"]
 
 

@@ -1,7 +1,8 @@
 """The turn: what happens once per iteration of the event loop, however many sockets were readable in it.
 
     sockets readable    each read goes to its session at once (net.connection)
-    then, once          sessions with input left over go on, round robin, within the budget
+    then, once          what became durable is told to those who wait for it (log.run_callbacks)
+                        sessions with input left over go on, round robin, within the budget
                         queues deliver (broker.pump), within the budget
                         every connection that has something to say writes once
 
@@ -40,6 +41,7 @@ class Turn:
         "_dirty",
         "_loop",
         "_pump",
+        "_run_callbacks",
         "_started_ns",
         "_unfinished",
         "_views",
@@ -53,6 +55,7 @@ class Turn:
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
         self._loop = loop
         self._clock = clock
+        self._run_callbacks: Callable[[], bool] = _nothing_due
         self._pump: Callable[[int], bool] = _nothing_to_pump
         self._dirty: list[Connection] = []
         self._unfinished: deque[Connection] = deque()
@@ -67,8 +70,9 @@ class Turn:
         """Monotonic time at the begin of this turn; older when no turn is scheduled."""
         self.lengths = Lengths()
 
-    def start(self, pump: Callable[[int], bool]) -> None:
-        """From now on `pump(budget_ms) -> more` is part of every turn."""
+    def start(self, run_callbacks: Callable[[], bool], pump: Callable[[int], bool]) -> None:
+        """From now on `run_callbacks() -> more` of the log and `pump(budget_ms) -> more` of the brain are in every turn."""
+        self._run_callbacks = run_callbacks
         self._pump = pump
 
     def wake(self) -> None:
@@ -93,14 +97,19 @@ class Turn:
 
     def _run(self) -> None:
         self.scheduled = False
+        more = False
+        try:
+            more = self._run_callbacks()
+        except Exception:
+            logger.exception("who waited for the log failed")
         if self._unfinished:
             self._go_on()
         try:
-            more = self._pump(limits.TURN_BUDGET_MS)
+            if self._pump(limits.TURN_BUDGET_MS):
+                more = True
         except Exception:
-            # Our own fault, in one queue of many: the others are served on. Not at once again, it would not end.
+            # Our own fault, in one queue of many: the others are served on. Not at once again, it might not end.
             logger.exception("a queue failed to deliver")
-            more = False
         if self._dirty:
             dirty, self._dirty = self._dirty, []
             for connection in dirty:
@@ -122,6 +131,10 @@ class Turn:
                 unfinished.append(connection)
             if self._clock.monotonic_ms() >= end:
                 break
+
+
+def _nothing_due() -> bool:
+    return False
 
 
 def _nothing_to_pump(budget_ms: int) -> bool:
