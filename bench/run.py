@@ -52,7 +52,7 @@ class Broker:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         environment = os.environ | ({"LEVERET_TWIN": "1"} if twin else {})
-        command = [sys.executable, "-m", "leveret", "serve", "--ephemeral", "--log-level", "warning"]
+        command = [sys.executable, "-m", "leveret", "serve", "--ephemeral", "--log-level", "error"]
         started = time.perf_counter()
         self.process = subprocess.Popen([*command, "--port", str(self.port)], env=environment)
         while True:
@@ -104,9 +104,16 @@ def footprint(twin: bool) -> None:
         time.sleep(1)
         print(f"per idle connection      {(broker.rss_kb() - idle_kb) / CONNECTIONS:8.1f} kB of {CONNECTIONS}")
         print(f"connections opened       {CONNECTIONS / seconds:8.0f} /s, one after another")
+        open_kb = broker.rss_kb()
+        for _ in range(3):
+            for client in clients:
+                client.close()
+            time.sleep(1)
+            clients = [open_connection(broker.port) for _ in range(CONNECTIONS)]
+        print(f"more after 3 such waves  {(broker.rss_kb() - open_kb) / 1024:8.1f} MB")
         for client in clients:
             client.close()
-        time.sleep(2)
+        time.sleep(1)
         print(f"kept after they closed   {(broker.rss_kb() - idle_kb) / 1024:8.1f} MB")
     finally:
         broker.stop()
