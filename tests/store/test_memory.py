@@ -135,6 +135,16 @@ class TestWithLag:
         log.run_callbacks()
         assert called == [1]
 
+    def test_a_callback_may_run_the_others(self) -> None:
+        log = MemoryLog(lag=True)
+        called: list[int] = []
+        position = log.append(record(1))
+        log.when_durable(position, lambda: called.append(int(log.run_callbacks())))
+        log.when_durable(position, lambda: called.append(2))
+        log.sync()
+        assert not log.run_callbacks()
+        assert called == [2, 0]
+
     def test_the_scheduler_is_woken_when_callbacks_are_due(self) -> None:
         wakes = Wakes()
         log = MemoryLog(lag=True, scheduler=wakes)

@@ -74,6 +74,8 @@ class MemoryLog:
             self._due.append(heappop(self._waiting)[2])
         # What callbacks ask for has to wait for the next turn, so that no chain of them can hold this one up.
         for _ in range(len(self._due)):
+            if not self._due:
+                break  # one of them ran the others
             self._due.popleft()()
         self._wake()
         return self._is_due()
