@@ -52,6 +52,7 @@ class Broker:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         environment = os.environ | ({"LEVERET_TWIN": "1"} if twin else {})
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
         command = [sys.executable, "-m", "leveret", "serve", "--ephemeral", "--log-level", "error"]
         started = time.perf_counter()
         self.process = subprocess.Popen([*command, "--port", str(self.port)], env=environment)

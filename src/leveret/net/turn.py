@@ -71,7 +71,7 @@ class Turn:
         self.lengths = Lengths()
 
     def start(self, run_callbacks: Callable[[], bool], pump: Callable[[int], bool]) -> None:
-        """A turn from now on has `run_callbacks() -> more` of the log and `pump(budget_ms) -> more` of the brain."""
+        """A turn from now on has `run_callbacks() -> more` of the log, and `pump(budget_ms) -> more` of the brain."""
         self._run_callbacks = run_callbacks
         self._pump = pump
 
