@@ -122,6 +122,7 @@ class Batch:
         if column == COLUMN_HEADER:
             wanted = name.encode()
             return [header_of(raw, wanted) for raw in lists]
+        name = name.replace("-", "_")
         if column != COLUMN_PROPERTY or name not in PROPERTY_NAMES:
             raise ValueError(f"no such column: {column} {name}")
         return [property_of(raw, name) for raw in lists]

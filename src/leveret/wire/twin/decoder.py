@@ -34,7 +34,7 @@ from .constants import (
 )
 from .erlang import octets
 from .events import Command, ProtocolHeader, Settlement, Violation
-from .keys import KeyTable
+from .keys import KeyTable, parse_publish
 from .pool import Arena, Pool
 from .properties import MalformedError, features_of
 from .violations import StopReading, cannot_decode, unexpected, unknown_frame
@@ -51,6 +51,7 @@ _HEADER_FRAME: Final = Struct(">BHIHHQ")
 _TAG: Final = Struct(">QB")
 
 _PROTOCOL_HEADER_SIZE: Final = 8
+_HEAD_SIZE: Final = 7
 _PROPERTIES_CACHED_MAX: Final = 1024
 _PROPERTIES_CACHED_SIZE: Final = 256
 
@@ -69,6 +70,7 @@ class Decoder:
         "_keys",
         "_needed",
         "_opened",
+        "_payload_max",
         "_pool",
         "_position",
         "_rest",
@@ -78,8 +80,8 @@ class Decoder:
 
     def __init__(self, pool: Pool, *, frame_max: int = 8192, max_message_size: int = 16777216) -> None:
         self._pool = pool
-        self._frame_max = frame_max
-        self._size_max = max_message_size
+        self._limit(frame_max)
+        self._size_max = min(max_message_size, MESSAGE_SIZE_HARD_MAX)
         self._started = False
         """The protocol header was read."""
         self._opened = False
@@ -114,7 +116,7 @@ class Decoder:
 
     def open(self, frame_max: int) -> None:
         """The connection is open; from here frames up to `frame_max` (0: no limit) are read eagerly."""
-        self._frame_max = frame_max
+        self._limit(frame_max)
         self._opened = True
         if not self._closed:
             self._read()
@@ -128,7 +130,7 @@ class Decoder:
         """Forget a content that is half received: its remaining frames are skipped when they come."""
         state = self._channels.get(channel)
         if state is not None:
-            state.skip = True
+            state.skip = state.abandoned = True
             state.forget()
             self._count_held()
 
@@ -136,6 +138,12 @@ class Decoder:
     def held_bytes(self) -> int:
         """Bytes of partial frames and partial contents kept inside."""
         return len(self._rest) + self._held
+
+    def _limit(self, frame_max: int) -> None:
+        """Whatever is negotiated, nothing that is legal comes in frames larger than the largest message."""
+        self._frame_max = frame_max
+        most = frame_max - FRAME_OVERHEAD + FRAME_FUDGE if frame_max else MESSAGE_SIZE_HARD_MAX
+        self._payload_max = min(most, MESSAGE_SIZE_HARD_MAX)
 
     def _count_held(self) -> None:
         self._held = sum(channel.held_bytes for channel in self._channels.values())
@@ -164,7 +172,7 @@ class Decoder:
                 if not size:
                     return
                 kind, channel, _ = _FRAME.unpack_from(self._rest)
-                payload = bytes(self._rest[7 : size - 1])
+                payload = bytes(self._rest[_HEAD_SIZE : size - 1])
                 del self._rest[:size]
                 if channel:
                     raise StopReading(505, f"type {kind}, {octets(payload)}")
@@ -195,10 +203,17 @@ class Decoder:
         """The loop over complete frames; `_position` is where the next one begins."""
         seen = self._keys.seen
         channel = Channel(0)
-        while size := self._frame_size(data, self._position):
-            kind, number, _ = _FRAME.unpack_from(data, self._position)
-            payload = data[self._position + 7 : self._position + size - 1]
-            self._position += size
+        end = len(data)
+        position = 0
+        self._needed = _HEAD_SIZE
+        while position + _HEAD_SIZE <= end:
+            kind, number, size = _FRAME.unpack_from(data, position)
+            stop = position + _HEAD_SIZE + size
+            if size > self._payload_max or stop >= end or data[stop] != FRAME_END:
+                self._frame_size(data, position)  # incomplete, or a violation
+                return
+            payload = data[position + _HEAD_SIZE : stop]
+            self._position = stop + 1
             if number != channel.number:
                 found = self._channels.get(number)
                 if found is None:
@@ -218,6 +233,7 @@ class Decoder:
                 raise StopReading(505, f"type {kind}, {octets(payload)}")
             else:
                 raise unknown_frame(kind, payload)
+            position = self._position
 
     def _read_whole(self, channel: Channel, method: bytes, data: bytes) -> bool:
         """The usual case at once: header and only body frame lie complete behind a method frame that was seen before.
@@ -228,14 +244,14 @@ class Decoder:
         if position + 27 > len(data):
             return False
         kind, number, size, class_id, weight, body_size = _HEADER_FRAME.unpack_from(data, position)
-        stop = position + 7 + size
+        stop = position + _HEAD_SIZE + size
         properties = data[position + 19 : stop]
         features = self._features.get(properties)
         if (
             features is None
             or (kind, number, class_id, weight) != (FRAME_HEADER, channel.number, BASIC, 0)
             or body_size > self._size_max
-            or 0 < self._frame_max < max(size, body_size)
+            or max(size, body_size) > self._payload_max
             or stop + body_size + FRAME_OVERHEAD >= len(data)
             or data[stop] != FRAME_END
         ):
@@ -266,19 +282,18 @@ class Decoder:
 
     def _frame_size(self, data: bytes | bytearray, position: int) -> int:
         """Bytes of the frame at `position`, with its envelope; 0 while it is incomplete."""
-        if position + 7 > len(data):
-            self._needed = 7
+        if position + _HEAD_SIZE > len(data):
             return 0
         kind, _, size = _FRAME.unpack_from(data, position)
-        if size > self._frame_max - FRAME_OVERHEAD + FRAME_FUDGE and self._frame_max:
-            limit = self._frame_max - FRAME_OVERHEAD
+        if size > self._payload_max:
+            limit = max(self._frame_max - FRAME_OVERHEAD, 0)
             raise StopReading(501, f"type {kind}, {octets(b'')}: {{frame_too_large,{size},{limit}}}")
-        stop: int = position + 7 + size
+        stop: int = position + _HEAD_SIZE + size
         if stop >= len(data):
             self._needed = size + FRAME_OVERHEAD
             return 0
         if data[stop] != FRAME_END:
-            payload = bytes(data[position + 7 : stop])
+            payload = bytes(data[position + _HEAD_SIZE : stop])
             raise StopReading(501, f"type {kind}, {octets(payload)}: {{invalid_frame_end_marker,{data[stop]}}}")
         return stop + 1 - position
 
@@ -315,18 +330,17 @@ class Decoder:
         if len(payload) < 4:
             raise unknown_frame(FRAME_METHOD, payload)
         if channel.state != AWAIT_METHOD:
-            if not channel.skip:
+            if not channel.abandoned:
                 raise unexpected(channel)
-            channel.state = AWAIT_METHOD  # the peer gave up a content that nobody wants any more
+            channel.state = AWAIT_METHOD
         method = _METHOD.unpack_from(payload)[0]
         if channel.number == 0:
             self._events.append(Command(0, method, payload[4:]))
         elif method == BASIC_PUBLISH:
             channel.method = payload
-            channel.keys = self._keys
-            channel.key = self._intern(payload)
+            self._check_publish(payload)
             channel.state = AWAIT_HEADER
-            channel.skip = False
+            channel.skip = channel.abandoned = False
         elif method in (BASIC_ACK, BASIC_NACK, BASIC_REJECT):
             self._settle(channel, method, payload[4:])
         else:
@@ -334,17 +348,17 @@ class Decoder:
             channel.settlement = None
             self._events.append(Command(channel.number, method, payload[4:]))
 
-    def _intern(self, payload: bytes) -> int:
+    def _check_publish(self, payload: bytes) -> None:
         try:
-            return self._keys.intern_publish(payload)
+            parse_publish(payload)
         except UnicodeDecodeError:
             raise StopReading(501, "Malformed UTF-8 in shortstr", BASIC_PUBLISH) from None
         except ValueError:
-            raise cannot_decode(payload[4:], BASIC_PUBLISH) from None
+            raise cannot_decode(501, payload[4:], BASIC_PUBLISH) from None
 
     def _settle(self, channel: Channel, method: int, arguments: bytes) -> None:
         if len(arguments) != 9:
-            raise cannot_decode(arguments, method)
+            raise cannot_decode(501, arguments, method)
         tag, bits = _TAG.unpack(arguments)
         if method == BASIC_ACK:
             kind, multiple = ACK, bool(bits & 1)
@@ -387,8 +401,8 @@ class Decoder:
     def _check(self, properties: bytes) -> int:
         try:
             features = features_of(properties)
-        except MalformedError as error:
-            raise StopReading(502, str(error), BASIC_PUBLISH) from None
+        except MalformedError:
+            raise cannot_decode(502, properties, BASIC_PUBLISH) from None
         if len(properties) <= _PROPERTIES_CACHED_SIZE:
             if len(self._features) >= _PROPERTIES_CACHED_MAX:
                 self._features.clear()
@@ -397,8 +411,7 @@ class Decoder:
 
     def _too_large(self, channel: Channel, size: int) -> None:
         """Only this channel's error: its content is skipped, the connection goes on."""
-        configured = "" if self._size_max == MESSAGE_SIZE_HARD_MAX else "configured "
-        text = f"message size {size} is larger than {configured}max size {self._size_max}"
+        text = f"message size {size} is larger than configured max size {self._size_max}"
         self._close_batch(channel)
         channel.settlement = None
         self._events.append(Violation(channel.number, 406, text, BASIC, BASIC_PUBLISH & 0xFFFF))
@@ -420,8 +433,7 @@ class Decoder:
         """The content is all there: a row of the channel's batch, unless nobody wants it."""
         channel.state = AWAIT_METHOD
         if not channel.skip:
-            # The table may have been renewed since the content began.
-            key = channel.key if channel.keys is self._keys else self._intern(channel.method)
+            key = self._keys.intern_publish(channel.method)
             self._append(channel, key, channel.properties, body, channel.features)
         channel.forget()
 

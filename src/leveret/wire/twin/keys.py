@@ -65,23 +65,30 @@ class KeyTable:
         """
         key = self.seen.get(payload)
         if key is None:
-            names = payload[6:-1]
-            if len(payload) < 9 or len(b"".join(split_names(names))) + 2 != len(names):
-                raise ValueError("malformed basic.publish")
-            bits = payload[-1]
-            key = self.intern(names, (bits & 1 and MANDATORY) | (bits & 2 and IMMEDIATE))
+            names, features = parse_publish(payload)
+            key = self.intern(names, features)
             # Only the usual spelling is remembered: what a peer writes into reserved bits must not grow the table.
-            if bits < 4 and payload[4:6] == b"\0\0":
+            if payload[4:6] == b"\0\0" and payload[-1] < 4:
                 self.seen[payload] = key
         return key
 
 
+def parse_publish(payload: bytes) -> tuple[bytes, int]:
+    """Names and features (MANDATORY, IMMEDIATE) of basic.publish. Raises as `KeyTable.intern_publish` does."""
+    if len(payload) < 9:
+        raise ValueError("malformed basic.publish")
+    names, bits = payload[6:-1], payload[-1]
+    for name in split_names(names):
+        name.decode()
+    return names, (MANDATORY if bits & 1 else 0) | (IMMEDIATE if bits & 2 else 0)
+
+
 def split_names(names: bytes) -> tuple[bytes, bytes]:
-    """Exchange and routing key out of two shortstrings. Raises ValueError when the first does not fit."""
+    """Exchange and routing key out of two shortstrings. Raises ValueError unless they are exactly that."""
     middle = 1 + names[0]
-    if middle >= len(names):
+    if middle >= len(names) or middle + 1 + names[middle] != len(names):
         raise ValueError("malformed names")
-    return names[1:middle], names[middle + 1 : middle + 1 + names[middle]]
+    return names[1:middle], names[middle + 1 :]
 
 
 def join_names(exchange: str, routing_key: str) -> bytes:

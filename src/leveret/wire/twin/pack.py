@@ -44,6 +44,8 @@ def unpack(pool: Pool, data: bytes) -> Batch:
         exchange = reader.take(reader.number(1))
         routing_key = reader.take(reader.number(1))
         flags = reader.number(1)
+        if flags > 1:
+            raise ValueError("packed rows have unknown flags")
         properties = reader.take(reader.number(4))
         body = reader.take(reader.number(4))
         names = bytes((len(exchange),)) + exchange + bytes((len(routing_key),)) + routing_key

@@ -10,10 +10,11 @@ from typing import Final
 
 from .channel import AWAIT_HEADER, AWAIT_METHOD, Channel
 from .constants import BASIC, BASIC_PUBLISH
-from .erlang import octets, render
+from .erlang import numbers, octets
 from .events import Violation
 
-_TEXT_SIZE: Final = 255
+_OCTETS_SHOWN: Final = 256
+"""No more of them fit into a reply text."""
 
 
 class StopReading(Exception):
@@ -27,8 +28,8 @@ def unknown_frame(kind: int, payload: bytes) -> StopReading:
     return StopReading(501, f"type {kind}, {octets(payload)}: unknown_frame")
 
 
-def cannot_decode(arguments: bytes, method: int) -> StopReading:
-    return StopReading(501, f"cannot decode {render(arguments[:_TEXT_SIZE], text=False)}"[:_TEXT_SIZE], method)
+def cannot_decode(code: int, raw: bytes, method: int) -> StopReading:
+    return StopReading(code, f"cannot decode {numbers(raw[:_OCTETS_SHOWN])}", method)
 
 
 def unexpected(channel: Channel) -> StopReading:
