@@ -58,8 +58,8 @@ test-long: lint ## lint and all tests in their full sizes
 lint: lint-python lint-kernel ## formatting, types, floors, clippy, the kernel's own tests
 
 lint-python: $(VENV)/.dev build
-	$(VENV)/bin/ruff check src tests scripts bench
-	$(VENV)/bin/ruff format --check src tests scripts bench
+	$(VENV)/bin/ruff check src tests scripts bench tools
+	$(VENV)/bin/ruff format --check src tests scripts bench tools
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 

@@ -17,8 +17,8 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    if name == "Broker":  # on demand: importing the package costs nothing
-        from .app import Broker
+    if name == "Broker":  # on demand: importing the package costs nothing, and floors below `app` do not depend on it
+        import importlib
 
-        return Broker
+        return importlib.import_module(".app", __name__).Broker
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
