@@ -31,7 +31,7 @@ IMMEDIATE: Final = 256
 COLUMN_KEY: Final = 0  # value: int, the id in `batch.keys`
 COLUMN_HEADERS: Final = 1  # value: the raw headers table without its 4 length bytes; None when absent
 COLUMN_HEADER: Final = 2  # value: raw field (type tag and value) of the header `name`; None when absent
-COLUMN_PROPERTY: Final = 3  # value: the raw bytes of the property `name` as in the frame (a shortstr without its length octet); None when absent
+COLUMN_PROPERTY: Final = 3  # value: the raw bytes of the property `name` (a shortstr without its length); None when absent
 
 # Kinds of `Settlement`.
 ACK: Final = 0
@@ -39,7 +39,7 @@ REQUEUE: Final = 1  # nack or reject with requeue
 REJECT: Final = 2  # nack or reject without requeue
 
 class Pool:
-    """Where payload bytes live: chunks ("arenas") of `chunk_size` bytes that all decoders fill in turn, counted exactly.
+    """Where payload bytes live: chunks ("arenas") of `chunk_size` bytes that all decoders fill, counted exactly.
 
     A content larger than a quarter of a chunk gets an arena of its own. A few free chunks are kept for reuse.
     """
@@ -131,7 +131,9 @@ class Batch:
 class Settlement:
     """Adjacent acks, nacks or rejects of one method and kind on one channel, in their order."""
 
-    def __init__(self, channel: int, kind: int, items: Sequence[tuple[int, bool]], method: int = 0x003C0050) -> None: ...
+    def __init__(
+        self, channel: int, kind: int, items: Sequence[tuple[int, bool]], method: int = 0x003C0050
+    ) -> None: ...
     @property
     def channel(self) -> int: ...
     @property
@@ -192,7 +194,7 @@ class Decoder:
         """Bytes of partial frames and partial contents kept inside."""
 
 class Extent:
-    """Up to EXTENT_ROWS messages with consecutive sequence numbers, the first of them `base`. Row i has number base + i.
+    """Up to EXTENT_ROWS messages with consecutive sequence numbers, the first of them `base`: row i has base + i.
 
     Four bitmaps say what became of each row: ready, delivered (taken, not settled), settled, redelivered (was
     requeued once). A row is exactly one of ready, delivered, settled.
@@ -220,17 +222,23 @@ class Extent:
     def append(self, batch: Batch, selection: Selection | None = None, start: int = 0) -> int:
         """Append the rows selection[start:] (None: all rows) as ready until full; how many were taken."""
     def take(self, limit: int, room: int = -1) -> Selection:
-        """The first `limit` ready rows, now delivered. Stops after the row whose body makes `room` bytes exceeded (-1: no bound)."""
+        """The first `limit` ready rows, now delivered. Stops after the row whose body makes `room` bytes exceeded (-1:
+        no bound).
+        """
     def take_rows(self, selection: Selection) -> Selection:
         """Those of the selection that are ready, now delivered."""
     def deal(self, credits: Sequence[int], rooms: Sequence[int], start: int = 0) -> tuple[list[Selection], int]:
-        """Exact round robin in one pass: ready rows in order, each to the next consumer (from `start`, in turn) that has
-        credit left (in messages) and room left (in bytes, may be overdrawn by its last message; -1: no bound). Ends when nothing is
-        ready or nobody can take. Returns a selection per consumer (possibly empty) and whose turn is next."""
+        """Exact round robin in one pass: ready rows in order, each to the next consumer (from `start`) that has
+        credit left (in messages) and room left (in bytes, may be overdrawn by its last message; -1: no bound). Ends
+        when nothing is ready or nobody can take. Returns a selection per consumer (possibly empty) and whose turn is
+        next.
+        """
     def requeue(self, selection: Selection) -> None:
         """Delivered rows become ready again and redelivered. Raises ValueError if one is not delivered."""
     def settle(self, selection: Selection) -> None:
-        """Delivered rows become settled; an arena without live rows is released. Raises ValueError if one is not delivered."""
+        """Delivered rows become settled; an arena without live rows is released. Raises ValueError if one is not
+        delivered.
+        """
     def select_ready(self) -> Selection: ...
     def select_persistent(self, selection: Selection | None = None) -> Selection:
         """The persistent ones of the selection (None: of all rows not settled)."""
@@ -256,11 +264,15 @@ class Ledger:
         """Messages unacknowledged, held ones not counted."""
     def add(self, first_tag: int, owner: object, extent: Extent, selection: Selection) -> None:
         """Tags must ascend from run to run. Raises ValueError otherwise."""
-    def settle(self, settlement: Settlement, hold: bool = False) -> tuple[list[tuple[object, Extent, Selection]], int | None]:
-        """Resolve tags to rows, item by item in order: (owner, extent, rows) one per run touched, in tag order; then the first unknown tag
-        or None. Items before the unknown one are resolved, it and those after are not. (0, multiple) means all and is never unknown;
-        (n, multiple) takes every outstanding tag <= n, but tag n itself must be outstanding, else it is unknown and takes nothing.
-        With `hold` the rows are set aside for a transaction instead of being forgotten."""
+    def settle(
+        self, settlement: Settlement, hold: bool = False
+    ) -> tuple[list[tuple[object, Extent, Selection]], int | None]:
+        """Resolve tags to rows, item by item: (owner, extent, rows) one per run touched, in tag order; then the
+        first unknown tag or None. Items before the unknown one are resolved, it and those after are not. (0,
+        multiple) means all and is never unknown; (n, multiple) takes every outstanding tag <= n, but tag n itself
+        must be outstanding, else it is unknown and takes nothing. With `hold` the rows are set aside for a
+        transaction instead of being forgotten.
+        """
     def commit(self) -> None:
         """Forget what is held."""
     def rollback(self) -> None:
@@ -271,16 +283,18 @@ class Ledger:
 def render_deliver(
     extent: Extent, selection: Selection, channel: int, consumer_tag: bytes, first_tag: int, frame_max: int
 ) -> bytes:
-    """basic.deliver frames with their contents; tags count up from `first_tag`; the redelivered bit comes from the extent.
-    Bodies are split so that no frame is over `frame_max` bytes (0: no limit)."""
+    """basic.deliver frames with their contents; tags count up from `first_tag`; the redelivered bit comes from the
+    extent. Bodies are split so that no frame is over `frame_max` bytes (0: no limit).
+    """
 
 def render_get_ok(extent: Extent, row: int, channel: int, tag: int, message_count: int, frame_max: int) -> bytes: ...
 def render_return(batch: Batch, selection: Selection, channel: int, code: int, text: str, frame_max: int) -> bytes:
     """basic.return frames with their contents."""
 
 def pack(batch: Batch, selection: Selection | None = None) -> bytes:
-    """Rows as self-contained bytes for a log record. Layout: u32 count, then per row: exchange shortstr, routing key shortstr,
-    u8 flags (1: mandatory), u32 length and properties, u32 length and body; all integers big-endian."""
+    """Rows as self-contained bytes for a log record. Layout: u32 count, then per row: exchange shortstr, routing key
+    shortstr, u8 flags (1: mandatory), u32 length and properties, u32 length and body; all integers big-endian.
+    """
 
 def unpack(pool: Pool, data: bytes) -> Batch:
     """The inverse. Raises ValueError for anything malformed."""

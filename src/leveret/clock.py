@@ -1,4 +1,6 @@
-"""Time is passed in. Wall time goes into records; monotonic time drives timers. Nothing below `net` reads a clock itself."""
+"""Time is passed in. Wall time goes into records; monotonic time drives timers. Nothing below `net` reads a clock
+itself.
+"""
 
 from __future__ import annotations
 

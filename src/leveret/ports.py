@@ -1,4 +1,5 @@
-"""The ports: what one floor needs of another, as small protocols. The brain sees only these, never who stands behind."""
+"""The ports: what one floor needs of another, as small protocols. The brain sees only these, never who stands behind.
+"""
 
 from __future__ import annotations
 
@@ -68,8 +69,9 @@ class Publisher(Protocol):
         ...
 
     def published(self, count: int, position: Position | None, rejected: Selection | None) -> None:
-        """What became of the next `count` messages in publishing order: accepted once `position` is durable (None: now), but
-        for the `rejected` rows. Called once per batch."""
+        """What became of the next `count` messages in their order: accepted once `position` is durable (None: now),
+        but for the `rejected` rows. Called once per batch.
+        """
         ...
 
 
@@ -104,7 +106,9 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A handler's answer: not yet. Its channel (before open: its connection) parks until `session.resume(token, result)`."""
+    """A handler's answer: not yet. Its channel (before open: its connection) parks until `session.resume(token,
+    result)`.
+    """
 
     token: int
 

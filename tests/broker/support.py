@@ -93,7 +93,13 @@ class Channel:
 
     # what tests do
     def consume(
-        self, queue: str, tag: str, *, no_ack: bool = False, prefetch: int = 0, exclusive: bool = False,
+        self,
+        queue: str,
+        tag: str,
+        *,
+        no_ack: bool = False,
+        prefetch: int = 0,
+        exclusive: bool = False,
         shared: Credit | None = None,
     ) -> Consumer:
         consumer = Consumer(tag, self, no_ack=no_ack, prefetch=prefetch, exclusive=exclusive, shared=shared)
@@ -126,7 +132,12 @@ class Channel:
 
 
 def batch(
-    broker: Broker, *bodies: bytes, exchange: str = "", key: str = "q", properties: bytes = TRANSIENT, mandatory: bool = False
+    broker: Broker,
+    *bodies: bytes,
+    exchange: str = "",
+    key: str = "q",
+    properties: bytes = TRANSIENT,
+    mandatory: bool = False,
 ) -> Batch:
     return Batch.build(broker.pool, [(exchange, key, properties, body, mandatory) for body in bodies], 1)
 

@@ -141,7 +141,12 @@ def test_requeued_messages_return_to_their_place_as_redelivered(broker: Broker, 
     second.consume("q", "d")
     pump(broker)
     assert [(d.body, d.redelivered) for d in second.deliveries] == [
-        (b"1", True), (b"3", True), (b"4", False), (b"5", False), (b"6", False), (b"7", False),
+        (b"1", True),
+        (b"3", True),
+        (b"4", False),
+        (b"5", False),
+        (b"6", False),
+        (b"7", False),
     ]
     assert first.settle(1, 3) is None
     assert vhost.queues["q"].unacked == 6

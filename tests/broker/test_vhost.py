@@ -22,7 +22,9 @@ def vhost(broker: Broker) -> VHost:
     return broker.vhosts["/"]
 
 
-def bind(vhost: VHost, source: str, destination: str, key: str = "", to_queue: bool = True, **arguments: object) -> None:
+def bind(
+    vhost: VHost, source: str, destination: str, key: str = "", to_queue: bool = True, **arguments: object
+) -> None:
     vhost.bind(source, destination, key, Arguments.of(arguments), to_queue=to_queue, owner=None)
 
 
@@ -33,7 +35,10 @@ def unbind(vhost: VHost, source: str, destination: str, key: str = "", to_queue:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"durable": True}, "inequivalent arg 'durable' for queue 'q' in vhost '/': received 'true' but current is 'false'"),
+        (
+            {"durable": True},
+            "inequivalent arg 'durable' for queue 'q' in vhost '/': received 'true' but current is 'false'",
+        ),
         (
             {"auto_delete": True},
             "inequivalent arg 'auto_delete' for queue 'q' in vhost '/': received 'true' but current is 'false'",

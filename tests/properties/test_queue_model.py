@@ -1,7 +1,8 @@
-"""One queue against a naive model: publish, consume, ack in any order, nack, get, purge, cancel, close of several channels.
+"""One queue against a naive model: publish, consume, ack in any order, nack, get, purge, cancel, close of several
+channels.
 
-The model keeps one Python object per message and does everything one message at a time. Batches are split at random: the
-broker must behave as if the messages had come one by one.
+The model keeps one Python object per message and does everything one message at a time. Batches are split at random:
+the broker must behave as if the messages had come one by one.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ CHANNELS = 3
 
 
 class Model:
-    """Messages are numbers. `ready` is kept in publishing order; `outstanding` maps (channel, tag) to (consumer, number)."""
+    """Messages are numbers. `ready` is kept in publishing order; `outstanding` maps (channel, tag) to (consumer,
+    number).
+    """
 
     def __init__(self) -> None:
         self.ready: list[int] = []
@@ -192,7 +195,9 @@ class QueueMachine(RuleBasedStateMachine):
             delivered.clear()
 
     def renumber(self, channel: Channel, delivered: list[tuple[int, int, int, bool]]) -> None:
-        """Within one turn a channel's consumers may be served in runs: its tags are then in another order than one by one."""
+        """Within one turn a channel's consumers may be served in runs: its tags are then in another order than one by
+        one.
+        """
         index = self.channels.index(channel)
         tag_of = {(int(d.consumer), int(d.body)): d.tag for d in channel.deliveries}
         moved = {}
@@ -219,7 +224,7 @@ class QueueMachine(RuleBasedStateMachine):
         if not self.durable:
             assert "q" not in again.vhosts["/"].queues
             return
-        kept = sorted({n for n in self.model.ready} | {n for _, n in self.model.outstanding.values()})
+        kept = sorted(set(self.model.ready) | {n for _, n in self.model.outstanding.values()})
         channel = Channel(again.vhosts["/"])
         channel.consume("q", "c", no_ack=True)
         pump(again)

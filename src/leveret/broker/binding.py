@@ -6,7 +6,7 @@ binding, and two that differ in their arguments only are two (spec 3.1.3.3, Rabb
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..wire.fields import Arguments
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .exchange import Exchange
     from .queue import Queue
 
-    Destination = Exchange | Queue
+    Destination: TypeAlias = Exchange | Queue
 
 
 class Binding:

@@ -1,7 +1,7 @@
 """A consumer: who gets a queue's messages, and how many at most are outstanding with it.
 
-It is in its queue's ring while it can take something. It leaves the ring when its credit is used up or its channel has no
-room, and comes back at the ring's end (as in RabbitMQ, where a blocked consumer rejoins last).
+It is in its queue's ring while it can take something. It leaves the ring when its credit is used up or its channel
+has no room, and comes back at the ring's end (as in RabbitMQ, where a blocked consumer rejoins last).
 """
 
 from __future__ import annotations
@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 class Consumer:
     """One basic.consume. A basic.get has one too, cancelled from the start, as the owner of its message."""
 
-    __slots__ = ("arguments", "cancelled", "channel", "exclusive", "no_ack", "prefetch", "queue", "ringed", "shared", "tag", "unacked")
+    __slots__ = (
+        "arguments",
+        "cancelled",
+        "channel",
+        "exclusive",
+        "no_ack",
+        "prefetch",
+        "queue",
+        "ringed",
+        "shared",
+        "tag",
+        "unacked",
+    )
 
     def __init__(
         self,

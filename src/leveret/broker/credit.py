@@ -1,7 +1,7 @@
 """Credit: how many messages a consumer may still be given before it settles some (basic.qos).
 
-Per consumer it is `prefetch - unacked`, kept by the consumer itself. With `global=true` the channel has one `Credit` that its
-consumers share beside their own (RabbitMQ "Consumer Prefetch").
+Per consumer it is `prefetch - unacked`, kept by the consumer itself. With `global=true` the channel has one `Credit`
+that its consumers share beside their own (RabbitMQ "Consumer Prefetch").
 """
 
 from __future__ import annotations

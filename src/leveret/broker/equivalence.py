@@ -1,4 +1,6 @@
-"""What a redeclaration must agree on with the object that is there (RabbitMQ "Queues", section Declaration and Property Equivalence)."""
+"""What a redeclaration must agree on with the object that is there (RabbitMQ "Queues", section Declaration and Property
+Equivalence).
+"""
 
 from __future__ import annotations
 

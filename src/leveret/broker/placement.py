@@ -1,8 +1,8 @@
 """Placement: which rows of a batch go to which queues, or back to the publisher.
 
-The router says what each distinct key reaches. Here those answers become what the rest of the brain works with: per set of
-queues one selection in publishing order, what is returned, and where an error ends the batch. "A batch behaves as its
-messages one by one": rows before the first bad one are done, it and those after are not.
+The router says what each distinct key reaches. Here those answers become what the rest of the brain works with: per
+set of queues one selection in publishing order, what is returned, and where an error ends the batch. "A batch behaves
+as its messages one by one": rows before the first bad one are done, it and those after are not.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def _place(cells: Cells, batch: Batch, count: int) -> Placement:
     returned = None
     if unrouted and batch.features & MANDATORY:
         returned = _intersection(Selection.merge([_all(rows, batch) for rows in unrouted]), batch.select(MANDATORY))
-    return Placement(batch, count, _in_order(routed, batch), returned if returned is None or len(returned) else None, error)
+    return Placement(
+        batch, count, _in_order(routed, batch), returned if returned is None or len(returned) else None, error
+    )
 
 
 def _all(selection: Selection | None, batch: Batch) -> Selection:

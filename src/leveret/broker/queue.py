@@ -8,7 +8,6 @@ outstanding with whom is the channels' business (their ledgers), not the queue's
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..wire import EXTENT_ROWS, Extent, Selection
@@ -64,7 +63,9 @@ class Queue:
         activate: Callable[[Queue], None],
         settled: Callable[[Queue, Extent, Selection], None],
     ) -> None:
-        """`activate` asks for a `pump` in the next turn; `settled` is told of what no_ack consumers took, before it is gone."""
+        """`activate` asks for a `pump` in the next turn; `settled` is told of what no_ack consumers took, before it is
+        gone.
+        """
         self.id = id
         self.vhost = vhost
         self.name = name
@@ -109,7 +110,9 @@ class Queue:
             self._activate(self)
 
     def skip_to(self, sequence: int) -> None:
-        """The next message gets this number: those between were never kept (recovery of a log that holds only persistent ones)."""
+        """The next message gets this number: those between were never kept (recovery of a log with only persistent
+        ones).
+        """
         tail = self.extents[-1]
         if tail.base + len(tail) == sequence:
             return
@@ -140,7 +143,8 @@ class Queue:
     def pump(self) -> None:
         """Deal ready messages of one extent to the consumers that can take some; once more later while that helps.
 
-        Where consumers share their channel's limit it goes message by message: one for the first lessens what the next may get.
+        Where consumers share their channel's limit it goes message by message: one for the first lessens what the
+        next may get.
         """
         if not self.ready:
             return

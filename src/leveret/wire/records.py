@@ -1,15 +1,15 @@
 """Records and ops: what the log is made of.
 
-A *record* is a list of *ops* applied all or none. Objects are named by ids that are never used twice, so an op means the
-same whenever it is replayed. Layout of an encoded record, all integers big-endian:
+A *record* is a list of *ops* applied all or none. Objects are named by ids that are never used twice, so an op means
+the same whenever it is replayed. Layout of an encoded record, all integers big-endian:
 
     record   = 1*( kind:u8  length:u32  body )
     PUBLISH  = count:u16  count*( queue:u64  first:u64 )  offsets  packed rows (`pack`)
     SETTLE   = queue:u64  base:u64  reason:u8  rows:u32*
     others   = msgpack of the op (definitions are few; their encoding may be comfortable)
 
-`first + offsets[i]` is the sequence number of packed row i in that queue; `offsets` is `size:u32 rows:u32*`, size 0 when
-they count up from 0.
+`first + offsets[i]` is the sequence number of packed row i in that queue; `offsets` is `size:u32 rows:u32*`, size 0
+when they count up from 0.
 """
 
 from __future__ import annotations
@@ -97,8 +97,9 @@ class Unbind(Definition, frozen=True, tag="unbind"):
 
 @dataclass(slots=True)
 class Publish:
-    """Rows of a batch that some queues took. `targets` are (queue id, first sequence number); row i of `selection` has number
-    `first + offsets[i]` (None: `first + i`)."""
+    """Rows of a batch that some queues took. `targets` are (queue id, first sequence number); row i of `selection` has
+    number `first + offsets[i]` (None: `first + i`).
+    """
 
     targets: list[tuple[int, int]]
     batch: Batch
@@ -163,7 +164,7 @@ def _decode_publish(pool: Pool, body: bytes) -> Publish:
 
 def encode_record(record: list[Op]) -> bytes:
     """The bytes of a record."""
-    parts = []
+    parts: list[bytes] = []
     for op in record:
         if isinstance(op, Publish):
             kind, body = PUBLISH, _encode_publish(op)

@@ -1,0 +1,351 @@
+"""The objects of a virtual host: exchanges, queues and bindings; declaring, deleting, binding, and what each is refused
+for.
+
+Each change is decided here, becomes ops, goes to the log if it is durable, and is then applied; recovery calls the
+same `apply_*`. Methods raise AmqpError with RabbitMQ's texts and change nothing when they do. Those that change
+durable state return the log position at which the change is on disk, or None when nothing has to be waited for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import AccessRefused, NotFound, NotImplemented_, PreconditionFailed, ResourceLocked
+from ..wire.fields import Arguments
+from ..wire.records import (
+    ACKED,
+    Bind,
+    DeclareExchange,
+    DeclareQueue,
+    DefinitionOp,
+    DeleteExchange,
+    DeleteQueue,
+    Op,
+    Unbind,
+)
+from . import names
+from .binding import Binding
+from .equivalence import require_same_exchange, require_same_queue
+from .exchange import make_exchange
+from .queue import Queue
+from .routing import Router, predeclared
+from .settlement import settle_op
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from ..ports import Position
+    from ..wire import Extent, Selection
+    from .binding import Destination
+    from .broker import Broker
+    from .exchange import Exchange
+
+
+class QueueDeclared(NamedTuple):
+    name: str
+    message_count: int
+    consumer_count: int
+    position: Position | None
+
+
+class QueueDeleted(NamedTuple):
+    message_count: int
+    position: Position | None
+
+
+class Objects:
+    """Exchanges, queues and bindings of one virtual host."""
+
+    __slots__ = ("_broker", "_exclusive", "name", "objects", "queues", "router")
+
+    def __init__(self, broker: Broker, name: str) -> None:
+        self._broker = broker
+        self.name = name
+        self.router = Router(name)
+        self.queues: dict[str, Queue] = {}
+        self.objects: dict[int, Destination] = {}
+        """Exchanges and queues by their id."""
+        self._exclusive: dict[Hashable, dict[int, Queue]] = {}
+        for exchange in predeclared(name, broker.next_id):
+            self.router.add(exchange)
+            self.objects[exchange.id] = exchange
+
+    # -- exchanges -----------------------------------------------------------------------------------------------
+
+    def exchange(self, name: str) -> Exchange:
+        """Raises NotFound."""
+        exchange = self.router.exchanges.get(name)
+        if exchange is None:
+            raise NotFound(f"no exchange '{name}' in vhost '{self.name}'")
+        return exchange
+
+    def declare_exchange(
+        self,
+        name: str,
+        type: str,
+        *,
+        passive: bool = False,
+        durable: bool = False,
+        auto_delete: bool = False,
+        internal: bool = False,
+        arguments: Arguments = Arguments.EMPTY,
+    ) -> Position | None:
+        """exchange.declare. The default exchange can only be looked up."""
+        name = names.clean(name)
+        if passive:
+            self.exchange(name)
+            return None
+        _refuse_default(name)
+        existing = self.router.exchanges.get(name)
+        if existing is not None:
+            require_same_exchange(existing, type, durable, auto_delete, internal, arguments)
+            return None
+        op = DeclareExchange(
+            self._broker.peek_id(), self.name, name, type, durable, auto_delete, internal, arguments.raw
+        )
+        make_exchange(op)  # refuses an unknown type or bad arguments before anything is changed
+        names.refuse_reserved("exchange", name)
+        return self._commit([op], durable)
+
+    def delete_exchange(self, name: str, *, if_unused: bool = False) -> Position | None:
+        """exchange.delete. Deleting what is not there succeeds."""
+        name = names.clean(name)
+        _refuse_default(name)
+        exchange = self.router.exchanges.get(name)
+        if name.startswith(names.RESERVED_PREFIX) and exchange is not None:
+            raise AccessRefused(f"deletion of system exchange '{name}' in vhost '{self.name}' not allowed")
+        if exchange is None:
+            return None
+        if if_unused and next(iter(self.router.bindings_from(exchange)), None) is not None:
+            raise PreconditionFailed(f"exchange '{name}' in vhost '{self.name}' in use")
+        return self._commit(self._deletions(exchange))
+
+    def bind(
+        self, source: str, destination: str, routing_key: str, arguments: Arguments, *, to_queue: bool, owner: Hashable
+    ) -> Position | None:
+        """queue.bind and exchange.bind. Binding twice is one binding."""
+        found, target = self._ends(source, destination, to_queue, owner)
+        binding = Binding(found, target, routing_key, arguments)
+        found.validate_binding(binding)
+        if self.router.find(found, target, routing_key, arguments) is not None:
+            return None
+        op = Bind(self.name, found.id, target.id, routing_key, arguments.raw)
+        return self._commit([op], found.durable and target.durable)
+
+    def unbind(
+        self, source: str, destination: str, routing_key: str, arguments: Arguments, *, to_queue: bool, owner: Hashable
+    ) -> Position | None:
+        """queue.unbind and exchange.unbind. Removing what is not there, or from what is not there, succeeds."""
+        _refuse_default(names.clean(source))
+        try:
+            found, target = self._ends(source, destination, to_queue, owner)
+        except NotFound:
+            return None
+        if self.router.find(found, target, routing_key, arguments) is None:
+            return None
+        op = Unbind(self.name, found.id, target.id, routing_key, arguments.raw)
+        durable = found.durable and target.durable
+        ops: list[DefinitionOp] = [op]
+        if found.auto_delete and len(list(islice(self.router.bindings_from(found), 2))) == 1:
+            ops += self._deletions(found)
+        return self._commit(ops, durable)
+
+    def _ends(self, source: str, destination: str, to_queue: bool, owner: Hashable) -> tuple[Exchange, Destination]:
+        source, destination = names.clean(source), names.clean(destination)
+        _refuse_default(source)
+        if not to_queue:
+            _refuse_default(destination)
+            target: Destination = self.exchange(destination)
+        else:
+            target = self.queue(destination, owner)
+        return self.exchange(source), target
+
+    # -- queues --------------------------------------------------------------------------------------------------
+
+    def queue(self, name: str, owner: Hashable) -> Queue:
+        """Raises NotFound, or ResourceLocked when it is exclusive to another connection."""
+        queue = self.queues.get(names.clean(name))
+        if queue is None:
+            raise NotFound(f"no queue '{name}' in vhost '{self.name}'")
+        if queue.exclusive and queue.owner is not owner:
+            raise _locked(queue)
+        return queue
+
+    def declare_queue(
+        self,
+        name: str,
+        *,
+        passive: bool = False,
+        durable: bool = False,
+        exclusive: bool = False,
+        auto_delete: bool = False,
+        arguments: Arguments = Arguments.EMPTY,
+        owner: Hashable = None,
+    ) -> QueueDeclared:
+        """queue.declare; without a name the broker makes one."""
+        name = names.clean(name)
+        if passive:
+            return self._declared(self.queue(name, owner), None)
+        existing = self.queues.get(name)
+        if existing is not None:
+            if existing.owner is not (owner if exclusive else None):
+                raise _locked(existing)
+            require_same_queue(existing, durable, auto_delete, arguments)
+            return self._declared(existing, None)
+        _refuse_other_types(name, self.name, arguments)
+        if not name:
+            name = names.generate(self._broker.randomness)
+        else:
+            names.refuse_reserved("queue", name)
+        op = DeclareQueue(
+            self._broker.peek_id(),
+            self.name,
+            name,
+            durable and not exclusive,
+            auto_delete,
+            exclusive,
+            arguments.raw,
+        )
+        position = self._commit([op], op.durable)
+        queue = self.queues[name]
+        if exclusive:
+            queue.owner = owner
+            self._exclusive.setdefault(owner, {})[queue.id] = queue
+        return self._declared(queue, position)
+
+    @staticmethod
+    def _declared(queue: Queue, position: Position | None) -> QueueDeclared:
+        return QueueDeclared(queue.name, queue.ready, len(queue.consumers), position)
+
+    def delete_queue(
+        self, name: str, *, if_unused: bool = False, if_empty: bool = False, owner: Hashable = None
+    ) -> QueueDeleted:
+        """queue.delete. Deleting what is not there succeeds with 0 messages."""
+        if names.clean(name) not in self.queues:
+            return QueueDeleted(0, None)
+        queue = self.queue(name, owner)
+        if if_unused and queue.consumers:
+            raise PreconditionFailed(f"{queue} in use")
+        if if_empty and queue.ready:
+            raise PreconditionFailed(f"{queue} not empty")
+        count = queue.ready
+        return QueueDeleted(count, self._delete(queue))
+
+    def _delete(self, queue: Queue) -> Position | None:
+        return self._commit(self._deletions(queue))
+
+    def release(self, owner: Hashable) -> None:
+        """The connection is gone: its exclusive queues go with it."""
+        for queue in self._exclusive.pop(owner, {}).values():
+            if not queue.deleted:
+                self._delete(queue)
+
+    # -- ops -----------------------------------------------------------------------------------------------------
+
+    def _commit(self, ops: list[DefinitionOp], durable: bool = True) -> Position | None:
+        kept: list[Op] = [op for op in ops if durable and self._is_durable(op)]
+        position = self._broker.log.append(kept) if kept else None
+        for op in ops:
+            self._broker.apply(op)
+        return position
+
+    def _is_durable(self, op: DefinitionOp) -> bool:
+        """Whether an op says something about an object that outlives the process."""
+        if isinstance(op, DeleteExchange | DeleteQueue):
+            return self.objects[op.id].durable
+        return True
+
+    def _deletions(self, first: Destination) -> list[DefinitionOp]:
+        """Deleting an object takes along each auto-delete exchange that loses its last binding by it."""
+        gone = {first.id}
+        ops: list[DefinitionOp] = []
+        doomed: deque[Destination] = deque((first,))
+        while doomed:
+            target = doomed.popleft()
+            delete = DeleteQueue if isinstance(target, Queue) else DeleteExchange
+            ops.append(delete(target.id, self.name))
+            for binding in self.router.bindings_to(target):
+                source = binding.source
+                if not source.auto_delete or source.id in gone:
+                    continue
+                if all(other.destination.id in gone for other in self.router.bindings_from(source)):
+                    gone.add(source.id)
+                    doomed.append(source)
+        return ops
+
+    def apply_declare_exchange(self, op: DeclareExchange) -> None:
+        exchange = make_exchange(op)
+        self.router.add(exchange)
+        self.objects[op.id] = exchange
+
+    def apply_delete_exchange(self, op: DeleteExchange) -> None:
+        exchange = self.objects.pop(op.id)
+        assert not isinstance(exchange, Queue)
+        self.router.remove(exchange)
+
+    def apply_declare_queue(self, op: DeclareQueue) -> None:
+        queue = Queue(
+            op.id,
+            self.name,
+            op.name,
+            durable=op.durable,
+            exclusive=op.exclusive,
+            auto_delete=op.auto_delete,
+            arguments=Arguments(op.arguments),
+            owner=None,
+            activate=self._broker.activate,
+            settled=self._settled_unseen,
+        )
+        self.queues[op.name] = queue
+        self.objects[op.id] = queue
+        self.router.queue_added(queue)
+
+    def apply_delete_queue(self, op: DeleteQueue) -> None:
+        queue = self.objects.pop(op.id)
+        assert isinstance(queue, Queue)
+        queue.deleted = True
+        del self.queues[queue.name]
+        if queue.owner is not None and queue.owner in self._exclusive:
+            self._exclusive[queue.owner].pop(queue.id, None)
+        self.router.queue_removed(queue)
+        self.router.remove_destination(queue)
+        for consumer in [*queue.consumers]:
+            queue.remove_consumer(consumer)
+            consumer.channel.cancelled(consumer)
+        queue.discard()
+
+    def apply_bind(self, op: Bind) -> None:
+        source = self.objects[op.source]
+        assert not isinstance(source, Queue)
+        self.router.bind(Binding(source, self.objects[op.destination], op.routing_key, Arguments(op.arguments)))
+
+    def apply_unbind(self, op: Unbind) -> None:
+        source = self.objects[op.source]
+        assert not isinstance(source, Queue)
+        self.router.unbind(Binding(source, self.objects[op.destination], op.routing_key, Arguments(op.arguments)))
+
+    def _settled_unseen(self, queue: Queue, extent: Extent, rows: Selection) -> None:
+        """no_ack consumers took these rows: gone from the log too."""
+        op = settle_op(queue, extent, rows, ACKED)
+        if op is not None:
+            self._broker.log.append([op])
+
+
+def _refuse_default(name: str) -> None:
+    if name == names.DEFAULT_EXCHANGE:
+        raise AccessRefused("operation not permitted on the default exchange")
+
+
+def _refuse_other_types(name: str, vhost: str, arguments: Arguments) -> None:
+    type = arguments.get("x-queue-type", "classic")
+    if type != "classic":
+        raise NotImplemented_(f"queue type '{type!s}' of queue '{name}' in vhost '{vhost}' is not implemented")
+
+
+def _locked(queue: Queue) -> ResourceLocked:
+    return ResourceLocked(
+        f"cannot obtain exclusive access to locked {queue}. It could be originally declared on another connection or"
+        " the exclusive property value does not match that of the original declaration."
+    )

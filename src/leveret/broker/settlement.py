@@ -1,0 +1,37 @@
+"""Settlements as ops: which acknowledged, rejected or purged rows the log must hear of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..wire import ACK, PERSISTENT, REQUEUE
+from ..wire.records import ACKED, REJECTED, Op, Settle
+
+if TYPE_CHECKING:
+    from ..wire import Extent, Selection
+    from .consumer import Consumer
+    from .queue import Queue
+
+    Portion = tuple[Consumer, Extent, Selection]
+    """Rows that a ledger resolved, and whose they were."""
+
+
+def settle_op(queue: Queue, extent: Extent, rows: Selection, reason: int) -> Settle | None:
+    """The op for settled rows: of a durable queue, persistent ones."""
+    if not queue.durable or queue.deleted or not extent.features & PERSISTENT:
+        return None
+    kept = extent.select_persistent(rows)
+    return Settle(queue.id, extent.base, kept, reason) if len(kept) else None
+
+
+def settle_ops(portions: list[Portion], kind: int) -> list[Op]:
+    if kind == REQUEUE:
+        return []
+    reason = ACKED if kind == ACK else REJECTED
+    ops: list[Op] = []
+    for consumer, extent, rows in portions:
+        assert consumer.queue is not None
+        op = settle_op(consumer.queue, extent, rows, reason)
+        if op is not None:
+            ops.append(op)
+    return ops
