@@ -72,8 +72,19 @@ class _ByColumns:
 class Router:
     """The exchanges of one virtual host. `version` goes up with everything that may change a route."""
 
-    __slots__ = ("_by_name", "_cached", "_default_cached", "_from", "_links", "_needs", "_serial", "_to", "exchanges",
-                 "version", "vhost")  # fmt: skip
+    __slots__ = (
+        "_by_name",
+        "_cached",
+        "_default_cached",
+        "_from",
+        "_links",
+        "_needs",
+        "_serial",
+        "_to",
+        "exchanges",
+        "version",
+        "vhost",
+    )
 
     def __init__(self, vhost: str) -> None:
         """Empty; the first exchanges to `add` are those of `predeclared`."""
@@ -95,7 +106,7 @@ class Router:
     # -- exchanges and bindings ----------------------------------------------------------------------------------
 
     def changed(self) -> None:
-        """Something that routes depend on is different: forget them. Call it after setting an exchange's `alternate`."""
+        """Something that routes depend on is different: forget them. To be called after setting an `alternate`."""
         self.version += 1
         self._cached.clear()
         self._needs.clear()

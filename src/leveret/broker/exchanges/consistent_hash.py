@@ -41,9 +41,10 @@ HASH_HEADER: Final = "hash-header"
 HASH_PROPERTY: Final = "hash-property"
 PROPERTIES: Final = ("correlation_id", "message_id", "timestamp")
 
-SLOTS: Final = 16384
-_SLOT_MASK: Final = SLOTS - 1
+_SLOT_BITS: Final = 14
+_SLOTS: Final = 1 << _SLOT_BITS
 _SLOT_OF_NOTHING: Final = 0
+_MASK32: Final = (1 << 32) - 1
 _MASK64: Final = (1 << 64) - 1
 _LEFT_MIN: Final = 16
 """So many destinations must have left before the list of candidates is made anew."""
@@ -81,11 +82,13 @@ class ConsistentHashExchange(Exchange):
         self._left = 0
         self._place: dict[Destination, int] = {}
         """Where in the list a destination is."""
-        self._owner: array[int] = array("l")
-        """Per slot the place of its owner; empty until the first message comes."""
+        # Three columns over the slots, empty until the first message comes: 256 kB in all.
+        self._owner: array[int] = array("i")
+        """The place of its owner in the list."""
         self._score: array[float] = array("d")
-        self._seen: array[int] = array("l")
-        """Per slot how much of the list it has looked at."""
+        """The owner's."""
+        self._seen: array[int] = array("i")
+        """How much of the list it has looked at."""
         self._needs = self._columns()
 
     def _columns(self) -> tuple[Need, ...]:
@@ -151,16 +154,16 @@ class ConsistentHashExchange(Exchange):
             self._candidates = [candidate for candidate in self._candidates if candidate is not None]
             self._place = {candidate.destination: at for at, candidate in enumerate(self._candidates) if candidate}
             self._left = 0
-            self._owner, self._score, self._seen = array("l"), array("d"), array("l")
+            self._owner, self._score, self._seen = array("i"), array("d"), array("i")
 
     def match(self, routing_key: str, values: tuple[object, ...]) -> Sequence[Destination]:
         if not self._place:
             return ()
         if not self._owner:
-            self._owner = array("l", (-1,)) * SLOTS
-            self._score = array("d", (inf,)) * SLOTS
-            self._seen = array("l", (0,)) * SLOTS
-        slot = _slot_of(values[0], self._needs[0][0]) if self._needs else crc32(routing_key.encode()) & _SLOT_MASK
+            self._owner = array("i", (-1,)) * _SLOTS
+            self._score = array("d", (inf,)) * _SLOTS
+            self._seen = array("i", (0,)) * _SLOTS
+        slot = _slot_of_value(values[0], self._needs[0][0]) if self._needs else _slot_of(routing_key.encode())
         candidates = self._candidates
         if self._seen[slot] == len(candidates):
             owner = candidates[self._owner[slot]]
@@ -186,7 +189,12 @@ class ConsistentHashExchange(Exchange):
         return owner
 
 
-def _slot_of(raw: object, column: int) -> int:
+def _slot_of(key: bytes) -> int:
+    """The multiplication spreads what the checksum alone, being linear, leaves in patterns: keys that count up, say."""
+    return (crc32(key) * 0x9E3779B1 & _MASK32) >> (32 - _SLOT_BITS)
+
+
+def _slot_of_value(raw: object, column: int) -> int:
     """The slot of a header field or of a property."""
     if raw is None:
         return _SLOT_OF_NOTHING
@@ -202,4 +210,4 @@ def _slot_of(raw: object, column: int) -> int:
             raw = value
         elif isinstance(value, int):
             raw = b"%d" % value
-    return crc32(raw) & _SLOT_MASK
+    return _slot_of(raw)
