@@ -201,7 +201,7 @@ def _relax_garbage_collection() -> None:
     What is loaded now stays for ever and is not looked at again; of the rest a young generation is looked at rarely.
     """
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(10_000, 20, 50)
 
 
 def _is_loopback(host: str) -> bool:

@@ -20,6 +20,7 @@ class FakeSession:
     peer: Address
     last_received_ms: int = -1
     unwritten: int = 0
+    deadline_ms: int = 0
     reading: bool = True
     finished: bool = False
     received: bytearray = field(default_factory=bytearray)

@@ -213,6 +213,21 @@ async def test_a_tick_comes_when_it_was_asked_for() -> None:
         assert all(later > earlier for earlier, later in zip(session.ticks, session.ticks[1:], strict=False))
 
 
+async def test_a_new_deadline_asks_for_the_next_tick_again() -> None:
+    def configure(session: FakeSession) -> None:
+        session.next_tick_in_ms = 1_000_000
+
+    async with serving(configure) as fixture:
+        _, _, session = await fixture.connect()
+        session.say(b"open")
+        await fixture.turns(2)
+        assert len(session.ticks) == 1
+        session.next_tick_in_ms = 1
+        session.deadline_ms = 1
+        session.say(b"close")
+        await session.until(lambda: len(session.ticks) >= 3)
+
+
 async def test_a_session_that_ends_at_a_tick_is_closed() -> None:
     def configure(session: FakeSession) -> None:
         session.finished = True

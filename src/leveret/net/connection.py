@@ -34,6 +34,8 @@ class Session(Protocol):
     """Monotonic time of the last bytes; set by the shell."""
     unwritten: int
     """Bytes handed to the socket that it has not taken; set by the shell."""
+    deadline_ms: int
+    """By when the peer has to do what is asked of it; when it changes, the next tick is asked for again."""
 
     @property
     def reading(self) -> bool:
@@ -78,6 +80,7 @@ class Connection(asyncio.BufferedProtocol):
     """One accepted socket."""
 
     __slots__ = (
+        "_deadline_ms",
         "_dirty",
         "_reading",
         "_server",
@@ -99,6 +102,7 @@ class Connection(asyncio.BufferedProtocol):
         self._stepping = False  # input is left over
         self._reading = True
         self._writable = True
+        self._deadline_ms = 0  # the session's, as far as its ticks were asked for
         self.name = name
         """`127.0.0.1:50000 -> 127.0.0.1:5672`, for logs."""
         self.tick_at_ms: int | None = None
@@ -209,8 +213,11 @@ class Connection(asyncio.BufferedProtocol):
                 transport.write(data)
         if session.finished:
             self._finish()
-        elif session.reading is not self._reading:
+            return
+        if session.reading is not self._reading:
             self._read_or_not(session)
+        if session.deadline_ms != self._deadline_ms:
+            self.tick(self._turn.now_ms)
 
     # -- what the server and its timers call ---------------------------------------------------------------------
 
@@ -225,6 +232,7 @@ class Connection(asyncio.BufferedProtocol):
         except Exception:
             self._failed()
             return
+        self._deadline_ms = session.deadline_ms
         if next_ms is not None:
             self._server.timers.at(next_ms, self)
         if session.finished:
