@@ -1,0 +1,416 @@
+//! Batches: rows that came together, with the arenas they lie in and their keys.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLockReadGuard};
+
+use crate::keys::{Keys, split};
+use crate::pool::{Arena, Pool};
+use crate::properties::{self, MANDATORY};
+use crate::selection::{Builder, Selection};
+
+/// Where one message lies.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Which of the holder's arenas.
+    pub(crate) arena: u32,
+    /// Where `[exchange shortstr][routing key shortstr]` begins.
+    pub(crate) names: u32,
+    /// Where `[properties][body]` begins.
+    pub(crate) content: u32,
+    pub(crate) properties_len: u32,
+    pub(crate) body_len: u32,
+    /// Features (low half) and the length of the names (high half).
+    meta: u32,
+}
+
+/// Where a row's bytes are in an arena, before it is known in which.
+pub(crate) struct Spot {
+    pub names: u32,
+    pub names_len: usize,
+    pub content: u32,
+    pub properties_len: usize,
+    pub body_len: usize,
+}
+
+impl Row {
+    pub(crate) fn new(arena: u32, spot: &Spot, features: u32) -> Row {
+        Row {
+            arena,
+            names: spot.names,
+            content: spot.content,
+            properties_len: spot.properties_len as u32,
+            body_len: spot.body_len as u32,
+            meta: features | (spot.names_len as u32) << 16,
+        }
+    }
+
+    pub(crate) fn features(&self) -> u32 {
+        self.meta & 0xffff
+    }
+
+    pub(crate) fn names_len(&self) -> usize {
+        (self.meta >> 16) as usize
+    }
+
+    pub(crate) fn names<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        &data[self.names as usize..][..self.names_len()]
+    }
+
+    pub(crate) fn properties<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        &data[self.content as usize..][..self.properties_len as usize]
+    }
+
+    pub(crate) fn body<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        &data[self.content as usize + self.properties_len as usize..][..self.body_len as usize]
+    }
+
+    /// Bytes of the arena that exist for this row: names that it shares with the row before are not its own.
+    pub(crate) fn size(&self) -> u64 {
+        let own = self.names + (self.meta >> 16) == self.content;
+        let names = if own { self.meta >> 16 } else { 0 };
+        u64::from(names) + u64::from(self.properties_len) + u64::from(self.body_len)
+    }
+
+    pub(crate) fn with_arena(mut self, arena: u32) -> Row {
+        self.arena = arena;
+        self
+    }
+}
+
+/// Reads rows of a few arenas, most of them in the one of the row before.
+pub(crate) struct Reader<'a, A> {
+    arena_of: A,
+    open: Option<(u32, RwLockReadGuard<'a, Vec<u8>>)>,
+}
+
+impl<'a, A: Fn(u32) -> &'a Arena> Reader<'a, A> {
+    pub fn new(arena_of: A) -> Self {
+        Reader { arena_of, open: None }
+    }
+
+    /// The bytes that a row's offsets refer to.
+    #[inline]
+    pub fn data(&mut self, row: &Row) -> &[u8] {
+        if self.open.as_ref().is_none_or(|(arena, _)| *arena != row.arena) {
+            self.open = None;
+            self.open = Some((row.arena, (self.arena_of)(row.arena).read()));
+        }
+        self.open.as_ref().map_or(&[], |(_, data)| data.as_slice())
+    }
+}
+
+/// One row, copied out.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub features: u32,
+    data: Box<[u8]>,
+    names_len: u32,
+    properties_len: u32,
+}
+
+impl Message {
+    pub(crate) fn copy(row: &Row, data: &[u8]) -> Message {
+        let (names, properties, body) = (row.names(data), row.properties(data), row.body(data));
+        Message {
+            features: row.features(),
+            data: [names, properties, body].concat().into(),
+            names_len: names.len() as u32,
+            properties_len: properties.len() as u32,
+        }
+    }
+
+    fn content(&self) -> (&[u8], &[u8]) {
+        self.data[self.names_len as usize..].split_at(self.properties_len as usize)
+    }
+
+    /// UTF-8, as checked when it was stored.
+    pub fn exchange(&self) -> &[u8] {
+        split(&self.data[..self.names_len as usize]).0
+    }
+
+    pub fn routing_key(&self) -> &[u8] {
+        split(&self.data[..self.names_len as usize]).1
+    }
+
+    pub fn properties(&self) -> &[u8] {
+        self.content().0
+    }
+
+    pub fn body(&self) -> &[u8] {
+        self.content().1
+    }
+}
+
+/// One message for `Batch::build`.
+pub struct Part<'a> {
+    pub exchange: &'a [u8],
+    pub routing_key: &'a [u8],
+    pub properties: &'a [u8],
+    pub body: &'a [u8],
+    pub mandatory: bool,
+}
+
+/// Why a message cannot be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    NameTooLong,
+    NameNotUtf8,
+    Properties,
+    Size,
+}
+
+impl Unfit {
+    pub fn text(self) -> &'static str {
+        match self {
+            Unfit::NameTooLong => "a name is longer than 255 bytes",
+            Unfit::NameNotUtf8 => "a name is not UTF-8",
+            Unfit::Properties => "malformed properties",
+            Unfit::Size => "a message is too large",
+        }
+    }
+}
+
+/// Which column `Batch::partition` looks at.
+#[derive(Clone, Copy, Debug)]
+pub enum Column<'a> {
+    Header(&'a [u8]),
+    /// An index as `properties::property_index` gives it.
+    Property(usize),
+}
+
+#[derive(Debug)]
+pub struct Batch {
+    pub channel: u16,
+    pub features: u32,
+    pub keys: Arc<Keys>,
+    pub body_bytes: u64,
+    rows: Vec<Row>,
+    /// Empty while all rows have `first_key`.
+    key_column: Vec<u32>,
+    first_key: u32,
+    arenas: Vec<Arc<Arena>>,
+}
+
+impl Batch {
+    pub(crate) fn new(channel: u16, keys: Arc<Keys>) -> Batch {
+        Batch {
+            channel,
+            features: 0,
+            keys,
+            body_bytes: 0,
+            rows: Vec::new(),
+            key_column: Vec::new(),
+            first_key: 0,
+            arenas: Vec::new(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    pub(crate) fn arenas(&self) -> &[Arc<Arena>] {
+        &self.arenas
+    }
+
+    /// The key that all rows share.
+    pub fn key(&self) -> Option<u32> {
+        (self.key_column.is_empty() && !self.rows.is_empty()).then_some(self.first_key)
+    }
+
+    pub(crate) fn key_of(&self, row: usize) -> u32 {
+        self.key_column.get(row).copied().unwrap_or(self.first_key)
+    }
+
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.rows.reserve(rows);
+    }
+
+    /// The number of an arena that the next rows lie in.
+    pub(crate) fn arena(&mut self, arena: &Arc<Arena>) -> u32 {
+        if !self.arenas.last().is_some_and(|last| Arc::ptr_eq(last, arena)) {
+            self.arenas.push(Arc::clone(arena));
+        }
+        self.arenas.len() as u32 - 1
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, row: Row, key: u32) {
+        if self.rows.is_empty() {
+            self.first_key = key;
+        } else if !self.key_column.is_empty() {
+            self.key_column.push(key);
+        } else if key != self.first_key {
+            self.key_column.reserve(self.rows.capacity());
+            self.key_column.resize(self.rows.len(), self.first_key);
+            self.key_column.push(key);
+        }
+        self.features |= row.features();
+        self.body_bytes += u64::from(row.body_len);
+        self.rows.push(row);
+    }
+
+    /// Store and add one message whose names are raw.
+    pub(crate) fn store(&mut self, pool: &Pool, names: &[u8], properties: &[u8], body: &[u8], flags: u32) -> Result<(), Unfit> {
+        let features = properties::scan(properties).ok_or(Unfit::Properties)? | flags;
+        if names.len() + properties.len() + body.len() > i32::MAX as usize {
+            return Err(Unfit::Size);
+        }
+        let hint = self.key_of(self.len().wrapping_sub(1));
+        let key = self.keys.lock().intern(names, features, hint).map_err(|_| Unfit::NameNotUtf8)?;
+        let place = pool.store(&[names, properties, body]);
+        let spot = Spot {
+            names: place.start,
+            names_len: names.len(),
+            content: place.start + names.len() as u32,
+            properties_len: properties.len(),
+            body_len: body.len(),
+        };
+        let arena = self.arena(&place.arena);
+        self.push(Row::new(arena, &spot, features), key);
+        Ok(())
+    }
+
+    /// Of messages in memory.
+    pub fn build<'a>(pool: &Pool, channel: u16, parts: impl Iterator<Item = Part<'a>>) -> Result<Batch, Unfit> {
+        let mut batch = Batch::new(channel, Arc::default());
+        let mut names = Vec::new();
+        for part in parts {
+            names.clear();
+            for name in [part.exchange, part.routing_key] {
+                names.push(u8::try_from(name.len()).map_err(|_| Unfit::NameTooLong)?);
+                names.extend_from_slice(name);
+            }
+            let flags = if part.mandatory { MANDATORY } else { 0 };
+            batch.store(pool, &names, part.properties, part.body, flags)?;
+        }
+        Ok(batch)
+    }
+
+    /// Of rows that lie in arenas already.
+    pub(crate) fn gather<'a>(rows: impl Iterator<Item = &'a Row>, arena_of: impl Fn(u32) -> &'a Arc<Arena>) -> Batch {
+        let mut batch = Batch::new(0, Arc::default());
+        let keys = Arc::clone(&batch.keys);
+        let mut table = keys.lock();
+        let mut reader = Reader::new(|arena| &**arena_of(arena));
+        let (mut key, mut from) = (0, (u32::MAX, 0));
+        for row in rows {
+            if from.0 != row.arena {
+                from = (row.arena, batch.arena(arena_of(row.arena)));
+            }
+            let names = row.names(reader.data(row));
+            // Names that are stored were checked, so that there is always a key.
+            key = table.intern(names, row.features(), key).unwrap_or(key);
+            batch.push(row.with_arena(from.1), key);
+        }
+        drop(table);
+        batch
+    }
+
+    pub(crate) fn reader<'a>(&'a self) -> Reader<'a, impl Fn(u32) -> &'a Arena> {
+        Reader::new(|arena| &*self.arenas[arena as usize])
+    }
+
+    pub fn message(&self, row: usize) -> Option<Message> {
+        let row = self.rows.get(row)?;
+        Some(Message::copy(row, self.reader().data(row)))
+    }
+
+    /// The rows that have any of these features.
+    pub fn select(&self, features: u32) -> Selection {
+        if self.features & features == 0 {
+            return Selection::EMPTY;
+        }
+        let has = |(_, row): &(usize, &Row)| row.features() & features != 0;
+        self.rows.iter().enumerate().filter(has).map(|(index, _)| index as u32).collect()
+    }
+
+    /// Whether a selection has only rows of this batch.
+    pub fn covers(&self, selection: &Selection) -> bool {
+        selection.last().is_none_or(|last| (last as usize) < self.len())
+    }
+
+    fn all(&self) -> Selection {
+        Selection::range(0, self.len() as u32)
+    }
+
+    /// Distinct keys in order of first appearance, each with its rows.
+    pub fn partition_keys(&self, selection: Option<&Selection>) -> Vec<(u32, Selection)> {
+        let all = self.all();
+        let selection = selection.unwrap_or(&all);
+        if selection.is_empty() {
+            return Vec::new();
+        }
+        if self.key_column.is_empty() {
+            return vec![(self.first_key, selection.clone())];
+        }
+        let (mut low, mut high) = (u32::MAX, 0);
+        selection.for_each(|row| {
+            let key = self.key_column[row as usize];
+            (low, high) = (low.min(key), high.max(key));
+        });
+        let mut group_of = vec![u32::MAX; (high - low) as usize + 1];
+        let mut groups: Vec<(u32, Builder)> = Vec::new();
+        selection.for_each(|row| {
+            let key = self.key_column[row as usize];
+            let group = &mut group_of[(key - low) as usize];
+            if *group == u32::MAX {
+                *group = groups.len() as u32;
+                groups.push((key, Builder::default()));
+            }
+            groups[*group as usize].1.push(row);
+        });
+        groups.into_iter().map(|(key, rows)| (key, rows.finish())).collect()
+    }
+
+    /// Distinct raw values in order of first appearance, each with its rows.
+    pub fn partition(&self, column: Column<'_>, selection: Option<&Selection>) -> Vec<(Option<Vec<u8>>, Selection)> {
+        let all = self.all();
+        let selection = selection.unwrap_or(&all);
+        let guards: Vec<_> = self.arenas.iter().map(|arena| arena.read()).collect();
+        let mut group_of: HashMap<Option<&[u8]>, usize> = HashMap::new();
+        let mut groups: Vec<(Option<&[u8]>, Builder)> = Vec::new();
+        let mut last = usize::MAX;
+        selection.for_each(|index| {
+            let row = &self.rows[index as usize];
+            let list = row.properties(&guards[row.arena as usize]);
+            let value = match column {
+                Column::Header(name) => properties::header(list, name),
+                Column::Property(property) => properties::property(list, property),
+            };
+            if groups.get(last).is_none_or(|(known, _)| *known != value) {
+                last = *group_of.entry(value).or_insert(groups.len());
+                if last == groups.len() {
+                    groups.push((value, Builder::default()));
+                }
+            }
+            groups[last].1.push(index);
+        });
+        groups.into_iter().map(|(value, rows)| (value.map(<[u8]>::to_vec), rows.finish())).collect()
+    }
+
+    pub(crate) fn for_each(&self, selection: Option<&Selection>, mut f: impl FnMut(&Row)) {
+        match selection {
+            None => self.rows.iter().for_each(f),
+            Some(selection) => selection.for_each(|row| f(&self.rows[row as usize])),
+        }
+    }
+}
+
+/// Two shortstrs as they are, and the octet behind them.
+pub(crate) fn take_names<'a>(data: &mut &'a [u8]) -> Option<(&'a [u8], u8)> {
+    let exchange = usize::from(*data.first()?) + 1;
+    let routing_key = usize::from(*data.get(exchange)?) + 1;
+    let (names, rest) = data.split_at_checked(exchange + routing_key)?;
+    let (&octet, rest) = rest.split_first()?;
+    *data = rest;
+    Some((names, octet))
+}

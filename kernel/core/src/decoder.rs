@@ -1,0 +1,592 @@
+//! Bytes of one connection in, events out.
+//!
+//! Once the connection is open, every `push` decodes all complete frames straight from the caller's buffer: a message
+//! is copied once, into an arena. Kept are only the bytes of the last, partial frame and contents that are not
+//! complete. Messages whose three frames lie together take the fast way (`publish_run`); all else, and every fault,
+//! goes frame by frame (`frame`), so that there is one place that judges.
+//!
+//! Which fault is which reply code, and its text, follows RabbitMQ's reader and command assembler.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::assembler::{Content, MESSAGE_SIZE_HARD_MAX, Progress};
+use crate::batch::{Batch, Row, Spot};
+use crate::event::{BASIC_ACK, BASIC_NACK, BASIC_PUBLISH, BASIC_REJECT, Command, Event, FRAME_ERROR, Settlement, Violation};
+use crate::frame::{self, BODY, CONTENT_HEAD_SIZE, ENVELOPE, FRAME_END, HEAD_SIZE, HEADER, HEARTBEAT, Head, METHOD};
+use crate::keys::Keys;
+use crate::pool::Pool;
+use crate::properties;
+
+const NO_METHOD: &str = "expected method frame, got non method frame instead";
+
+/// Rows that a batch reserves at most before it has them.
+const RESERVE_MAX: usize = 8192;
+/// Events that are kept room for while there are none.
+const EVENTS_KEPT: usize = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The protocol header is to come.
+    Fresh,
+    /// One frame per `next`.
+    Handshake,
+    Open,
+    /// Broken or closed.
+    Dead,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Payload bytes of a frame. RabbitMQ forgives the eight bytes of the envelope, so this is the frame_max itself.
+    payload: u32,
+    frame_max: u32,
+    message: u64,
+}
+
+/// Which event of this push each channel may still add to.
+#[derive(Default)]
+struct Turn {
+    last: Option<(u16, usize)>,
+    others: BTreeMap<u16, usize>,
+}
+
+impl Turn {
+    #[inline]
+    fn get(&mut self, channel: u16) -> Option<usize> {
+        match self.last {
+            Some((last, event)) if last == channel => Some(event),
+            _ => self.switch(channel),
+        }
+    }
+
+    fn switch(&mut self, channel: u16) -> Option<usize> {
+        let event = self.others.remove(&channel);
+        if let Some(event) = event {
+            self.set(channel, event);
+        }
+        event
+    }
+
+    fn set(&mut self, channel: u16, event: usize) {
+        if let Some((last, before)) = self.last.replace((channel, event)) {
+            if last != channel {
+                self.others.insert(last, before);
+            }
+        }
+    }
+
+    fn close(&mut self, channel: u16) {
+        if self.get(channel).is_some() {
+            self.last = None;
+        }
+    }
+}
+
+/// A message whose frames lie together at the front of some bytes.
+struct Whole<'a> {
+    names: &'a [u8],
+    flags: u32,
+    properties: &'a [u8],
+    body: &'a [u8],
+    /// Bytes of its frames.
+    frames: usize,
+}
+
+impl<'a> Whole<'a> {
+    #[inline]
+    fn read(data: &'a [u8], channel: u16, limits: Limits) -> Option<Whole<'a>> {
+        let method = frame::payload(data, METHOD, channel, limits.payload)?;
+        let (id, arguments) = method.split_first_chunk::<4>()?;
+        if u32::from_be_bytes(*id) != BASIC_PUBLISH {
+            return None;
+        }
+        let (names, flags) = frame::publish(arguments)?;
+        let mut frames = method.len() + ENVELOPE;
+        let header = frame::payload(&data[frames..], HEADER, channel, limits.payload)?;
+        let (size, properties) = frame::content_header(header)?;
+        frames += header.len() + ENVELOPE;
+        if size == 0 {
+            return Some(Whole { names, flags, properties, body: &[], frames });
+        }
+        if size > limits.message {
+            return None;
+        }
+        let body = frame::payload(&data[frames..], BODY, channel, limits.payload)?;
+        if body.len() as u64 != size {
+            return None;
+        }
+        frames += body.len() + ENVELOPE;
+        Some(Whole { names, flags, properties, body, frames })
+    }
+
+    fn size(&self) -> usize {
+        self.names.len() + self.properties.len() + self.body.len()
+    }
+}
+
+#[derive(Debug)]
+pub struct Decoder {
+    pool: Arc<Pool>,
+    /// Made with the first message.
+    keys: Option<Arc<Keys>>,
+    limits: Limits,
+    phase: Phase,
+    /// A partial frame; before the connection is open, all that came and was not read yet.
+    tail: Vec<u8>,
+    /// Bytes of the tail that were read.
+    tail_read: usize,
+    events: VecDeque<Event>,
+    /// By channel: contents that are not complete.
+    contents: BTreeMap<u16, Content>,
+    content_bytes: usize,
+}
+
+impl Decoder {
+    pub fn new(pool: Arc<Pool>, frame_max: u32, max_message_size: u64) -> Decoder {
+        let message = max_message_size.min(MESSAGE_SIZE_HARD_MAX);
+        let mut decoder = Decoder {
+            pool,
+            keys: None,
+            limits: Limits { payload: 0, frame_max, message },
+            phase: Phase::Fresh,
+            tail: Vec::new(),
+            tail_read: 0,
+            events: VecDeque::new(),
+            contents: BTreeMap::new(),
+            content_bytes: 0,
+        };
+        decoder.limit(frame_max);
+        decoder
+    }
+
+    fn limit(&mut self, frame_max: u32) {
+        self.limits.frame_max = frame_max;
+        // Whatever is negotiated, nothing that is legal comes in larger frames.
+        let unlimited = MESSAGE_SIZE_HARD_MAX as u32;
+        self.limits.payload = if frame_max == 0 { unlimited } else { frame_max.min(unlimited) };
+    }
+
+    /// Bytes of partial frames and partial contents.
+    pub fn held_bytes(&self) -> usize {
+        self.tail.len() - self.tail_read + self.content_bytes
+    }
+
+    pub fn push(&mut self, data: &[u8]) {
+        match self.phase {
+            Phase::Dead => {}
+            Phase::Fresh | Phase::Handshake => {
+                if self.tail_read > 0 {
+                    self.tail.drain(..self.tail_read);
+                    self.tail_read = 0;
+                }
+                self.tail.extend_from_slice(data);
+            }
+            Phase::Open => self.feed(data),
+        }
+    }
+
+    /// The next event, if there is one.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Option<Event> {
+        if self.events.is_empty() && matches!(self.phase, Phase::Fresh | Phase::Handshake) {
+            self.step();
+        }
+        let event = self.events.pop_front();
+        if self.events.is_empty() && self.events.capacity() > EVENTS_KEPT {
+            self.events = VecDeque::new();
+        }
+        event
+    }
+
+    /// From here frames up to `frame_max` (0: no limit) are read as they come.
+    pub fn open(&mut self, frame_max: u32) {
+        if self.phase == Phase::Dead {
+            return;
+        }
+        self.limit(frame_max);
+        self.phase = Phase::Open;
+        let stash = std::mem::take(&mut self.tail);
+        let read = std::mem::take(&mut self.tail_read);
+        self.feed(&stash[read..]);
+    }
+
+    /// Drop everything, read nothing more.
+    pub fn close(&mut self) {
+        self.die();
+        self.events = VecDeque::new();
+    }
+
+    /// Swallow what is still to come of a content that is half received on this channel.
+    pub fn discard_channel(&mut self, channel: u16) {
+        if let Some(content) = self.contents.get_mut(&channel) {
+            self.content_bytes -= content.data.len();
+            content.discard();
+        }
+    }
+
+    fn die(&mut self) {
+        self.phase = Phase::Dead;
+        self.tail = Vec::new();
+        self.tail_read = 0;
+        self.contents = BTreeMap::new();
+        self.content_bytes = 0;
+        self.keys = None;
+    }
+
+    fn violate(&mut self, violation: Violation) {
+        self.events.push_back(Event::Violation(violation));
+        self.die();
+    }
+
+    fn too_large(&mut self, head: Head) -> bool {
+        if head.size <= self.limits.payload {
+            return false;
+        }
+        let max = self.limits.frame_max.saturating_sub(ENVELOPE as u32);
+        let fault = format!("{{frame_too_large,{},{max}}}", head.size);
+        self.violate(Violation::frame_error(head.kind, &[], &fault));
+        true
+    }
+
+    /// Before the connection is open: read frames until there is one event.
+    fn step(&mut self) {
+        if self.phase == Phase::Fresh {
+            let Some(header) = self.tail.first_chunk::<8>() else {
+                return;
+            };
+            self.events.push_back(Event::ProtocolHeader(*header));
+            self.tail_read = 8;
+            self.phase = Phase::Handshake;
+        }
+        while self.events.is_empty() && self.phase == Phase::Handshake {
+            let Some(head) = Head::read(&self.tail[self.tail_read..]) else {
+                break;
+            };
+            if self.too_large(head) || self.tail.len() - self.tail_read < head.total() {
+                break;
+            }
+            let tail = std::mem::take(&mut self.tail);
+            let read = self.tail_read;
+            self.frames(&tail[read..read + head.total()], &mut Turn::default());
+            if self.phase != Phase::Dead {
+                self.tail = tail;
+                self.tail_read = read + head.total();
+            }
+        }
+        if self.tail_read == self.tail.len() {
+            self.tail = Vec::new();
+            self.tail_read = 0;
+        }
+    }
+
+    /// All that came in one push.
+    fn feed(&mut self, mut data: &[u8]) {
+        if self.keys.as_ref().is_some_and(|keys| keys.is_full()) {
+            self.keys = None;
+        }
+        let mut turn = Turn::default();
+        if !self.tail.is_empty() {
+            let Some(rest) = self.complete_tail(data) else {
+                return;
+            };
+            data = rest;
+            let mut frame = std::mem::take(&mut self.tail);
+            self.frames(&frame, &mut turn);
+            // The rest of this push may leave a tail again.
+            frame.clear();
+            self.tail = frame;
+        }
+        let read = self.frames(data, &mut turn);
+        if self.phase == Phase::Dead || read == data.len() {
+            self.tail = Vec::new();
+        } else {
+            let rest = &data[read..];
+            if self.tail.capacity() > 2 * rest.len() {
+                self.tail = Vec::new();
+            }
+            self.tail.extend_from_slice(rest);
+        }
+    }
+
+    /// Add to the tail until it is one whole frame; what is left of the data then.
+    fn complete_tail<'a>(&mut self, data: &'a [u8]) -> Option<&'a [u8]> {
+        let needed = HEAD_SIZE.saturating_sub(self.tail.len()).min(data.len());
+        let (head, data) = data.split_at(needed);
+        self.tail.extend_from_slice(head);
+        let head = Head::read(&self.tail)?;
+        if self.too_large(head) {
+            return None;
+        }
+        let needed = head.total() - self.tail.len();
+        let (payload, rest) = data.split_at(needed.min(data.len()));
+        self.tail.extend_from_slice(payload);
+        (payload.len() == needed).then_some(rest)
+    }
+
+    /// Read complete frames; how many bytes they were.
+    fn frames(&mut self, data: &[u8], turn: &mut Turn) -> usize {
+        let mut at = 0;
+        while self.phase != Phase::Dead {
+            let rest = &data[at..];
+            let Some(head) = Head::read(rest) else {
+                break;
+            };
+            if self.too_large(head) {
+                break;
+            }
+            let size = head.size as usize;
+            let Some(&end) = rest.get(HEAD_SIZE + size) else {
+                break;
+            };
+            let payload = &rest[HEAD_SIZE..HEAD_SIZE + size];
+            if end != FRAME_END {
+                let fault = format!("{{invalid_frame_end_marker,{end}}}");
+                self.violate(Violation::frame_error(head.kind, payload, &fault));
+                break;
+            }
+            let publish = head.kind == METHOD && payload.first_chunk::<4>() == Some(&BASIC_PUBLISH.to_be_bytes());
+            let read = if publish && head.channel != 0 { self.publish_run(rest, head.channel, turn) } else { 0 };
+            if read == 0 {
+                self.frame(head, payload, turn);
+                at += head.total();
+            } else {
+                at += read;
+            }
+        }
+        at
+    }
+
+    /// Read messages that lie together from the front, as far as they are on this channel and there is nothing to
+    /// object to; how many bytes they were.
+    fn publish_run(&mut self, data: &[u8], channel: u16, turn: &mut Turn) -> usize {
+        if self.phase != Phase::Open || self.contents.contains_key(&channel) {
+            return 0;
+        }
+        let limits = self.limits;
+        let Some(mut whole) = Whole::read(data, channel, limits) else {
+            return 0;
+        };
+        let Some(mut features) = properties::scan(whole.properties) else {
+            return 0;
+        };
+        let keys = Arc::clone(self.keys.get_or_insert_default());
+        let mut table = keys.lock();
+        let Ok(mut key) = table.intern(whole.names, whole.flags, 0) else {
+            return 0;
+        };
+        let batch = open_batch(&mut self.events, turn, channel, &keys);
+        batch.reserve((data.len() / whole.frames).min(RESERVE_MAX));
+        let chunk_size = self.pool.chunk_size();
+        let mut at = 0;
+        loop {
+            // Once per arena.
+            let size = whole.size();
+            if self.pool.is_large(size) {
+                let arena = self.pool.own([whole.names, whole.properties, whole.body].concat());
+                let arena = batch.arena(&arena);
+                batch.push(Row::new(arena, &whole.spot(0, whole.names.len()), features | whole.flags), key);
+                at += whole.frames;
+            } else {
+                let arena = self.pool.chunk(size);
+                let number = batch.arena(&arena);
+                let mut bytes = arena.write();
+                let mut names_at = usize::MAX;
+                while bytes.len() + whole.size() <= chunk_size {
+                    if names_at == usize::MAX {
+                        names_at = bytes.len();
+                        bytes.extend_from_slice(whole.names);
+                    }
+                    let content = bytes.len();
+                    bytes.extend_from_slice(whole.properties);
+                    bytes.extend_from_slice(whole.body);
+                    batch.push(Row::new(number, &whole.spot(names_at, content), features | whole.flags), key);
+                    at += whole.frames;
+                    let Some(next) = Whole::read(&data[at..], channel, limits) else {
+                        return at;
+                    };
+                    if next.properties != whole.properties {
+                        let Some(scanned) = properties::scan(next.properties) else {
+                            return at;
+                        };
+                        features = scanned;
+                    }
+                    if next.names != whole.names || next.flags != whole.flags {
+                        let Ok(interned) = table.intern(next.names, next.flags, key) else {
+                            return at;
+                        };
+                        key = interned;
+                        names_at = usize::MAX;
+                    }
+                    whole = next;
+                    if self.pool.is_large(whole.size()) {
+                        break;
+                    }
+                }
+                continue;
+            }
+            // After a large one.
+            let Some(next) = Whole::read(&data[at..], channel, limits) else {
+                return at;
+            };
+            let (Some(scanned), Ok(interned)) =
+                (properties::scan(next.properties), table.intern(next.names, next.flags, key))
+            else {
+                return at;
+            };
+            (whole, features, key) = (next, scanned, interned);
+        }
+    }
+
+    /// One frame, whatever it is.
+    fn frame(&mut self, head: Head, payload: &[u8], turn: &mut Turn) {
+        let Head { kind, channel, .. } = head;
+        if channel != 0 && self.phase != Phase::Open {
+            return self.violate(Violation::unexpected_frame(kind, payload));
+        }
+        let well_formed = match kind {
+            METHOD => payload.len() >= 4,
+            HEADER => payload.len() >= CONTENT_HEAD_SIZE,
+            BODY => true,
+            HEARTBEAT => payload.is_empty(),
+            _ => false,
+        };
+        if !well_formed {
+            return self.violate(Violation::frame_error(kind, payload, "unknown_frame"));
+        }
+        match (channel, kind) {
+            (0, HEARTBEAT) => {}
+            (0, METHOD) => self.command(channel, payload, turn),
+            (0, _) | (_, HEARTBEAT) => self.violate(Violation::unexpected_frame(kind, payload)),
+            _ => self.channel_frame(kind, channel, payload, turn),
+        }
+    }
+
+    fn channel_frame(&mut self, kind: u8, channel: u16, payload: &[u8], turn: &mut Turn) {
+        let Some(content) = self.contents.get_mut(&channel) else {
+            return match kind {
+                METHOD => self.method(channel, payload, turn),
+                _ => self.violate(Violation::unexpected(0, NO_METHOD)),
+            };
+        };
+        let before = content.data.len();
+        let progress = content.frame(kind, payload, self.limits.message);
+        self.content_bytes = self.content_bytes - before + content.data.len();
+        match progress {
+            Progress::Partial => {}
+            Progress::Complete => self.complete(channel, turn),
+            Progress::Forgotten => {
+                self.contents.remove(&channel);
+            }
+            Progress::Superseded => {
+                self.contents.remove(&channel);
+                self.method(channel, payload, turn);
+            }
+            Progress::Refused(mut violation) => {
+                violation.channel = channel;
+                turn.close(channel);
+                self.events.push_back(Event::Violation(violation));
+            }
+            Progress::Broken(violation) => self.violate(violation),
+        }
+    }
+
+    fn method(&mut self, channel: u16, payload: &[u8], turn: &mut Turn) {
+        let Some((id, arguments)) = payload.split_first_chunk::<4>() else {
+            return;
+        };
+        let id = u32::from_be_bytes(*id);
+        match id {
+            BASIC_PUBLISH => {
+                let Some((names, flags)) = frame::publish(arguments) else {
+                    return self.violate(Violation::undecodable(id, arguments));
+                };
+                let (exchange, routing_key) = crate::keys::split(names);
+                if str::from_utf8(exchange).is_err() || str::from_utf8(routing_key).is_err() {
+                    let text = "Malformed UTF-8 in shortstr".to_owned();
+                    return self.violate(Violation::hard(FRAME_ERROR, id, text));
+                }
+                self.content_bytes += names.len();
+                self.contents.insert(channel, Content::new(names, flags));
+            }
+            BASIC_ACK | BASIC_NACK | BASIC_REJECT => self.settle(channel, id, arguments, turn),
+            _ => self.command(channel, payload, turn),
+        }
+    }
+
+    fn command(&mut self, channel: u16, payload: &[u8], turn: &mut Turn) {
+        if let Some((id, arguments)) = payload.split_first_chunk::<4>() {
+            turn.close(channel);
+            let command = Command { channel, method: u32::from_be_bytes(*id), arguments: arguments.to_vec() };
+            self.events.push_back(Event::Command(command));
+        }
+    }
+
+    fn settle(&mut self, channel: u16, method: u32, arguments: &[u8], turn: &mut Turn) {
+        let Some((kind, tag, multiple)) = frame::settlement(method, arguments) else {
+            return self.violate(Violation::undecodable(method, arguments));
+        };
+        let kind = kind as u8;
+        if let Some(Event::Settlement(open)) = turn.get(channel).and_then(|event| self.events.get_mut(event)) {
+            if open.method == method && open.kind == kind {
+                return open.items.push((tag, multiple));
+            }
+        }
+        turn.set(channel, self.events.len());
+        let items = vec![(tag, multiple)];
+        self.events.push_back(Event::Settlement(Settlement { channel, kind, method, items }));
+    }
+
+    /// The content on this channel has all its bytes.
+    fn complete(&mut self, channel: u16, turn: &mut Turn) {
+        let Some(content) = self.contents.remove(&channel) else {
+            return;
+        };
+        self.content_bytes -= content.data.len();
+        let Content { data, names_len, properties_len, features, .. } = content;
+        let keys = Arc::clone(self.keys.get_or_insert_default());
+        let interned = keys.lock().intern(&data[..names_len], features, 0);
+        let Ok(key) = interned else {
+            return;
+        };
+        let mut spot =
+            Spot { names: 0, names_len, content: 0, properties_len, body_len: data.len() - names_len - properties_len };
+        let arena = if self.pool.is_large(data.len()) {
+            self.pool.own(data)
+        } else {
+            let place = self.pool.store(&[&data]);
+            spot.names = place.start;
+            place.arena
+        };
+        spot.content = spot.names + names_len as u32;
+        let batch = open_batch(&mut self.events, turn, channel, &keys);
+        let arena = batch.arena(&arena);
+        batch.push(Row::new(arena, &spot, features), key);
+    }
+}
+
+impl Whole<'_> {
+    fn spot(&self, names: usize, content: usize) -> Spot {
+        Spot {
+            names: names as u32,
+            names_len: self.names.len(),
+            content: content as u32,
+            properties_len: self.properties.len(),
+            body_len: self.body.len(),
+        }
+    }
+}
+
+/// The batch of this push that a channel adds to; a new one if something else came in between.
+fn open_batch<'a>(events: &'a mut VecDeque<Event>, turn: &mut Turn, channel: u16, keys: &Arc<Keys>) -> &'a mut Batch {
+    let open = turn.get(channel).filter(|event| matches!(events.get(*event), Some(Event::Batch(_))));
+    let event = open.unwrap_or_else(|| {
+        turn.set(channel, events.len());
+        events.push_back(Event::Batch(Batch::new(channel, Arc::clone(keys))));
+        events.len() - 1
+    });
+    match &mut events[event] {
+        Event::Batch(batch) => batch,
+        _ => unreachable!("it was looked at above"),
+    }
+}

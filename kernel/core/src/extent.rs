@@ -1,0 +1,700 @@
+//! Extents: what a queue is made of. Up to `EXTENT_ROWS` messages with consecutive sequence numbers, the first `base`.
+//!
+//! A row is ready, delivered or settled: a bit in `ready`, a bit in `delivered`, or neither. Rows are taken, given back
+//! and settled a word of bits at a time where they lie together. An arena is let go when its last row is settled.
+
+use std::sync::Arc;
+
+use crate::batch::{Batch, Message, Reader, Row};
+use crate::bitmap::{Bitmap, lowest};
+use crate::pool::{Arena, Pool};
+use crate::properties::PERSISTENT;
+use crate::selection::{Builder, Selection};
+
+pub const EXTENT_ROWS: usize = 4096;
+/// Rows that a recycled extent keeps memory for.
+const ROWS_KEPT: usize = 16;
+
+/// An arena and what this extent still needs of it.
+#[derive(Debug)]
+struct Lease {
+    arena: Option<Arc<Arena>>,
+    rows: u32,
+    bytes: u64,
+}
+
+impl Lease {
+    fn add(&mut self, rows: u32, bytes: u64) {
+        self.rows += rows;
+        self.bytes += bytes;
+        if let Some(arena) = &self.arena {
+            arena.add_live(bytes);
+        }
+    }
+
+    fn remove(&mut self, rows: u32, bytes: u64) {
+        self.rows -= rows;
+        self.bytes -= bytes;
+        if let Some(arena) = &self.arena {
+            arena.remove_live(bytes);
+        }
+        if self.rows == 0 {
+            self.arena = None;
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(arena) = &self.arena {
+            arena.remove_live(self.bytes);
+        }
+    }
+}
+
+/// Why rows cannot change as asked; nothing was changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    NotDelivered(u32),
+    Absent(u32),
+}
+
+impl Refusal {
+    pub fn text(self) -> String {
+        match self {
+            Refusal::NotDelivered(row) => format!("row {row} is not delivered"),
+            Refusal::Absent(row) => format!("there is no row {row}"),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Extent {
+    base: u64,
+    rows: Vec<Row>,
+    leases: Vec<Lease>,
+    ready: Bitmap,
+    delivered: Bitmap,
+    redelivered: Bitmap,
+    ready_rows: u32,
+    delivered_rows: u32,
+    ready_bytes: u64,
+    delivered_bytes: u64,
+    /// No row before this one is ready.
+    first_ready: u32,
+    features: u32,
+}
+
+/// Count rows and bytes, and hand them over when the arena changes.
+#[derive(Default)]
+struct Tally {
+    arena: u32,
+    rows: u32,
+    bytes: u64,
+}
+
+impl Tally {
+    #[inline]
+    fn count(&mut self, row: &Row, mut over: impl FnMut(u32, u32, u64)) {
+        if row.arena != self.arena {
+            self.finish(&mut over);
+            *self = Tally { arena: row.arena, rows: 0, bytes: 0 };
+        }
+        self.rows += 1;
+        self.bytes += row.size();
+    }
+
+    fn finish(&self, mut over: impl FnMut(u32, u32, u64)) {
+        if self.rows > 0 {
+            over(self.arena, self.rows, self.bytes);
+        }
+    }
+}
+
+impl Extent {
+    pub fn new(base: u64) -> Extent {
+        Extent { base, ..Extent::default() }
+    }
+
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.rows.len() >= EXTENT_ROWS
+    }
+
+    pub fn ready(&self) -> u32 {
+        self.ready_rows
+    }
+
+    pub fn unacked(&self) -> u32 {
+        self.delivered_rows
+    }
+
+    pub fn ready_bytes(&self) -> u64 {
+        self.ready_bytes
+    }
+
+    pub fn unacked_bytes(&self) -> u64 {
+        self.delivered_bytes
+    }
+
+    pub fn features(&self) -> u32 {
+        self.features
+    }
+
+    pub(crate) fn row(&self, row: u32) -> Option<&Row> {
+        self.rows.get(row as usize)
+    }
+
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    pub(crate) fn reader<'a>(&'a self) -> Reader<'a, impl Fn(u32) -> &'a Arena> {
+        Reader::new(|arena| self.arena(arena))
+    }
+
+    /// The arena of a row that is not settled.
+    fn arena(&self, arena: u32) -> &Arena {
+        match &self.leases[arena as usize].arena {
+            Some(arena) => arena,
+            None => unreachable!("a live row keeps its arena"),
+        }
+    }
+
+    fn is_live(&self, row: u32) -> bool {
+        self.ready.get(row) || self.delivered.get(row)
+    }
+
+    /// Whether each row of the selection is ready or delivered; else the first that is not.
+    pub fn check_live(&self, selection: &Selection) -> Result<(), Refusal> {
+        if selection.as_range().is_some_and(|(start, len)| self.in_range(start, len) && self.delivered.has_range(start, len)) {
+            return Ok(());
+        }
+        match selection.iter().find(|&row| !self.is_live(row)) {
+            Some(row) => Err(Refusal::Absent(row)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_present(&self, selection: &Selection) -> Result<(), Refusal> {
+        match selection.last() {
+            Some(last) if last as usize >= self.rows.len() => Err(Refusal::Absent(last)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Append rows of a batch as ready until full; how many were taken.
+    pub fn append(&mut self, batch: &Batch, selection: Option<&Selection>, start: usize) -> usize {
+        let offered = selection.map_or(batch.len(), Selection::len);
+        let count = offered.saturating_sub(start).min(EXTENT_ROWS - self.rows.len());
+        if count == 0 {
+            return 0;
+        }
+        let first = self.rows.len();
+        if self.rows.capacity() - first < count {
+            // Doubling, but never more than can come.
+            let capacity = (self.rows.capacity() * 2).max(first + count).min(EXTENT_ROWS);
+            self.rows.reserve_exact(capacity - first);
+        }
+        match selection.map(|selection| selection.slice(start, start + count)) {
+            None => self.append_rows(batch, batch.rows()[start..start + count].iter()),
+            Some(part) => match part.as_range() {
+                Some((row, len)) => self.append_rows(batch, batch.rows()[row as usize..][..len as usize].iter()),
+                None => self.append_rows(batch, part.iter().map(|row| &batch.rows()[row as usize])),
+            },
+        }
+        self.ready.set_range(first as u32, count as u32);
+        self.first_ready = if self.ready_rows == 0 { first as u32 } else { self.first_ready };
+        self.ready_rows += count as u32;
+        count
+    }
+
+    fn append_rows<'a>(&mut self, batch: &Batch, rows: impl Iterator<Item = &'a Row>) {
+        let (mut from, mut to) = (u32::MAX, 0);
+        let mut tally = Tally::default();
+        for row in rows {
+            if row.arena != from {
+                if let Some(lease) = self.leases.get_mut(to as usize) {
+                    lease.add(tally.rows, tally.bytes);
+                }
+                tally = Tally::default();
+                from = row.arena;
+                to = self.lease(&batch.arenas()[from as usize]);
+            }
+            tally.rows += 1;
+            tally.bytes += row.size();
+            self.features |= row.features();
+            self.ready_bytes += u64::from(row.body_len);
+            self.rows.push(row.with_arena(to));
+        }
+        if let Some(lease) = self.leases.get_mut(to as usize) {
+            lease.add(tally.rows, tally.bytes);
+        }
+    }
+
+    /// The number of an arena for rows that are added now.
+    fn lease(&mut self, arena: &Arc<Arena>) -> u32 {
+        let same = |lease: &Lease| lease.arena.as_ref().is_some_and(|known| Arc::ptr_eq(known, arena));
+        if !self.leases.last().is_some_and(same) {
+            self.leases.push(Lease { arena: Some(Arc::clone(arena)), rows: 0, bytes: 0 });
+        }
+        self.leases.len() as u32 - 1
+    }
+
+    fn body_bytes(&self, selection: &Selection) -> u64 {
+        let mut bytes = 0;
+        match selection.as_range() {
+            Some((start, len)) => {
+                bytes = self.rows[start as usize..][..len as usize].iter().map(|row| u64::from(row.body_len)).sum();
+            }
+            None => selection.for_each(|row| bytes += u64::from(self.rows[row as usize].body_len)),
+        }
+        bytes
+    }
+
+    /// Rows went from ready to delivered.
+    fn moved(&mut self, rows: u32, bytes: u64, first_ready: u32) {
+        self.ready_rows -= rows;
+        self.delivered_rows += rows;
+        self.ready_bytes -= bytes;
+        self.delivered_bytes += bytes;
+        self.first_ready = first_ready;
+    }
+
+    /// The first `limit` ready rows, now delivered; ends after the row that makes `room` body bytes exceeded (None: no
+    /// bound).
+    pub fn take(&mut self, limit: u64, room: Option<u64>) -> Selection {
+        let limit = limit.min(self.ready_rows.into()) as u32;
+        if limit == 0 {
+            return Selection::EMPTY;
+        }
+        if let Some(room) = room {
+            if self.ready_bytes > room {
+                return self.take_within(limit, room);
+            }
+        }
+        self.delivered.cover(self.rows.len() as u32);
+        let mut taken = Builder::default();
+        let mut left = limit;
+        let first_word = self.first_ready as usize / 64;
+        let (ready, delivered) = (self.ready.words_mut(), self.delivered.words_mut());
+        let mut first_ready = first_word;
+        for (index, (ready, delivered)) in ready.iter_mut().zip(delivered).enumerate().skip(first_word) {
+            let bits = lowest(*ready, left);
+            *ready &= !bits;
+            *delivered |= bits;
+            left -= bits.count_ones();
+            taken.push_word(index as u32 * 64, bits);
+            first_ready = if *ready == 0 { index + 1 } else { index };
+            if left == 0 {
+                break;
+            }
+        }
+        let taken = taken.finish();
+        let bytes = if limit == self.ready_rows { self.ready_bytes } else { self.body_bytes(&taken) };
+        self.moved(limit, bytes, first_ready as u32 * 64);
+        taken
+    }
+
+    fn take_within(&mut self, limit: u32, room: u64) -> Selection {
+        let mut taken = Builder::default();
+        let (mut rows, mut bytes) = (0, 0);
+        while rows < limit && bytes <= room {
+            let Some(row) = self.next_ready() else {
+                break;
+            };
+            self.ready.clear(row);
+            self.delivered.set(row);
+            taken.push(row);
+            rows += 1;
+            bytes += u64::from(self.rows[row as usize].body_len);
+        }
+        self.moved(rows, bytes, self.first_ready);
+        taken.finish()
+    }
+
+    /// The first ready row; `first_ready` is moved up to it.
+    fn next_ready(&mut self) -> Option<u32> {
+        let words = self.ready.words();
+        let mut index = self.first_ready as usize / 64;
+        while let Some(word) = words.get(index) {
+            if *word != 0 {
+                self.first_ready = index as u32 * 64 + word.trailing_zeros();
+                return Some(self.first_ready);
+            }
+            index += 1;
+        }
+        None
+    }
+
+    /// Exact round robin: each ready row goes to the next consumer, from `start` on, that has credit (messages) and
+    /// room (body bytes, may be overdrawn by the last one; None: no bound) left. A selection per consumer and whose turn
+    /// is next.
+    pub fn deal(&mut self, credits: &[u64], rooms: &[Option<u64>], start: usize) -> (Vec<Selection>, usize) {
+        let mut purses: Vec<Purse> = credits
+            .iter()
+            .zip(rooms)
+            .map(|(&credit, &room)| Purse { credit, room, next: 0, taken: Builder::default() })
+            .collect();
+        let count = purses.len();
+        if count == 0 {
+            return (Vec::new(), 0);
+        }
+        let start = start % count;
+        let Some((mut before, mut purse)) = make_ring(&mut purses, start) else {
+            return (vec![Selection::EMPTY; count], start);
+        };
+        let mut next = start;
+        let (mut rows, mut bytes) = (0, 0);
+        self.delivered.cover(self.rows.len() as u32);
+        let mut index = self.first_ready as usize / 64;
+        'words: while index < self.ready.words().len() {
+            let mut word = self.ready.words()[index];
+            while word != 0 {
+                let bit = word & word.wrapping_neg();
+                let row = index as u32 * 64 + word.trailing_zeros();
+                word ^= bit;
+                self.ready.words_mut()[index] ^= bit;
+                self.delivered.words_mut()[index] |= bit;
+                let body = u64::from(self.rows[row as usize].body_len);
+                rows += 1;
+                bytes += body;
+                next = purse + 1;
+                let after = purses[purse].next;
+                if purses[purse].take(row, body) {
+                    before = purse;
+                } else if after == purse {
+                    break 'words;
+                } else {
+                    purses[before].next = after;
+                }
+                purse = after;
+            }
+            index += 1;
+        }
+        let first_ready = if rows == self.ready_rows { self.rows.len() } else { index * 64 };
+        self.moved(rows, bytes, first_ready as u32);
+        (purses.into_iter().map(|purse| purse.taken.finish()).collect(), next % count)
+    }
+
+    fn check_delivered(&self, selection: &Selection) -> Result<(), Refusal> {
+        let bad = match selection.as_range() {
+            Some((start, len)) if self.in_range(start, len) && self.delivered.has_range(start, len) => None,
+            _ => selection.iter().find(|&row| !self.delivered.get(row)),
+        };
+        bad.map_or(Ok(()), |row| Err(Refusal::NotDelivered(row)))
+    }
+
+    fn in_range(&self, start: u32, len: u32) -> bool {
+        start as usize + len as usize <= self.rows.len()
+    }
+
+    /// Body bytes of delivered rows, which stop being delivered.
+    fn undeliver(&mut self, selection: &Selection) -> u64 {
+        let rows = selection.len() as u32;
+        let bytes = if rows == self.delivered_rows { self.delivered_bytes } else { self.body_bytes(selection) };
+        match selection.as_range() {
+            Some((start, len)) => self.delivered.clear_range(start, len),
+            None => selection.for_each(|row| self.delivered.clear(row)),
+        }
+        self.delivered_rows -= rows;
+        self.delivered_bytes -= bytes;
+        bytes
+    }
+
+    /// Delivered rows become ready again, and redelivered.
+    pub fn requeue(&mut self, selection: &Selection) -> Result<(), Refusal> {
+        self.check_delivered(selection)?;
+        let Some(last) = selection.last() else {
+            return Ok(());
+        };
+        let bytes = self.undeliver(selection);
+        let first = selection.at(0);
+        self.redelivered.cover(last + 1);
+        match selection.as_range() {
+            Some((start, len)) => {
+                self.ready.set_range(start, len);
+                self.redelivered.set_range(start, len);
+            }
+            None => selection.for_each(|row| {
+                self.ready.set(row);
+                self.redelivered.set(row);
+            }),
+        }
+        self.ready_rows += selection.len() as u32;
+        self.ready_bytes += bytes;
+        self.first_ready = self.first_ready.min(first);
+        Ok(())
+    }
+
+    /// Delivered rows become settled.
+    pub fn settle(&mut self, selection: &Selection) -> Result<(), Refusal> {
+        self.check_delivered(selection)?;
+        self.undeliver(selection);
+        let mut tally = Tally::default();
+        let (rows, leases) = (&self.rows, &mut self.leases);
+        let mut release = |arena: u32, rows: u32, bytes: u64| leases[arena as usize].remove(rows, bytes);
+        match selection.as_range() {
+            Some((start, len)) => {
+                rows[start as usize..][..len as usize].iter().for_each(|row| tally.count(row, &mut release));
+            }
+            None => selection.for_each(|row| tally.count(&rows[row as usize], &mut release)),
+        }
+        tally.finish(&mut release);
+        Ok(())
+    }
+
+    pub fn select_ready(&self) -> Selection {
+        let mut ready = Builder::default();
+        let first_word = self.first_ready as usize / 64;
+        for (index, &word) in self.ready.words().iter().enumerate().skip(first_word) {
+            ready.push_word(index as u32 * 64, word);
+        }
+        ready.finish()
+    }
+
+    fn select_live(&self) -> Selection {
+        let mut live = Builder::default();
+        for (index, &word) in self.ready.words().iter().enumerate() {
+            let delivered = self.delivered.words().get(index).copied().unwrap_or(0);
+            live.push_word(index as u32 * 64, word | delivered);
+        }
+        live.finish()
+    }
+
+    /// The persistent ones of the selection (None: of all rows that are not settled).
+    pub fn select_persistent(&self, selection: Option<&Selection>) -> Result<Selection, Refusal> {
+        if let Some(selection) = selection {
+            self.check_present(selection)?;
+        }
+        if self.features & PERSISTENT == 0 {
+            return Ok(Selection::EMPTY);
+        }
+        let live = selection.is_none().then(|| self.select_live());
+        let mut persistent = Builder::default();
+        if let Some(selection) = selection.or(live.as_ref()) {
+            selection.for_each(|row| {
+                if self.rows[row as usize].features() & PERSISTENT != 0 {
+                    persistent.push(row);
+                }
+            });
+        }
+        Ok(persistent.finish())
+    }
+
+    pub fn is_redelivered(&self, row: u32) -> bool {
+        self.redelivered.get(row)
+    }
+
+    pub fn mark_redelivered(&mut self, selection: &Selection) -> Result<(), Refusal> {
+        self.check_present(selection)?;
+        match selection.as_range() {
+            Some((start, len)) => self.redelivered.set_range(start, len),
+            None => selection.for_each(|row| self.redelivered.set(row)),
+        }
+        Ok(())
+    }
+
+    /// A row that is not settled, copied out.
+    pub fn message(&self, row: u32) -> Option<Message> {
+        if !self.is_live(row) {
+            return None;
+        }
+        let row = self.rows.get(row as usize)?;
+        Some(Message::copy(row, self.reader().data(row)))
+    }
+
+    /// If all rows are settled: forget them, and begin with the next number.
+    pub fn recycle(&mut self) -> bool {
+        if self.ready_rows > 0 || self.delivered_rows > 0 {
+            return false;
+        }
+        self.base += self.rows.len() as u64;
+        self.rows.clear();
+        self.rows.shrink_to(ROWS_KEPT);
+        self.leases.clear();
+        self.leases.shrink_to(1);
+        for bitmap in [&mut self.ready, &mut self.delivered, &mut self.redelivered] {
+            bitmap.reset();
+        }
+        self.first_ready = 0;
+        self.features = 0;
+        true
+    }
+
+    /// Copy live rows out of arenas of which little is live; bytes moved.
+    pub fn compact(&mut self, pool: &Pool) -> u64 {
+        let sparse = |lease: &Lease| {
+            lease.arena.as_ref().is_some_and(|arena| lease.rows > 0 && arena.is_sparse() && !pool.is_current(arena))
+        };
+        let leases: Vec<bool> = self.leases.iter().map(sparse).collect();
+        if !leases.contains(&true) {
+            return 0;
+        }
+        let mut moved = 0;
+        for index in self.select_live().iter() {
+            let row = self.rows[index as usize];
+            if !leases.get(row.arena as usize).is_some_and(|&sparse| sparse) {
+                continue;
+            }
+            let from = Arc::clone(match &self.leases[row.arena as usize].arena {
+                Some(arena) => arena,
+                None => continue,
+            });
+            let place = {
+                let data = from.read();
+                pool.store(&[row.names(&data), row.properties(&data), row.body(&data)])
+            };
+            let mut copy = row;
+            copy.names = place.start;
+            copy.content = place.start + row.names_len() as u32;
+            copy.arena = self.lease(&place.arena);
+            self.leases[copy.arena as usize].add(1, copy.size());
+            self.leases[row.arena as usize].remove(1, row.size());
+            self.rows[index as usize] = copy;
+            moved += copy.size();
+        }
+        moved
+    }
+
+    /// These rows, which must not be settled, as a batch that shares the arenas.
+    pub fn batch(&self, selection: &Selection) -> Result<Batch, Refusal> {
+        self.check_live(selection)?;
+        let rows = selection.iter().map(|row| &self.rows[row as usize]);
+        Ok(Batch::gather(rows, |arena| match &self.leases[arena as usize].arena {
+            Some(arena) => arena,
+            None => unreachable!("a live row keeps its arena"),
+        }))
+    }
+}
+
+/// What a consumer can still take, and what it got.
+struct Purse {
+    credit: u64,
+    room: Option<u64>,
+    /// Whose turn is next, of those who can take.
+    next: usize,
+    taken: Builder,
+}
+
+/// Link those who can take into a ring; the last and the first of it, from `start` on.
+fn make_ring(purses: &mut [Purse], start: usize) -> Option<(usize, usize)> {
+    let mut ends = None;
+    for index in (start..purses.len()).chain(0..start) {
+        if purses[index].is_able() {
+            let (last, first) = ends.unwrap_or((index, index));
+            purses[last].next = index;
+            purses[index].next = first;
+            ends = Some((index, first));
+        }
+    }
+    ends
+}
+
+impl Purse {
+    fn is_able(&self) -> bool {
+        self.credit > 0 && self.room != Some(0)
+    }
+
+    /// Whether it can take more after this.
+    #[inline]
+    fn take(&mut self, row: u32, body: u64) -> bool {
+        self.taken.push(row);
+        self.credit -= 1;
+        self.room = self.room.map(|room| room.saturating_sub(body));
+        self.is_able()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Part;
+
+    fn batch(pool: &Pool, sizes: &[usize]) -> Batch {
+        let bodies: Vec<Vec<u8>> = sizes.iter().map(|&size| vec![b'x'; size]).collect();
+        let part = |body| Part { exchange: b"e", routing_key: b"k", properties: &[0, 0], body, mandatory: false };
+        Batch::build(pool, 1, bodies.iter().map(|body| part(body.as_slice()))).unwrap()
+    }
+
+    fn rows(selection: &Selection) -> Vec<u32> {
+        selection.iter().collect()
+    }
+
+    #[test]
+    fn take_requeue_settle() {
+        let pool = Pool::new(4096);
+        let mut extent = Extent::new(100);
+        assert_eq!(extent.append(&batch(&pool, &[1; 200]), None, 10), 190);
+        assert_eq!((extent.ready(), extent.ready_bytes()), (190, 190));
+        let first = extent.take(70, None);
+        assert_eq!(rows(&first), (0..70).collect::<Vec<_>>());
+        assert_eq!((extent.ready_bytes(), extent.unacked_bytes()), (120, 70));
+        let odd: Selection = (1..70).step_by(2).collect();
+        extent.requeue(&odd).unwrap();
+        assert_eq!(extent.requeue(&odd), Err(Refusal::NotDelivered(1)));
+        assert_eq!(rows(&extent.take(36, None)), odd.iter().chain([70]).collect::<Vec<_>>());
+        assert!(extent.is_redelivered(1) && !extent.is_redelivered(0));
+        extent.settle(&Selection::range(0, 71)).unwrap();
+        assert_eq!(extent.settle(&Selection::range(70, 2)), Err(Refusal::NotDelivered(70)));
+        assert_eq!((extent.unacked(), extent.ready()), (0, 119));
+        assert!(extent.message(70).is_none() && extent.message(71).is_some());
+        assert!(!extent.recycle());
+        let rest = extent.take(u64::MAX, None);
+        extent.settle(&rest).unwrap();
+        assert_eq!(pool.allocated(), 0);
+        assert!(extent.recycle());
+        assert_eq!((extent.base(), extent.len()), (290, 0));
+    }
+
+    #[test]
+    fn room_ends_a_take() {
+        let pool = Pool::new(4096);
+        let mut extent = Extent::new(0);
+        extent.append(&batch(&pool, &[5, 5, 5, 0, 5]), None, 0);
+        assert_eq!(rows(&extent.take(9, Some(10))), [0, 1, 2]);
+        assert_eq!(rows(&extent.take(9, Some(0))), [3, 4]);
+    }
+
+    #[test]
+    fn dealing_is_round_robin() {
+        let pool = Pool::new(4096);
+        let mut extent = Extent::new(0);
+        extent.append(&batch(&pool, &[4; 10]), None, 0);
+        let (dealt, next) = extent.deal(&[2, 9, 9], &[None, Some(5), None], 1);
+        let dealt: Vec<_> = dealt.iter().map(rows).collect();
+        assert_eq!(dealt, [vec![2, 5], vec![0, 3], vec![1, 4, 6, 7, 8, 9]]);
+        assert_eq!(next, 0);
+        assert_eq!(extent.deal(&[0, 1], &[None, Some(0)], 1), (vec![Selection::EMPTY; 2], 1));
+    }
+
+    #[test]
+    fn compaction_lets_go_of_sparse_arenas() {
+        let pool = Pool::new(4096);
+        let mut extent = Extent::new(0);
+        for _ in 0..20 {
+            extent.append(&batch(&pool, &[500; 4]), None, 0);
+        }
+        let before = pool.allocated();
+        let all = extent.take(u64::MAX, None);
+        let kept: Selection = (0..80).step_by(20).collect();
+        extent.settle(&all.difference(&kept)).unwrap();
+        assert!(extent.compact(&pool) >= 3 * 500);
+        assert!(pool.allocated() <= 2 * 4096 && before >= 10 * 4096);
+        assert_eq!(extent.message(40).unwrap().body(), &[b'x'; 500]);
+        assert_eq!(extent.compact(&pool), 0);
+        extent.settle(&kept).unwrap();
+        assert_eq!(pool.allocated(), 0);
+    }
+}

@@ -1,0 +1,439 @@
+//! Ledgers: what is unacknowledged on one channel. A deque of runs of consecutive delivery tags; a tag is found by
+//! bisection, and acknowledging everything up to a tag takes whole runs off the front.
+//!
+//! `H` is what a run belongs to (the consumer and the extent); it is handed back with the settled rows.
+
+use std::collections::VecDeque;
+
+use crate::bitmap::Bitmap;
+use crate::selection::Selection;
+
+/// Tags of a run that are in some state; most often all or none.
+#[derive(Clone, Debug)]
+enum Tags {
+    None,
+    All,
+    Some { count: u32, bits: Bitmap },
+}
+
+impl Tags {
+    fn count(&self, run: u32) -> u32 {
+        match self {
+            Tags::None => 0,
+            Tags::All => run,
+            Tags::Some { count, .. } => *count,
+        }
+    }
+
+    fn has(&self, place: u32) -> bool {
+        match self {
+            Tags::None => false,
+            Tags::All => true,
+            Tags::Some { bits, .. } => bits.get(place),
+        }
+    }
+
+    fn is_none(&self) -> bool {
+        matches!(self, Tags::None)
+    }
+
+    fn of(bits: Bitmap, run: u32) -> Tags {
+        match bits.count() {
+            0 => Tags::None,
+            count if count == run => Tags::All,
+            count => Tags::Some { count, bits },
+        }
+    }
+
+    fn into_bits(self, run: u32) -> Bitmap {
+        match self {
+            Tags::None => Bitmap::default(),
+            Tags::All => Bitmap::filled(run),
+            Tags::Some { bits, .. } => bits,
+        }
+    }
+
+    /// Take one tag, which must be there.
+    fn remove(&mut self, place: u32, run: u32) {
+        match self {
+            Tags::Some { count: 1, .. } => *self = Tags::None,
+            Tags::Some { count, bits } => {
+                bits.clear(place);
+                *count -= 1;
+            }
+            _ if run == 1 => *self = Tags::None,
+            _ => {
+                let mut bits = Bitmap::filled(run);
+                bits.clear(place);
+                *self = Tags::Some { count: run - 1, bits };
+            }
+        }
+    }
+
+    /// Split off the tags at places up to `last`.
+    fn remove_through(&mut self, last: u32, run: u32) -> Tags {
+        if last + 1 >= run {
+            return std::mem::replace(self, Tags::None);
+        }
+        let mut rest = std::mem::replace(self, Tags::None).into_bits(run);
+        let mut taken = rest.clone();
+        rest.clear_range(0, last + 1);
+        taken.clear_range(last + 1, run - last - 1);
+        *self = Tags::of(rest, run);
+        Tags::of(taken, run)
+    }
+
+    fn union(self, other: Tags, run: u32) -> Tags {
+        match (self, other) {
+            (Tags::None, tags) | (tags, Tags::None) => tags,
+            (Tags::All, _) | (_, Tags::All) => Tags::All,
+            (left, right) => {
+                let mut bits = left.into_bits(run);
+                right.into_bits(run).for_each_run(|start, len| bits.set_range(start, len));
+                Tags::of(bits, run)
+            }
+        }
+    }
+
+    /// The rows of the tags.
+    fn rows(&self, selection: &Selection) -> Selection {
+        match self {
+            Tags::None => Selection::EMPTY,
+            Tags::All => selection.clone(),
+            Tags::Some { bits, .. } => selection.pick(bits),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Run<H> {
+    first: u64,
+    len: u32,
+    outstanding: Tags,
+    held: Tags,
+    /// What the call under way has settled of it.
+    touched: Tags,
+    /// None once nothing is outstanding or held.
+    owner: Option<(H, Selection)>,
+}
+
+impl<H> Run<H> {
+    fn is_over(&self) -> bool {
+        self.outstanding.is_none() && self.held.is_none()
+    }
+
+    fn last(&self) -> u64 {
+        self.first + u64::from(self.len - 1)
+    }
+}
+
+/// Rows that a call settled, by what they belong to.
+pub type Portions<H> = Vec<(H, Selection)>;
+
+#[derive(Debug)]
+pub struct Ledger<H> {
+    runs: VecDeque<Run<H>>,
+    /// Runs in the deque that are over: they wait until they are at an end of it, or there are too many.
+    over: usize,
+    /// No run before this one has anything outstanding.
+    first_live: usize,
+    outstanding: u64,
+    /// Tags must be above this.
+    last_tag: u64,
+}
+
+impl<H> Default for Ledger<H> {
+    fn default() -> Self {
+        Ledger { runs: VecDeque::new(), over: 0, first_live: 0, outstanding: 0, last_tag: 0 }
+    }
+}
+
+/// Tags do not ascend, or pass the end of the numbers.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BadTag;
+
+impl<H> Ledger<H> {
+    /// Messages outstanding, held ones not counted.
+    pub fn len(&self) -> usize {
+        self.outstanding as usize
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.outstanding == 0
+    }
+
+    /// Everything in it that a garbage collector may want to see.
+    pub fn owners(&self) -> impl Iterator<Item = &H> {
+        self.runs.iter().filter_map(|run| run.owner.as_ref().map(|(owner, _)| owner))
+    }
+
+    pub fn add(&mut self, first: u64, owner: H, selection: Selection) -> Result<(), BadTag> {
+        let Ok(len) = u32::try_from(selection.len()) else {
+            return Err(BadTag);
+        };
+        if first <= self.last_tag {
+            return Err(BadTag);
+        }
+        if len == 0 {
+            return Ok(());
+        }
+        self.last_tag = first.checked_add(u64::from(len - 1)).ok_or(BadTag)?;
+        self.outstanding += u64::from(len);
+        self.runs.push_back(Run {
+            first,
+            len,
+            outstanding: Tags::All,
+            held: Tags::None,
+            touched: Tags::None,
+            owner: Some((owner, selection)),
+        });
+        Ok(())
+    }
+
+    /// The run that a tag is in, outstanding or not, and its place there.
+    fn find(&self, tag: u64) -> Option<(usize, u32)> {
+        let index = self.runs.partition_point(|run| run.first <= tag).checked_sub(1)?;
+        let run = &self.runs[index];
+        (tag <= run.last()).then(|| (index, (tag - run.first) as u32))
+    }
+
+    /// The run and place of a tag that is outstanding. `near` is a run where it may be.
+    fn find_outstanding(&self, tag: u64, near: usize) -> Option<(usize, u32)> {
+        let found = match self.runs.get(near) {
+            Some(run) if run.first <= tag && tag <= run.last() => (near, (tag - run.first) as u32),
+            _ => self.find(tag)?,
+        };
+        self.runs[found.0].outstanding.has(found.1).then_some(found)
+    }
+
+    /// Resolve tags in order: the rows of each run that was touched, in tag order, and the first tag that is unknown.
+    pub fn settle(
+        &mut self,
+        items: impl IntoIterator<Item = (u64, bool)>,
+        hold: bool,
+        share: impl Fn(&H) -> H,
+    ) -> (Portions<H>, Option<u64>) {
+        let mut touched: Vec<usize> = Vec::new();
+        let mut ascending = true;
+        let mut unknown = None;
+        let mut near = self.first_live;
+        for (tag, multiple) in items {
+            if tag == 0 && multiple {
+                for index in self.first_live..self.runs.len() {
+                    self.touch(index, None, &mut touched, &mut ascending);
+                }
+                self.first_live = self.runs.len();
+                continue;
+            }
+            let Some((index, place)) = self.find_outstanding(tag, near) else {
+                unknown = Some(tag);
+                break;
+            };
+            if multiple {
+                for before in self.first_live..index {
+                    self.touch(before, None, &mut touched, &mut ascending);
+                }
+                self.first_live = index;
+                self.touch(index, Some((place, true)), &mut touched, &mut ascending);
+            } else {
+                self.touch(index, Some((place, false)), &mut touched, &mut ascending);
+            }
+            // Acks in order go on in this run or the next.
+            near = if place + 1 == self.runs[index].len { index + 1 } else { index };
+        }
+        if !ascending {
+            touched.sort_unstable();
+        }
+        let mut portions = Vec::with_capacity(touched.len());
+        for index in touched {
+            let run = &mut self.runs[index];
+            let tags = std::mem::replace(&mut run.touched, Tags::None);
+            if hold {
+                let held = std::mem::replace(&mut run.held, Tags::None);
+                run.held = held.union(tags.clone(), run.len);
+            }
+            if run.is_over() {
+                self.over += 1;
+                if let Some((owner, selection)) = run.owner.take() {
+                    let rows = if matches!(tags, Tags::All) { selection } else { tags.rows(&selection) };
+                    portions.push((owner, rows));
+                }
+            } else if let Some((owner, selection)) = &run.owner {
+                portions.push((share(owner), tags.rows(selection)));
+            }
+        }
+        self.tidy();
+        (portions, unknown)
+    }
+
+    /// Settle what is outstanding in a run: all, a place, or all through a place.
+    fn touch(&mut self, index: usize, what: Option<(u32, bool)>, touched: &mut Vec<usize>, ascending: &mut bool) {
+        let run = &mut self.runs[index];
+        if run.outstanding.is_none() {
+            return;
+        }
+        if run.touched.is_none() {
+            *ascending &= touched.last().is_none_or(|&last| last < index);
+            touched.push(index);
+        }
+        let taken = match what {
+            None => std::mem::replace(&mut run.outstanding, Tags::None),
+            Some((place, true)) => run.outstanding.remove_through(place, run.len),
+            Some((place, false)) => {
+                run.outstanding.remove(place, run.len);
+                self.outstanding -= 1;
+                match &mut run.touched {
+                    Tags::Some { count, bits } => {
+                        bits.set(place);
+                        *count += 1;
+                        if *count == run.len {
+                            run.touched = Tags::All;
+                        }
+                    }
+                    _ => {
+                        let mut bits = Bitmap::default();
+                        bits.set(place);
+                        run.touched = Tags::of(bits, run.len);
+                    }
+                }
+                return;
+            }
+        };
+        self.outstanding -= u64::from(taken.count(run.len));
+        let before = std::mem::replace(&mut run.touched, Tags::None);
+        run.touched = before.union(taken, run.len);
+    }
+
+    /// Drop runs that are over.
+    fn tidy(&mut self) {
+        while self.runs.front().is_some_and(Run::is_over) {
+            self.runs.pop_front();
+            self.over -= 1;
+            self.first_live = self.first_live.saturating_sub(1);
+        }
+        while self.runs.back().is_some_and(Run::is_over) {
+            self.runs.pop_back();
+            self.over -= 1;
+        }
+        if self.over > 16 && self.over > self.runs.len() / 2 {
+            self.runs.retain(|run| !run.is_over());
+            self.over = 0;
+            self.first_live = 0;
+        }
+        self.first_live = self.first_live.min(self.runs.len());
+        if self.runs.is_empty() {
+            self.runs.shrink_to(8);
+        }
+    }
+
+    /// Forget what is held.
+    pub fn commit(&mut self) {
+        for run in &mut self.runs {
+            if !run.held.is_none() {
+                run.held = Tags::None;
+                if run.is_over() {
+                    run.owner = None;
+                    self.over += 1;
+                }
+            }
+        }
+        self.tidy();
+    }
+
+    /// What is held is outstanding again.
+    pub fn rollback(&mut self) {
+        for run in &mut self.runs {
+            let held = std::mem::replace(&mut run.held, Tags::None);
+            self.outstanding += u64::from(held.count(run.len));
+            let outstanding = std::mem::replace(&mut run.outstanding, Tags::None);
+            run.outstanding = outstanding.union(held, run.len);
+        }
+        self.first_live = 0;
+    }
+
+    /// All that is outstanding or held, in tag order.
+    pub fn drain(&mut self) -> Portions<H> {
+        self.rollback();
+        self.outstanding = 0;
+        self.over = 0;
+        let mut portions = Vec::with_capacity(self.runs.len());
+        for run in std::mem::take(&mut self.runs) {
+            if let Some((owner, selection)) = run.owner {
+                portions.push((owner, run.outstanding.rows(&selection)));
+            }
+        }
+        portions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger() -> Ledger<char> {
+        let mut ledger = Ledger::default();
+        ledger.add(1, 'a', Selection::range(10, 5)).unwrap();
+        ledger.add(6, 'b', Selection::one(3)).unwrap();
+        ledger.add(10, 'c', [0, 1, 5, 9].into_iter().collect()).unwrap();
+        ledger
+    }
+
+    fn settle(ledger: &mut Ledger<char>, items: &[(u64, bool)], hold: bool) -> (String, Option<u64>) {
+        let (portions, unknown) = ledger.settle(items.iter().copied(), hold, |owner| *owner);
+        let text = |(owner, rows): &(char, Selection)| format!("{owner}{:?}", rows.iter().collect::<Vec<_>>());
+        (portions.iter().map(text).collect::<Vec<_>>().join(" "), unknown)
+    }
+
+    #[test]
+    fn tags_ascend() {
+        let mut ledger = ledger();
+        assert_eq!(ledger.add(13, 'd', Selection::one(0)), Err(BadTag));
+        assert_eq!(ledger.add(u64::MAX, 'd', Selection::range(0, 2)), Err(BadTag));
+        assert_eq!(ledger.len(), 10);
+    }
+
+    #[test]
+    fn singles_and_multiples() {
+        let mut ledger = ledger();
+        assert_eq!(settle(&mut ledger, &[(11, false), (2, false), (10, false)], false), ("a[11] c[0, 1]".into(), None));
+        assert_eq!(settle(&mut ledger, &[(2, false)], false), (String::new(), Some(2)));
+        assert_eq!(settle(&mut ledger, &[(11, true)], false), (String::new(), Some(11)));
+        assert_eq!(settle(&mut ledger, &[(7, true)], false), (String::new(), Some(7)));
+        assert_eq!(settle(&mut ledger, &[(0, false)], false), (String::new(), Some(0)));
+        assert_eq!(settle(&mut ledger, &[(5, false), (12, true), (12, true)], false), ("a[10, 12, 13, 14] b[3] c[5]".into(), Some(12)));
+        assert_eq!(ledger.len(), 1);
+        assert_eq!(settle(&mut ledger, &[(0, true), (0, true)], false), ("c[9]".into(), None));
+        assert!(ledger.is_empty() && ledger.runs.is_empty());
+        assert_eq!(ledger.add(13, 'd', Selection::one(0)), Err(BadTag));
+    }
+
+    #[test]
+    fn held_tags_come_back() {
+        let mut ledger = ledger();
+        assert_eq!(settle(&mut ledger, &[(5, true), (12, false)], true), ("a[10, 11, 12, 13, 14] c[5]".into(), None));
+        assert_eq!(settle(&mut ledger, &[(3, false)], true), (String::new(), Some(3)));
+        assert_eq!(ledger.len(), 4);
+        ledger.rollback();
+        assert_eq!(ledger.len(), 10);
+        assert_eq!(settle(&mut ledger, &[(4, false)], false), ("a[13]".into(), None));
+        assert_eq!(settle(&mut ledger, &[(5, true)], true), ("a[10, 11, 12, 14]".into(), None));
+        ledger.commit();
+        assert_eq!(settle(&mut ledger, &[(6, true)], true), ("b[3]".into(), None));
+        let drained = ledger.drain();
+        assert_eq!(drained.iter().map(|(owner, rows)| (*owner, rows.len())).collect::<Vec<_>>(), [('b', 1), ('c', 4)]);
+        assert!(ledger.is_empty());
+    }
+
+    #[test]
+    fn runs_that_are_over_do_not_pile_up() {
+        let mut ledger = Ledger::default();
+        for tag in 1..=1000u64 {
+            ledger.add(tag, 'a', Selection::one(tag as u32)).unwrap();
+        }
+        for tag in (2..=999).rev() {
+            assert_eq!(ledger.settle([(tag, false)], false, |owner| *owner).0.len(), 1);
+        }
+        assert!(ledger.runs.len() < 40);
+        assert_eq!(ledger.settle([(1000, true)], false, |owner| *owner).0.len(), 2);
+    }
+}

@@ -1,0 +1,25 @@
+//! What Leveret's kernel does, without Python: it moves messages. It knows bytes, indices and bitmaps; no sockets, no
+//! clocks, no policy.
+//!
+//! ```text
+//! bytes -> Decoder -> Batch -> Extent -> render -> bytes
+//!            |                   |  ^
+//!            +-> Settlement -> Ledger
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod assembler;
+pub mod batch;
+mod bitmap;
+pub mod decoder;
+pub mod event;
+pub mod extent;
+mod frame;
+pub mod keys;
+pub mod ledger;
+pub mod pack;
+pub mod pool;
+pub mod properties;
+pub mod render;
+pub mod selection;

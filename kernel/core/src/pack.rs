@@ -1,0 +1,89 @@
+//! Rows as self-contained bytes for a log record, and back.
+//!
+//! ```text
+//! u32 count, then per row:
+//!   [exchange shortstr][routing key shortstr][u8 flags, 1: mandatory]
+//!   [u32 length][properties] [u32 length][body]            all integers big-endian
+//! ```
+
+use std::sync::Arc;
+
+use crate::batch::{Batch, Unfit, take_names};
+use crate::pool::Pool;
+use crate::properties::MANDATORY;
+use crate::render::Sink;
+use crate::selection::Selection;
+
+/// Why bytes are not what `pack` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unpackable {
+    Cut,
+    Flags,
+    Rest,
+    Message(Unfit),
+}
+
+impl Unpackable {
+    pub fn text(self) -> &'static str {
+        match self {
+            Unpackable::Cut => "packed messages are cut off",
+            Unpackable::Flags => "packed messages have unknown flags",
+            Unpackable::Rest => "packed messages have bytes behind them",
+            Unpackable::Message(unfit) => unfit.text(),
+        }
+    }
+}
+
+/// Bytes that `pack` fills.
+pub fn packed_size(batch: &Batch, selection: Option<&Selection>) -> usize {
+    let mut size = 4;
+    batch.for_each(selection, |row| size += row.names_len() + 9 + row.properties_len as usize + row.body_len as usize);
+    size
+}
+
+/// Fill `out`, which has the size that `packed_size` gave.
+pub fn pack(batch: &Batch, selection: Option<&Selection>, out: &mut [u8]) {
+    let mut sink = Sink::new(out);
+    let mut reader = batch.reader();
+    sink.put(&(selection.map_or(batch.len(), Selection::len) as u32).to_be_bytes());
+    batch.for_each(selection, |row| {
+        let data = reader.data(row);
+        sink.put(row.names(data));
+        sink.put(&[u8::from(row.features() & MANDATORY != 0)]);
+        sink.put(&row.properties_len.to_be_bytes());
+        sink.put(row.properties(data));
+        sink.put(&row.body_len.to_be_bytes());
+        sink.put(row.body(data));
+    });
+}
+
+/// The messages that `pack` wrote.
+pub fn unpack(pool: &Pool, data: &[u8]) -> Result<Batch, Unpackable> {
+    let mut rest = data;
+    let count = take_u32(&mut rest).ok_or(Unpackable::Cut)?;
+    let mut batch = Batch::new(0, Arc::default());
+    for _ in 0..count {
+        let (names, flags) = take_names(&mut rest).ok_or(Unpackable::Cut)?;
+        if flags & !1 != 0 {
+            return Err(Unpackable::Flags);
+        }
+        let properties = take_bytes(&mut rest).ok_or(Unpackable::Cut)?;
+        let body = take_bytes(&mut rest).ok_or(Unpackable::Cut)?;
+        let flags = u32::from(flags) * MANDATORY;
+        batch.store(pool, names, properties, body, flags).map_err(Unpackable::Message)?;
+    }
+    if rest.is_empty() { Ok(batch) } else { Err(Unpackable::Rest) }
+}
+
+fn take_u32(data: &mut &[u8]) -> Option<u32> {
+    let (head, rest) = data.split_first_chunk::<4>()?;
+    *data = rest;
+    Some(u32::from_be_bytes(*head))
+}
+
+fn take_bytes<'a>(data: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = take_u32(data)?;
+    let (head, rest) = data.split_at_checked(usize::try_from(len).ok()?)?;
+    *data = rest;
+    Some(head)
+}

@@ -1,0 +1,204 @@
+//! Arenas: the bytes of messages, and the pool that all of them come from.
+//!
+//! A chunk is filled from front to back by whoever has a message to store (all decoders of a broker share one pool),
+//! so one message per read costs no allocation. Bytes that are written never change; a chunk dies with its last
+//! reference. Contents over a quarter of a chunk get an arena of their own.
+//!
+//! One message in an arena: `[exchange shortstr][routing key shortstr]...[properties][body]`; the names may lie
+//! anywhere before, as messages in a row that have the same names share them.
+
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Free chunks that a pool keeps for reuse.
+const FREE_CHUNKS_MAX: usize = 8;
+/// Chunks smaller than this would make every message an arena of its own.
+const CHUNK_SIZE_MIN: usize = 1024;
+
+/// A lock that a panic elsewhere cannot make unusable: what it guards is always consistent.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Counters and spare chunks; outlives the pool as long as one of its arenas does.
+#[derive(Debug)]
+struct Shared {
+    chunk_size: usize,
+    allocated: AtomicUsize,
+    free: Mutex<Vec<Vec<u8>>>,
+}
+
+/// A piece of memory that holds messages.
+#[derive(Debug)]
+pub struct Arena {
+    data: RwLock<Vec<u8>>,
+    capacity: usize,
+    /// Bytes of it that extents still need; a row in several extents counts several times.
+    live: AtomicI64,
+    shared: Arc<Shared>,
+}
+
+impl Arena {
+    fn new(data: Vec<u8>, shared: &Arc<Shared>) -> Arena {
+        let capacity = data.capacity();
+        shared.allocated.fetch_add(capacity, Ordering::Relaxed);
+        Arena { data: RwLock::new(data), capacity, live: AtomicI64::new(0), shared: Arc::clone(shared) }
+    }
+
+    /// Its bytes, for as long as the guard lives.
+    pub fn read(&self) -> RwLockReadGuard<'_, Vec<u8>> {
+        self.data.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For appending only: never more than `room` bytes.
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Vec<u8>> {
+        self.data.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn add_live(&self, bytes: u64) {
+        self.live.fetch_add(bytes as i64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn remove_live(&self, bytes: u64) {
+        self.live.fetch_sub(bytes as i64, Ordering::Relaxed);
+    }
+
+    /// Whether less than a quarter of it is still needed.
+    pub(crate) fn is_sparse(&self) -> bool {
+        let live = u64::try_from(self.live.load(Ordering::Relaxed)).unwrap_or(0);
+        live.saturating_mul(4) < self.capacity as u64
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        self.shared.allocated.fetch_sub(self.capacity, Ordering::Relaxed);
+        if self.capacity == self.shared.chunk_size {
+            let mut free = lock(&self.shared.free);
+            if free.len() < FREE_CHUNKS_MAX {
+                let mut data = std::mem::take(self.data.get_mut().unwrap_or_else(PoisonError::into_inner));
+                data.clear();
+                free.push(data);
+            }
+        }
+    }
+}
+
+/// Where the bytes of messages come from, counted.
+#[derive(Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+    current: Mutex<Option<Arc<Arena>>>,
+}
+
+/// Where `Pool::store` put a message.
+pub(crate) struct Place {
+    pub arena: Arc<Arena>,
+    pub start: u32,
+}
+
+impl Pool {
+    pub fn new(chunk_size: usize) -> Pool {
+        let chunk_size = chunk_size.clamp(CHUNK_SIZE_MIN, 1 << 30);
+        let shared = Shared { chunk_size, allocated: AtomicUsize::new(0), free: Mutex::new(Vec::new()) };
+        Pool { shared: Arc::new(shared), current: Mutex::new(None) }
+    }
+
+    /// Bytes of all arenas that something refers to.
+    pub fn allocated(&self) -> usize {
+        let current = lock(&self.current);
+        let unused = match &*current {
+            Some(arena) if Arc::strong_count(arena) == 1 => arena.capacity,
+            _ => 0,
+        };
+        self.shared.allocated.load(Ordering::Relaxed).saturating_sub(unused)
+    }
+
+    pub(crate) fn chunk_size(&self) -> usize {
+        self.shared.chunk_size
+    }
+
+    /// Whether a content of so many bytes gets an arena of its own.
+    pub(crate) fn is_large(&self, size: usize) -> bool {
+        size > self.shared.chunk_size / 4
+    }
+
+    pub(crate) fn is_current(&self, arena: &Arc<Arena>) -> bool {
+        lock(&self.current).as_ref().is_some_and(|current| Arc::ptr_eq(current, arena))
+    }
+
+    /// The chunk to write to, with room for at least `need` bytes (`need` must not be large).
+    pub(crate) fn chunk(&self, need: usize) -> Arc<Arena> {
+        let mut current = lock(&self.current);
+        if let Some(arena) = &mut *current {
+            if let Some(unshared) = Arc::get_mut(arena) {
+                // All messages in it are gone: fill it again from the front, while it is still in the processor's cache.
+                unshared.data.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+                return Arc::clone(arena);
+            }
+            if arena.read().len() + need <= self.shared.chunk_size {
+                return Arc::clone(arena);
+            }
+        }
+        let spare = lock(&self.shared.free).pop();
+        let mut data = spare.unwrap_or_default();
+        data.reserve_exact(self.shared.chunk_size);
+        let arena = Arc::new(Arena::new(data, &self.shared));
+        *current = Some(Arc::clone(&arena));
+        arena
+    }
+
+    /// An arena that holds just these bytes.
+    pub(crate) fn own(&self, mut data: Vec<u8>) -> Arc<Arena> {
+        data.shrink_to_fit();
+        Arc::new(Arena::new(data, &self.shared))
+    }
+
+    /// Store the parts of one message one after the other.
+    pub(crate) fn store(&self, parts: &[&[u8]]) -> Place {
+        let size = parts.iter().map(|part| part.len()).sum();
+        if self.is_large(size) {
+            return Place { arena: self.own(parts.concat()), start: 0 };
+        }
+        let arena = self.chunk(size);
+        let mut data = arena.write();
+        let start = data.len() as u32;
+        for part in parts {
+            data.extend_from_slice(part);
+        }
+        drop(data);
+        Place { arena, start }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn allocated_counts_what_is_referred_to() {
+        let pool = Pool::new(4096);
+        assert_eq!(pool.allocated(), 0);
+        let small = pool.store(&[b"abc", b"def"]);
+        assert_eq!(&small.arena.read()[..], b"abcdef");
+        assert_eq!(pool.allocated(), 4096);
+        let large = pool.store(&[&[7; 3000]]);
+        assert_eq!(pool.allocated(), 4096 + 3000);
+        drop(large);
+        assert_eq!(pool.allocated(), 4096);
+        drop(small);
+        assert_eq!(pool.allocated(), 0);
+        let again = pool.store(&[b"xy"]);
+        assert_eq!((again.start, pool.allocated()), (0, 4096));
+    }
+
+    #[test]
+    fn a_full_chunk_is_followed_by_another_and_reused() {
+        let pool = Pool::new(1024);
+        let places: Vec<Place> = (0..9).map(|_| pool.store(&[&[1; 250]])).collect();
+        assert_eq!(pool.allocated(), 3 * 1024);
+        drop(places);
+        assert_eq!(pool.allocated(), 0);
+        assert_eq!(lock(&pool.shared.free).len(), 2);
+    }
+}

@@ -1,0 +1,152 @@
+//! Extents.
+
+use leveret_core::extent::{Extent as Core, Refusal};
+use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use crate::batch::{Batch, Message, Pool};
+use crate::selection::Selection;
+
+#[pyclass(module = "leveret._kernel")]
+pub struct Extent(pub Core);
+
+pub fn refused(refusal: Refusal) -> PyErr {
+    match refusal {
+        Refusal::NotDelivered(_) => PyValueError::new_err(refusal.text()),
+        Refusal::Absent(_) => PyIndexError::new_err(refusal.text()),
+    }
+}
+
+fn absent(row: i64) -> PyErr {
+    PyIndexError::new_err(format!("there is no row {row}"))
+}
+
+/// Room in bytes: negative means no bound.
+fn bound(room: i64) -> Option<u64> {
+    u64::try_from(room).ok()
+}
+
+#[pymethods]
+impl Extent {
+    #[new]
+    fn new(base: u64) -> Extent {
+        Extent(Core::new(base))
+    }
+
+    #[getter]
+    fn base(&self) -> u64 {
+        self.0.base()
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    #[getter]
+    fn ready(&self) -> u32 {
+        self.0.ready()
+    }
+
+    #[getter]
+    fn unacked(&self) -> u32 {
+        self.0.unacked()
+    }
+
+    #[getter]
+    fn ready_bytes(&self) -> u64 {
+        self.0.ready_bytes()
+    }
+
+    #[getter]
+    fn unacked_bytes(&self) -> u64 {
+        self.0.unacked_bytes()
+    }
+
+    #[getter]
+    fn full(&self) -> bool {
+        self.0.is_full()
+    }
+
+    #[getter]
+    fn features(&self) -> u32 {
+        self.0.features()
+    }
+
+    #[pyo3(signature = (batch, selection = None, start = 0))]
+    fn append(&mut self, batch: &Batch, selection: Option<&Bound<'_, Selection>>, start: usize) -> PyResult<usize> {
+        let selection = selection.map(Bound::get);
+        batch.check(selection)?;
+        Ok(self.0.append(&batch.core, selection.map(|selection| &selection.0), start))
+    }
+
+    #[pyo3(signature = (limit, room = -1))]
+    fn take(&mut self, limit: i64, room: i64) -> Selection {
+        Selection(self.0.take(limit.max(0).unsigned_abs(), bound(room)))
+    }
+
+    #[pyo3(signature = (credits, rooms, start = 0))]
+    fn deal<'py>(
+        &mut self,
+        py: Python<'py>,
+        credits: Vec<i64>,
+        rooms: Vec<i64>,
+        start: usize,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        if credits.len() != rooms.len() {
+            return Err(PyValueError::new_err("credits and rooms differ in length"));
+        }
+        let credits: Vec<u64> = credits.into_iter().map(|credit| credit.max(0).unsigned_abs()).collect();
+        // Only -1 means no bound here: a consumer's room may be overdrawn.
+        let room = |room| if room == -1 { None } else { Some(bound(room).unwrap_or(0)) };
+        let rooms: Vec<Option<u64>> = rooms.into_iter().map(room).collect();
+        let (dealt, next) = self.0.deal(&credits, &rooms, start);
+        (PyList::new(py, dealt.into_iter().map(Selection))?, next).into_pyobject(py)
+    }
+
+    fn requeue(&mut self, selection: &Selection) -> PyResult<()> {
+        self.0.requeue(&selection.0).map_err(refused)
+    }
+
+    fn settle(&mut self, selection: &Selection) -> PyResult<()> {
+        self.0.settle(&selection.0).map_err(refused)
+    }
+
+    fn select_ready(&self) -> Selection {
+        Selection(self.0.select_ready())
+    }
+
+    #[pyo3(signature = (selection = None))]
+    fn select_persistent(&self, selection: Option<&Bound<'_, Selection>>) -> PyResult<Selection> {
+        let selection = selection.map(|selection| &selection.get().0);
+        Ok(Selection(self.0.select_persistent(selection).map_err(refused)?))
+    }
+
+    fn is_redelivered(&self, row: i64) -> PyResult<bool> {
+        let index = u32::try_from(row).ok().filter(|row| (*row as usize) < self.0.len());
+        Ok(self.0.is_redelivered(index.ok_or_else(|| absent(row))?))
+    }
+
+    fn mark_redelivered(&mut self, selection: &Selection) -> PyResult<()> {
+        self.0.mark_redelivered(&selection.0).map_err(refused)
+    }
+
+    fn __getitem__(&self, row: i64) -> PyResult<Message> {
+        let message = u32::try_from(row).ok().and_then(|row| self.0.message(row));
+        message.map(Message::from).ok_or_else(|| absent(row))
+    }
+
+    fn recycle(&mut self) -> bool {
+        self.0.recycle()
+    }
+
+    fn compact(&mut self, pool: &Pool) -> u64 {
+        self.0.compact(&pool.0)
+    }
+
+    fn batch(&self, py: Python<'_>, pool: &Pool, selection: &Selection) -> PyResult<Batch> {
+        // The rows stay where they are; the pool is named for implementations that have to copy them.
+        let _ = pool;
+        Batch::alone(py, self.0.batch(&selection.0).map_err(refused)?)
+    }
+}

@@ -1,0 +1,57 @@
+//! `leveret._kernel`: `leveret_core` as Python sees it. Types, bounds checks of what Python passes in and exceptions are
+//! here; what is done is done in the core. The API is described in `src/leveret/_kernel.pyi`.
+
+mod batch;
+mod buffer;
+mod decoder;
+mod extent;
+mod ledger;
+mod render;
+mod selection;
+
+use leveret_core::properties;
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = true)]
+fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+    module.add("EXTENT_ROWS", leveret_core::extent::EXTENT_ROWS)?;
+    for (name, value) in [
+        ("PERSISTENT", properties::PERSISTENT),
+        ("HEADERS", properties::HEADERS),
+        ("EXPIRATION", properties::EXPIRATION),
+        ("PRIORITY", properties::PRIORITY),
+        ("USER_ID", properties::USER_ID),
+        ("REPLY_TO", properties::REPLY_TO),
+        ("CC", properties::CC),
+        ("MANDATORY", properties::MANDATORY),
+        ("IMMEDIATE", properties::IMMEDIATE),
+        ("COLUMN_KEY", batch::COLUMN_KEY),
+        ("COLUMN_HEADERS", batch::COLUMN_HEADERS),
+        ("COLUMN_HEADER", batch::COLUMN_HEADER),
+        ("COLUMN_PROPERTY", batch::COLUMN_PROPERTY),
+        ("ACK", 0),
+        ("REQUEUE", 1),
+        ("REJECT", 2),
+    ] {
+        module.add(name, value)?;
+    }
+    module.add_class::<selection::Selection>()?;
+    module.add_class::<batch::Pool>()?;
+    module.add_class::<batch::KeyTable>()?;
+    module.add_class::<batch::Message>()?;
+    module.add_class::<batch::Batch>()?;
+    module.add_class::<decoder::Settlement>()?;
+    module.add_class::<decoder::Command>()?;
+    module.add_class::<decoder::ProtocolHeader>()?;
+    module.add_class::<decoder::Violation>()?;
+    module.add_class::<decoder::Decoder>()?;
+    module.add_class::<extent::Extent>()?;
+    module.add_class::<ledger::Ledger>()?;
+    module.add_function(wrap_pyfunction!(render::render_deliver, module)?)?;
+    module.add_function(wrap_pyfunction!(render::render_get_ok, module)?)?;
+    module.add_function(wrap_pyfunction!(render::render_return, module)?)?;
+    module.add_function(wrap_pyfunction!(render::pack, module)?)?;
+    module.add_function(wrap_pyfunction!(render::unpack, module)?)?;
+    Ok(())
+}
