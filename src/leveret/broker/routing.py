@@ -38,8 +38,11 @@ if TYPE_CHECKING:
     Queues = tuple[Queue, ...]
     Cell = tuple[Queues | AmqpError, Selection | None]
 
+# What may stand in the place of a version beside a key.
 _BY_NAME: Final = -1
-"""In the place of a version: look the key up in the default exchange."""
+"""Here is the routing key: look it up in the default exchange."""
+_BY_COLUMNS: Final = -2
+"""Here is a _ByColumns, with the version in it."""
 
 PREDECLARED: Final[tuple[tuple[str, type[Exchange], bool], ...]] = (
     ("amq.direct", DirectExchange, False),
@@ -62,8 +65,9 @@ def predeclared(vhost: str, next_id: Callable[[], int]) -> list[Exchange]:
 
 @dataclass(frozen=True, slots=True)
 class _ByColumns:
-    """What stands in the cache for a key whose way depends on more than the key."""
+    """What is remembered of a key whose way depends on more than the key."""
 
+    version: int
     start: Exchange
     routing_key: str
     needs: tuple[Need, ...]
@@ -215,45 +219,59 @@ class Router:
         """
         keys = batch.keys
         key = batch.key
-        if key >= 0:
-            found = self._of_key(keys, key)
-            if found.__class__ is tuple or isinstance(found, AmqpError):
-                return [(found, None)]
-            groups: dict[Queues, list[Selection | None]] = {}
-            errors: list[Cell] = []
-            self._by_columns(batch, None, found, groups, errors)
-            return _cells(groups, errors, ordered=False)
-        return self._many(batch, keys)
-
-    def _many(self, batch: Batch, keys: KeyTable) -> list[Cell]:
-        groups: dict[Queues, list[Selection | None]] = {}
-        errors: list[Cell] = []
-        ordered = True
-        for key, rows in batch.partition():
-            assert isinstance(key, int)
-            found = self._of_key(keys, key)
-            if found.__class__ is tuple:
-                parts = groups.get(found)
-                if parts is None:
-                    groups[found] = [rows]
-                else:
-                    parts.append(rows)
-            elif isinstance(found, AmqpError):
-                errors.append((found, rows))
-            else:
-                ordered = False
-                self._by_columns(batch, rows, found, groups, errors)
-        return _cells(groups, errors, ordered)
-
-    def _of_key(self, keys: KeyTable, key: int) -> Any:
-        """Queues, _ByColumns or an error for an entry of a key table."""
+        if key < 0:
+            return self._routes_of_many(batch, keys)
         entry: Any = keys.cache.get(key)
         if entry is not None:
             version, found = entry
             if version == self.version:
-                return found
+                return [(found, None)]
             if version == _BY_NAME:
-                return self._by_name.get(found, ())
+                return [(self._by_name.get(found, ()), None)]
+        found = self._of_key(keys, key)
+        if not isinstance(found, _ByColumns):
+            return [(found, None)]
+        cells = _Cells()
+        self._by_columns(batch, None, found, cells)
+        return cells.finish()
+
+    def _routes_of_many(self, batch: Batch, keys: KeyTable) -> list[Cell]:
+        """Of a batch with several keys. Keys that are remembered are handled in the loop: there may be thousands."""
+        cells = _Cells()
+        groups, more = cells.groups, cells.more
+        cache, version, by_name = keys.cache, self.version, self._by_name
+        found: Any
+        entry: Any
+        for key, rows in batch.partition():
+            entry = cache.get(key)  # type: ignore[call-overload]
+            if entry is None:
+                self._add_new(batch, keys, key, rows, cells)
+                continue
+            remembered, found = entry
+            if remembered == _BY_NAME:
+                found = by_name.get(found, ())
+            elif remembered != version:
+                self._add_new(batch, keys, key, rows, cells)
+                continue
+            first = groups.setdefault(found, rows)
+            if first is not rows:
+                more.setdefault(found, [first]).append(rows)
+        return cells.finish()
+
+    def _add_new(self, batch: Batch, keys: KeyTable, key: object, rows: Selection, cells: _Cells) -> None:
+        assert isinstance(key, int)
+        found = self._of_key(keys, key)
+        if isinstance(found, _ByColumns):
+            self._by_columns(batch, rows, found, cells)
+        else:
+            cells.add(found, rows)
+
+    def _of_key(self, keys: KeyTable, key: int) -> Queues | AmqpError | _ByColumns:
+        """What a key of a table leads to, and remember it there."""
+        entry: Any = keys.cache.get(key)
+        if entry is not None and entry[0] == _BY_COLUMNS and entry[1].version == self.version:
+            way: _ByColumns = entry[1]
+            return way
         exchange, routing_key, _, _ = keys[key]
         if not exchange:
             keys.cache[key] = (_BY_NAME, routing_key)
@@ -265,18 +283,15 @@ class Router:
         if start.internal:
             return AccessRefused(f"cannot publish to internal {start}")
         needs = self._needs_from(start)
-        found = _ByColumns(start, routing_key, needs) if needs else self._route_cached(start, routing_key)
-        keys.cache[key] = (self.version, found)
-        return found
+        if needs:
+            way = _ByColumns(self.version, start, routing_key, needs)
+            keys.cache[key] = (_BY_COLUMNS, way)
+            return way
+        queues = self._route_cached(start, routing_key)
+        keys.cache[key] = (self.version, queues)
+        return queues
 
-    def _by_columns(
-        self,
-        batch: Batch,
-        rows: Selection | None,
-        way: _ByColumns,
-        groups: dict[Queues, list[Selection | None]],
-        errors: list[Cell],
-    ) -> None:
+    def _by_columns(self, batch: Batch, rows: Selection | None, way: _ByColumns, cells: _Cells) -> None:
         """Partition the rows of one key by what the exchanges on its way look at, and route each combination once."""
         parts: list[tuple[tuple[object, ...], Selection | None]] = [((), rows)]
         for column, name in way.needs:
@@ -288,13 +303,15 @@ class Router:
                 for values, part in parts
                 for value, smaller in batch.partition(column, part, name)
             ]
+        cells.sorted = False
         for values, part in parts:
             try:
-                queues = self._route(way.start, way.routing_key, dict(zip(way.needs, values, strict=True)))
+                found: Queues | AmqpError = self._route(
+                    way.start, way.routing_key, dict(zip(way.needs, values, strict=True))
+                )
             except AmqpError as error:  # a header that cannot be decoded
-                errors.append((error, part))
-            else:
-                groups.setdefault(queues, []).append(part)
+                found = error
+            cells.add(found, part)
 
     # -- one message ---------------------------------------------------------------------------------------------
 
@@ -356,21 +373,38 @@ class Router:
         return tuple(queues)
 
 
-def _cells(groups: dict[Queues, list[Selection | None]], errors: list[Cell], ordered: bool) -> list[Cell]:
-    """One cell per distinct set of queues, and the errors. `ordered`: groups came in the order of their first rows."""
-    if len(groups) == 1 and not errors:
-        return [(queues, None) for queues in groups]
-    cells: list[Cell] = []
-    for queues, parts in groups.items():
-        if len(parts) == 1:
-            cells.append((queues, parts[0]))
-        else:
-            cells.append((queues, Selection.merge([part for part in parts if part is not None])))
-    if errors or not ordered:
-        cells += errors
-        if len(cells) > 1:
+class _Cells:
+    """Collects an answer of `routes`: one cell per distinct set of queues, and each error."""
+
+    __slots__ = ("errors", "groups", "more", "sorted")
+
+    def __init__(self) -> None:
+        self.groups: dict[Queues, Selection | None] = {}
+        """The rows that came first for these queues."""
+        self.more: dict[Queues, list[Selection | None]] = {}
+        """All rows of those that came more than once."""
+        self.errors: list[Cell] = []
+        self.sorted = True
+        """Whether what was added came in the order of first rows."""
+
+    def add(self, found: Queues | AmqpError, rows: Selection | None) -> None:
+        if isinstance(found, AmqpError):
+            self.errors.append((found, rows))
+            return
+        first = self.groups.setdefault(found, rows)
+        if first is not rows:
+            self.more.setdefault(found, [first]).append(rows)
+
+    def finish(self) -> list[Cell]:
+        groups = self.groups
+        if len(groups) == 1 and not self.errors:
+            return [(queues, None) for queues in groups]
+        for queues, parts in self.more.items():
+            groups[queues] = Selection.merge([part for part in parts if part is not None])
+        cells: list[Cell] = [*groups.items(), *self.errors]
+        if not self.sorted or self.errors:
             cells.sort(key=_first_row)
-    return cells
+        return cells
 
 
 def _first_row(cell: Cell) -> int:
