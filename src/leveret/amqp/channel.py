@@ -1,4 +1,4 @@
-"""One channel: its state, its two sides (publishing, deliveries), and what waits while it is parked.
+"""One channel: its state, its two sides (publishing, deliveries), and what its methods share.
 
 Rule: the table below is the only thing that moves a channel's state. What each method does is in `declaring`,
 `consuming` and `modes`; errors become frames in `ending`.
@@ -7,7 +7,6 @@ Rule: the table below is the only thing that moves a channel's state. What each 
 from __future__ import annotations
 
 import enum
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
 
     from ..broker.vhost import VHost
     from ..ports import Log, Position, Randomness, User
-    from ..wire import Batch, Event, Settlement
+    from ..wire import Batch, Settlement
     from ..wire.methods import Method
     from .output import Output
     from .settings import Settings
@@ -150,7 +149,6 @@ class Channel:
         "_deliveries",
         "_publishing",
         "connection",
-        "inbox",
         "last_queue",
         "number",
         "parked",
@@ -164,10 +162,9 @@ class Channel:
         self.connection = connection
         self.state = UNOPENED
         self.ready = False
-        """Open, not parked, nothing in the inbox: events go straight to it."""
+        """Open and not parked: events go straight to it."""
         self.parked = 0
         """The token that it waits for; 0: none, -1: it is gone and never goes on."""
-        self.inbox: deque[Event] | None = None
         self.last_queue = ""
         """The queue that was declared last: what an empty name means (spec 1.7.2.1)."""
         self.prefetch = 0
@@ -186,7 +183,7 @@ class Channel:
 
     def go_on(self) -> None:
         """See whether events may go straight to it."""
-        self.ready = self.state is OPEN and not self.parked and not self.inbox
+        self.ready = self.state is OPEN and not self.parked
 
     # -- the two sides -------------------------------------------------------------------------------------------
 
@@ -223,7 +220,6 @@ class Channel:
         """The channel is gone: everything it holds goes back."""
         self.ready = False
         self.parked = _GONE
-        self.inbox = None
         if self._deliveries is not None:
             self._deliveries.release()
         if self._publishing is not None:

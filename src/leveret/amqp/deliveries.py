@@ -160,13 +160,19 @@ class Deliveries:
         self.settle(Settlement(self._number, REQUEUE, _ALL))
 
     def release(self) -> None:
-        """The channel is gone: its consumers go, and what they hold goes back."""
+        """The channel is gone: its consumers go, and what they hold goes back.
+
+        Afterwards nothing refers back to it, so that it is freed at once: brokers run without the cycle collector.
+        """
         consumers, self.consumers = self.consumers, {}
         for consumer in consumers.values():
             self._vhost.cancel(consumer)
         portions: Any = self.ledger.drain()
         if portions:
             self._vhost.settle(portions, REQUEUE)
+        self._getter = None
+        if self.credit is not None:
+            self.credit.limit = 0  # who waits for it is let go
 
 
 def unknown_tag(tag: int) -> PreconditionFailed:

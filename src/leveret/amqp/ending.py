@@ -104,8 +104,6 @@ def end(session: Session, moved: int = Moved.GONE) -> None:
 
 def _release(session: Session, channel: Channel) -> None:
     """Everything that a channel holds goes back; a fault in that must not keep others from being released."""
-    if channel.inbox:
-        session.held_events -= len(channel.inbox)
     try:
         channel.release()
     except Exception:
@@ -120,7 +118,11 @@ def _release_all(session: Session) -> None:
     for channel in channels.values():
         _release(session, channel)
     session.parked.clear()
+    for inbox in session.inboxes.values():
+        inbox.clear()
+    session.inboxes.clear()
     session.resumed.clear()
+    session.held_events = 0
     connection, session.connection = session.connection, None
     if connection is not None:
         try:

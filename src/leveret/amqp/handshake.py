@@ -102,8 +102,9 @@ for _state, _moves in CONNECTION.items():
     if _state is not CLOSED:
         _moves[Moved.GONE] = CLOSED
     if _state not in (AWAIT_HEADER, CLOSING, CLOSED):
-        _moves[recv(ConnectionClose)] = CLOSED  # RabbitMQ knows it only in an open connection; it never hurts
         _moves[send(ConnectionClose)] = CLOSING
+        if _state is not AUTHENTICATING:  # in which the connection waits and nothing is received
+            _moves[recv(ConnectionClose)] = CLOSED  # RabbitMQ knows it only in an open connection; it never hurts
 
 HEADERS: Final = (PROTOCOL_HEADER, b"AMQP\x01\x01\x00\x09")
 """What opens a connection; the second is that of 0-9, which differs in nothing that matters (RabbitMQ takes it too)."""

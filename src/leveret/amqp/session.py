@@ -15,7 +15,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ..errors import AmqpError, ChannelNumberError, CommandInvalid, ConnectionForced, NotAllowed
+from ..errors import ChannelNumberError, CommandInvalid, ConnectionForced, NotAllowed
 from ..limits import INBOX_EVENTS_MAX, INITIAL_FRAME_MAX, TURN_BUDGET_MS
 from ..ports import Wait
 from ..wire import Batch, Command, Decoder, ProtocolHeader, Settlement, Violation
@@ -29,7 +29,7 @@ from ..wire.methods import (
     Method,
     decode_method,
 )
-from . import ending, opening
+from . import answers, ending, opening
 from .channel import CLOSING as CHANNEL_CLOSING
 from .channel import Channel
 from .failures import channel_of, error_of, method_of, unexpected
@@ -69,8 +69,6 @@ class Session:
 
     __slots__ = (
         "_clock",
-        "_pending",
-        "_serving",
         "_token",
         "access",
         "broker",
@@ -81,11 +79,14 @@ class Session:
         "decoder",
         "heartbeat",
         "held_events",
+        "inboxes",
         "last_received_ms",
         "out",
         "parked",
         "peer",
+        "pending",
         "resumed",
+        "serving",
         "settings",
         "stalled",
         "state",
@@ -113,14 +114,15 @@ class Session:
         self._clock = clock
         self.decoder = Decoder(pool, frame_max=INITIAL_FRAME_MAX, max_message_size=settings.message_size_max)
         self.channels: dict[int, Channel] = {}
-        self._serving = 0  # the method that is being handled
+        self.serving = 0  # the method that is being handled
         self._token = 0  # the last one given out
         self.waiting = 0  # the token that the whole connection waits for
         self.parked: dict[int, tuple[Channel, int]] = {}  # by token, with the method that waits
-        self.resumed: deque[Channel] = deque()  # answered, with events in their inbox
+        self.inboxes: dict[int, deque[Event]] = {}  # by channel number: events that came while it was parked
+        self.resumed: deque[int] = deque()  # channel numbers that go on with their inbox
         self.held_events = 0  # in all inboxes
         self.stalled = False  # the peer does not read its answers: nothing is served until it does
-        self._pending = False  # there is something to go on with, without new bytes
+        self.pending = False  # there is something to go on with, without new bytes
 
     def __str__(self) -> str:
         parts = [f"AMQP connection {self.peer} (state: {self.state}"]
@@ -136,11 +138,11 @@ class Session:
 
     def step(self, budget_ms: int) -> bool:
         """Act on what was received until all is done, the budget is used or an answer is missing. True: call again."""
-        self._pending = False
+        self.pending = False
         end_ms = 0
         if self.resumed:
             end_ms = self._clock.monotonic_ms() + budget_ms
-            if self._go_on(end_ms):
+            if answers.serve_inboxes(self, end_ms):
                 return True
         channels = self.channels
         next_event = self.decoder.next
@@ -177,10 +179,10 @@ class Session:
 
     def take_output(self) -> bytes | None:
         """Everything to be written; None when there is nothing. What waited for an answer or for room goes on first."""
-        more = self._pending and self.step(TURN_BUDGET_MS)
+        more = self.pending and self.step(TURN_BUDGET_MS)
         data = self.out.take()
         if more:
-            self._go_ahead()
+            answers.go_ahead(self)
         return data
 
     @property
@@ -268,73 +270,12 @@ class Session:
         self._token += 1
         channel.parked = self._token
         channel.ready = False
-        self.parked[self._token] = (channel, self._serving)
+        self.parked[self._token] = (channel, self.serving)
         return Wait(self._token)
 
     def resume(self, token: int, result: object) -> None:
-        """The answer that a channel (a reply, None, or an AmqpError) or the connection (its user) waited for.
-
-        An answer that nobody waits for any more is ignored.
-        """
-        if token == self.waiting:
-            self.waiting = 0
-            self._go_ahead()
-            try:
-                opening.answered(self, result)
-            except Exception as error:
-                ending.fail(self, 0, self._serving, error)
-            return
-        channel, method = self.parked.pop(token, (None, 0))
-        if channel is None or channel.parked != token:
-            return
-        channel.parked = 0
-        if isinstance(result, AmqpError):
-            ending.fail(self, channel.number, method, result)
-            return
-        if result is not None:
-            assert isinstance(result, Method)
-            self.out.send(method_frame(channel.number, result))
-        if channel.inbox:
-            self.resumed.append(channel)
-            self._go_ahead()
-        else:
-            channel.go_on()
-
-    def _go_ahead(self) -> None:
-        self._pending = True
-        self.out.wake()
-
-    def _go_on(self, end_ms: int) -> bool:
-        """Serve the inboxes of channels whose answer came; True when time is up."""
-        resumed = self.resumed
-        while resumed:
-            channel = resumed[0]
-            while channel.inbox and not channel.parked and not self.stalled:
-                event = channel.inbox.popleft()
-                self.held_events -= 1
-                try:
-                    self._serve(channel, event)
-                except Exception as error:
-                    ending.fail(self, channel_of(event), method_of(event), error)
-                if channel.inbox and self._clock.monotonic_ms() >= end_ms:
-                    return True
-            if self.stalled:
-                return False
-            if resumed:  # the connection may have ended meanwhile
-                resumed.popleft()
-            if not channel.inbox:
-                channel.inbox = None
-                channel.go_on()
-        return False
-
-    def _stall(self) -> None:
-        """The peer asks and does not read: serve it when it has read half of what it has."""
-        self.stalled = True
-        self.out.when_room(self._unstall)
-
-    def _unstall(self) -> None:
-        self.stalled = False
-        self._go_ahead()
+        """The answer that a channel (a reply, None, or an AmqpError) or the connection (its user) waited for."""
+        answers.resume(self, token, result)
 
     # -- dispatch ------------------------------------------------------------------------------------------------
 
@@ -363,20 +304,27 @@ class Session:
         if number == 0:
             self._handle_own(event)
         elif self.state is OPEN:
-            channel = self.channels.get(number)
-            if channel is None:
-                self._open_channel(number, event)
-            elif channel.state is CHANNEL_CLOSING:
-                ending.finish_closing(self, channel, event)
-            elif channel.ready:
-                self._serve(channel, event)
+            inbox = self.inboxes.get(number)
+            if inbox is None:
+                self.dispatch(number, event)
             else:
-                if channel.inbox is None:
-                    channel.inbox = deque()
-                channel.inbox.append(event)
+                inbox.append(event)
                 self.held_events += 1
         elif self.state is not CLOSING and self.state is not CLOSED:
             raise unexpected(event)
+
+    def dispatch(self, number: int, event: Event) -> None:
+        """An event of a channel, when nothing of that channel waits before it."""
+        channel = self.channels.get(number)
+        if channel is None:
+            self._open_channel(number, event)
+        elif channel.state is CHANNEL_CLOSING:
+            ending.finish_closing(self, channel, event)
+        elif channel.parked:
+            self.inboxes[number] = deque((event,))
+            self.held_events += 1
+        else:
+            self._serve(channel, event)
 
     def _handle_own(self, event: Event) -> None:
         """What comes on channel 0."""
@@ -389,7 +337,7 @@ class Session:
             raise ChannelNumberError(f"unexpected method in connection state {self.state}")
         assert isinstance(event, Command)
         method = decode_method(method_id, event.arguments)
-        self._serving = method_id
+        self.serving = method_id
         if isinstance(method, ConnectionClose):
             ending.closed_by_peer(self, method)
         elif isinstance(method, ConnectionCloseOk):
@@ -434,12 +382,12 @@ class Session:
         if isinstance(method, ChannelClose):
             ending.channel_closed_by_peer(self, channel)
             return
-        self._serving = method.id
+        self.serving = method.id
         reply = HANDLERS[method.id](channel, method)
         if reply is not None and not isinstance(reply, Wait):
             self.out.send(method_frame(channel.number, reply))
         if self.out.stuffed:
-            self._stall()
+            answers.stall(self)
 
     def now_ms(self) -> int:
         """Monotonic time."""

@@ -1,0 +1,97 @@
+"""Answers that come late: what waits for them, and how it goes on (design: "answers may wait").
+
+A channel that waits is parked: its events collect in an inbox by channel number (not by channel: it may close in there,
+and the number be opened again) and are served in order when the answer is there. A connection waits as a whole while
+its login is checked, and while its peer asks without reading what it is answered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import AmqpError
+from ..wire.frames import method_frame
+from ..wire.methods import Method
+from . import ending, opening
+from .failures import method_of
+
+if TYPE_CHECKING:
+    from .session import Session
+
+
+def resume(session: Session, token: int, result: object) -> None:
+    """The answer is there: a login's user; a channel's reply, None or AmqpError. Ignored when nobody waits for it."""
+    if token == session.waiting:
+        session.waiting = 0
+        go_ahead(session)
+        try:
+            opening.answered(session, result)
+        except Exception as error:
+            ending.fail(session, 0, session.serving, error)
+        return
+    channel, method = session.parked.pop(token, (None, 0))
+    if channel is None or channel.parked != token:
+        return
+    channel.parked = 0
+    if isinstance(result, AmqpError):
+        ending.fail(session, channel.number, method, result)
+    elif result is not None:
+        assert isinstance(result, Method)
+        session.out.send(method_frame(channel.number, result))
+    if channel.number in session.inboxes:
+        session.resumed.append(channel.number)
+        go_ahead(session)
+    else:
+        channel.go_on()
+
+
+def go_ahead(session: Session) -> None:
+    """There is something to serve without new bytes: in the next turn."""
+    session.pending = True
+    session.out.wake()
+
+
+def serve_inboxes(session: Session, end_ms: int) -> bool:
+    """Channels whose answer came serve what collected meanwhile; True when time is up."""
+    resumed = session.resumed
+    while resumed:
+        number = resumed[0]
+        if _serve_inbox(session, number, end_ms):
+            return True
+        if session.stalled:
+            return False
+        if resumed:  # the connection may have ended meanwhile
+            resumed.popleft()
+    return False
+
+
+def _serve_inbox(session: Session, number: int, end_ms: int) -> bool:
+    inbox = session.inboxes.get(number)
+    while inbox and not session.stalled:
+        channel = session.channels.get(number)
+        if channel is not None and channel.parked > 0:
+            return False
+        event = inbox.popleft()
+        session.held_events -= 1
+        try:
+            session.dispatch(number, event)
+        except Exception as error:
+            ending.fail(session, number, method_of(event), error)
+        if inbox and session.now_ms() >= end_ms:
+            return True
+    if not inbox:
+        session.inboxes.pop(number, None)
+        if number in session.channels:
+            session.channels[number].go_on()
+    return False
+
+
+def stall(session: Session) -> None:
+    """The peer asks and does not read: it is served again when it has read half of what it has."""
+    session.stalled = True
+    session.out.when_room(lambda: _unstall(session))
+
+
+def _unstall(session: Session) -> None:
+    session.stalled = False
+    go_ahead(session)

@@ -1,0 +1,364 @@
+"""Two peers joined without a network: a session over the real brain, and a small client that knows frames and methods.
+
+By default answers come late (the log is durable and logins are checked on a later turn), so that every test takes the
+waiting path; `World(late=False)` answers at once, and `world.held = True` keeps answers back until a test wants them.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from leveret.amqp import Peer, Session, Settings
+from leveret.broker.broker import Broker
+from leveret.clock import ManualClock
+from leveret.errors import SyntaxError_
+from leveret.ports import Position, User
+from leveret.wire import Pool
+from leveret.wire.fields import Arguments
+from leveret.wire.frames import HEARTBEAT_FRAME, PROTOCOL_HEADER, content_frames, method_frame
+from leveret.wire.methods import (
+    METHODS,
+    BasicPublish,
+    ChannelOpen,
+    ChannelOpenOk,
+    ConnectionOpen,
+    ConnectionOpenOk,
+    ConnectionStart,
+    ConnectionStartOk,
+    ConnectionTune,
+    ConnectionTuneOk,
+    Method,
+)
+from leveret.wire.records import Op
+
+TRANSIENT = b"\x00\x00"
+PERSISTENT = b"\x10\x00\x02"
+"""Properties with nothing but delivery-mode = 2."""
+
+CAPABLE = Arguments.of({"capabilities": {"consumer_cancel_notify": True, "authentication_failure_close": True}})
+"""Client properties of one that understands all we may tell it."""
+
+PEER = Peer("10.0.0.2", 50000, "10.0.0.1", 5672, loopback=False)
+
+
+class LateLog:
+    """A log that is durable when told."""
+
+    def __init__(self) -> None:
+        self.records: list[list[Op]] = []
+        self.durable = Position(0)
+        self.late = True
+        self._waiting: list[tuple[Position, Callable[[], None]]] = []
+
+    def append(self, record: list[Op]) -> Position:
+        self.records.append(record)
+        position = Position(len(self.records))
+        if not self.late:
+            self.durable = position
+        return position
+
+    def when_durable(self, position: Position, callback: Callable[[], None]) -> None:
+        if position <= self.durable:
+            callback()
+        else:
+            self._waiting.append((position, callback))
+
+    def sync(self, upto: int | None = None) -> bool:
+        """Everything (or up to there) is durable now; whether somebody was waiting for that."""
+        self.durable = Position(len(self.records) if upto is None else upto)
+        due = [callback for position, callback in self._waiting if position <= self.durable]
+        self._waiting = [entry for entry in self._waiting if entry[0] > self.durable]
+        for callback in due:
+            callback()
+        return bool(due)
+
+
+class FakeAccess:
+    """guest/guest and bob/builder, who may not open the vhost `closed`. Mechanism CHALLENGE asks twice."""
+
+    def __init__(self) -> None:
+        self.late = True
+        self._answers: list[Callable[[], None]] = []
+        self.calls: list[tuple[str, bytes, bool]] = []
+
+    def authenticate(
+        self, mechanism: str, response: bytes, loopback: bool, answer: Callable[[User | bytes | None], None]
+    ) -> None:
+        self.calls.append((mechanism, response, loopback))
+        if response == b"malformed":
+            raise SyntaxError_("malformed response")
+        if response == b"explode":
+            raise RuntimeError("a bug in a backend")
+        result: User | bytes | None = None
+        if mechanism == "CHALLENGE" and response == b"":
+            result = b"what?"
+        elif response == b"\0guest\0guest":
+            result = User("guest", ("administrator",))
+        elif response == b"\0bob\0builder":
+            result = User("bob")
+        elif response == b"\0federator\0secret":
+            result = User("federator", ("impersonator",))
+        if self.late:
+            self._answers.append(lambda: answer(result))
+        else:
+            answer(result)
+
+    def may_open(self, user: User, vhost: str) -> bool:
+        return user.name != "bob"
+
+    def answer(self) -> bool:
+        """Let the answers come."""
+        answers, self._answers = self._answers, []
+        for answer in answers:
+            answer()
+        return bool(answers)
+
+
+class CountingNames:
+    """Names instead of chance."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def token(self, size: int) -> str:
+        self.count += 1
+        return f"{self.count:0{size}d}"
+
+
+class Wakes:
+    """A scheduler, or a shell, that only counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def wake(self) -> None:
+        self.count += 1
+
+
+@dataclass(frozen=True)
+class Content:
+    """A method with its content, as the client got it."""
+
+    method: Method
+    properties: bytes
+    body: bytes
+
+
+class World:
+    """A broker and the connections to it; time stands still unless told."""
+
+    def __init__(self, *, late: bool = True, settings: Settings | None = None) -> None:
+        self.clock = ManualClock()
+        self.log = LateLog()
+        self.log.late = late
+        self.access = FakeAccess()
+        self.access.late = late
+        self.pool = Pool()
+        self.scheduler = Wakes()
+        self.broker = Broker(self.log, self.clock, CountingNames(), self.scheduler, self.pool)
+        self.settings = settings or Settings(mechanisms=("PLAIN", "AMQPLAIN", "CHALLENGE"))
+        self.held = False
+        """Late answers do not come while this is set."""
+        self.links: list[Link] = []
+
+    def link(self, **changes: object) -> Link:
+        """A new connection of which nothing is sent yet."""
+        link = Link(self, **changes)  # type: ignore[arg-type]
+        self.links.append(link)
+        return link
+
+    def connect(self, **changes: object) -> Link:
+        """An open connection."""
+        link = self.link(**changes)
+        link.open()
+        return link
+
+    def channel(self, **changes: object) -> Link:
+        """An open connection with channel 1 open."""
+        link = self.connect(**changes)
+        link.open_channel(1)
+        return link
+
+    def run(self) -> None:
+        """Turns, until nothing happens any more."""
+        while True:
+            busy = False
+            for link in self.links:
+                busy |= link.session.step(2)
+            busy |= self.broker.pump(2)
+            if not self.held:
+                busy |= self.log.sync()
+                busy |= self.access.answer()
+            for link in self.links:
+                busy |= link.flush()
+            if not busy:
+                return
+
+    def tick(self, milliseconds: int) -> None:
+        """Time passes in one go, then every session looks at its clocks."""
+        self.clock.advance(milliseconds)
+        for link in self.links:
+            link.session.tick(self.clock.monotonic_ms())
+        self.run()
+
+
+@dataclass
+class Link:
+    """The client's end of a connection. `received` is what came: (channel, Method | Content), heartbeats as None."""
+
+    world: World
+    peer: Peer = PEER
+    frame_max: int = 131072
+    received: list[tuple[int, Method | Content | None]] = field(default_factory=list)
+    raw: bytes = b""
+    """Every byte that came."""
+    reads: bool = True
+    """Whether the client reads; if not, what the session sends stays unwritten."""
+
+    def __post_init__(self) -> None:
+        self.shell = Wakes()
+        world = self.world
+        self.session = Session(
+            world.broker,
+            world.access,
+            world.pool,
+            world.clock,
+            peer=self.peer,
+            settings=world.settings,
+            shell=self.shell,
+        )
+        self._rest = b""
+        self._content: dict[int, tuple[Method, bytes, int, bytes]] = {}
+
+    # -- sending -------------------------------------------------------------------------------------------------
+
+    def push(self, data: bytes) -> None:
+        """Bytes arrive, nothing happens yet."""
+        self.session.last_received_ms = self.world.clock.monotonic_ms()
+        self.session.receive(data, len(data))
+
+    def feed(self, data: bytes) -> None:
+        """Bytes arrive, and everything happens that can."""
+        self.push(data)
+        self.world.run()
+
+    def send(self, *methods: Method, channel: int = 1) -> None:
+        """Methods arrive in one read."""
+        self.feed(b"".join(method_frame(channel, method) for method in methods))
+
+    def call(self, method: Method, channel: int = 1) -> Method | Content | None:
+        """Send a method; the one thing that is answered on its channel."""
+        self.received.clear()
+        self.send(method, channel=channel)
+        (answer,) = self.on(channel)
+        return answer
+
+    def publish(
+        self,
+        *bodies: bytes,
+        exchange: str = "",
+        key: str = "q",
+        channel: int = 1,
+        mandatory: bool = False,
+        immediate: bool = False,
+        properties: bytes = TRANSIENT,
+    ) -> None:
+        """Contents arrive in one read."""
+        publish = BasicPublish(exchange, key, mandatory, immediate)
+        self.feed(b"".join(content_frames(channel, publish, properties, body, self.frame_max) for body in bodies))
+
+    def open(self, user: str = "guest", password: str = "guest", heartbeat: int = 0) -> None:
+        """The whole handshake."""
+        self.feed(PROTOCOL_HEADER)
+        assert isinstance(self.last(0), ConnectionStart)
+        self.send(ConnectionStartOk(CAPABLE, "PLAIN", f"\0{user}\0{password}".encode(), "en_US"), channel=0)
+        assert isinstance(self.last(0), ConnectionTune)
+        self.send(ConnectionTuneOk(2047, self.frame_max, heartbeat), channel=0)
+        assert self.call(ConnectionOpen("/"), 0) == ConnectionOpenOk()
+        self.received.clear()
+
+    def open_channel(self, number: int) -> None:
+        assert self.call(ChannelOpen(), number) == ChannelOpenOk()
+        self.received.clear()
+
+    # -- receiving -----------------------------------------------------------------------------------------------
+
+    def flush(self) -> bool:
+        """Take the session's output, as a shell does."""
+        if not self.reads:
+            if self.session.output_bytes:
+                self.session.unwritten += len(self.session.take_output() or b"")
+            return False
+        if self.session.unwritten:
+            self.session.unwritten = 0
+            self.session.drained()
+        data = self.session.take_output()
+        if not data:
+            return False
+        assert self.session.output_bytes == 0
+        self.raw += data
+        self._rest += data
+        self._parse()
+        return True
+
+    def _parse(self) -> None:
+        while len(self._rest) >= 8:
+            if self._rest.startswith(b"AMQP"):
+                self._rest = self._rest[8:]
+                continue
+            kind, channel, size = struct.unpack_from(">BHI", self._rest)
+            if len(self._rest) < size + 8:
+                return
+            assert size + 8 <= max(self.frame_max, 4096)
+            frame, self._rest = self._rest[: size + 8], self._rest[size + 8 :]
+            assert frame[-1] == 0xCE
+            self._frame(kind, channel, frame)
+
+    def _frame(self, kind: int, channel: int, frame: bytes) -> None:
+        payload = frame[7:-1]
+        if kind == 1:
+            assert channel not in self._content
+            method = METHODS[struct.unpack_from(">I", payload)[0]].decode(payload[4:])
+            if method.has_content:
+                self._content[channel] = (method, b"", -1, b"")
+            else:
+                self.received.append((channel, method))
+        elif kind == 2:
+            method, _, _, _ = self._content[channel]
+            class_id, weight, size = struct.unpack_from(">HHQ", payload)
+            assert (class_id, weight) == (60, 0)
+            self._content[channel] = (method, payload[12:], size, b"")
+            self._complete(channel)
+        elif kind == 3:
+            method, properties, size, body = self._content[channel]
+            self._content[channel] = (method, properties, size, body + payload)
+            self._complete(channel)
+        else:
+            assert frame == HEARTBEAT_FRAME
+            self.received.append((channel, None))
+
+    def _complete(self, channel: int) -> None:
+        method, properties, size, body = self._content[channel]
+        assert len(body) <= size
+        if len(body) == size:
+            del self._content[channel]
+            self.received.append((channel, Content(method, properties, body)))
+
+    def on(self, channel: int) -> list[Method | Content | None]:
+        """What came on a channel since `received` was last cleared."""
+        return [what for number, what in self.received if number == channel]
+
+    def last(self, channel: int) -> Method | Content | None:
+        return self.on(channel)[-1]
+
+    def take(self, channel: int = 1) -> list[Method | Content | None]:
+        """What came on a channel; then everything is forgotten."""
+        came = self.on(channel)
+        self.received.clear()
+        return came
+
+    def bodies(self, channel: int = 1) -> list[bytes]:
+        """Bodies of the contents that came on a channel; then everything is forgotten."""
+        return [what.body for what in self.take(channel) if isinstance(what, Content)]
