@@ -2,7 +2,7 @@
 //!
 //! Grows by bytes received, never by the length that the peer announces.
 
-use crate::event::{BASIC_PUBLISH, FRAME_ERROR, PRECONDITION_FAILED, UNEXPECTED_FRAME, Violation};
+use crate::event::{BASIC_PUBLISH, FRAME_ERROR, PRECONDITION_FAILED, SYNTAX_ERROR, UNEXPECTED_FRAME, Violation};
 use crate::frame::{BODY, HEADER, METHOD, content_header};
 use crate::properties;
 
@@ -95,7 +95,7 @@ impl Content {
             return Progress::Broken(Violation::hard(FRAME_ERROR, BASIC_PUBLISH, text));
         }
         let Some(features) = properties::scan(list) else {
-            return Progress::Broken(Violation::undecodable(BASIC_PUBLISH, list));
+            return Progress::Broken(Violation::undecodable(SYNTAX_ERROR, BASIC_PUBLISH, list));
         };
         if self.fate == Fate::Keep && size > max_message_size {
             self.fate = Fate::Refused;

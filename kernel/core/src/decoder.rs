@@ -204,6 +204,9 @@ impl Decoder {
         if self.phase == Phase::Dead {
             return;
         }
+        if self.phase == Phase::Fresh {
+            self.step();
+        }
         self.limit(frame_max);
         self.phase = Phase::Open;
         let stash = std::mem::take(&mut self.tail);
@@ -499,7 +502,7 @@ impl Decoder {
         match id {
             BASIC_PUBLISH => {
                 let Some((names, flags)) = frame::publish(arguments) else {
-                    return self.violate(Violation::undecodable(id, arguments));
+                    return self.violate(Violation::undecodable(FRAME_ERROR, id, arguments));
                 };
                 let (exchange, routing_key) = crate::keys::split(names);
                 if str::from_utf8(exchange).is_err() || str::from_utf8(routing_key).is_err() {
@@ -524,7 +527,7 @@ impl Decoder {
 
     fn settle(&mut self, channel: u16, method: u32, arguments: &[u8], turn: &mut Turn) {
         let Some((kind, tag, multiple)) = frame::settlement(method, arguments) else {
-            return self.violate(Violation::undecodable(method, arguments));
+            return self.violate(Violation::undecodable(FRAME_ERROR, method, arguments));
         };
         let kind = kind as u8;
         if let Some(Event::Settlement(open)) = turn.get(channel).and_then(|event| self.events.get_mut(event)) {

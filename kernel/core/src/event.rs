@@ -76,8 +76,9 @@ impl Violation {
         Violation::hard(UNEXPECTED_FRAME, method, text.to_owned())
     }
 
-    pub(crate) fn undecodable(method: u32, arguments: &[u8]) -> Violation {
-        Violation::hard(SYNTAX_ERROR, method, format!("cannot decode {}", numbers(arguments)))
+    /// `code`: FRAME_ERROR for arguments of a method, SYNTAX_ERROR for properties.
+    pub(crate) fn undecodable(code: u16, method: u32, bytes: &[u8]) -> Violation {
+        Violation::hard(code, method, format!("cannot decode {}", numbers(bytes)))
     }
 }
 

@@ -56,6 +56,8 @@ impl Drop for Lease {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     NotDelivered(u32),
+    /// Settled or absent.
+    Gone(u32),
     Absent(u32),
 }
 
@@ -63,6 +65,7 @@ impl Refusal {
     pub fn text(self) -> String {
         match self {
             Refusal::NotDelivered(row) => format!("row {row} is not delivered"),
+            Refusal::Gone(row) => format!("row {row} is settled or absent"),
             Refusal::Absent(row) => format!("there is no row {row}"),
         }
     }
@@ -182,7 +185,7 @@ impl Extent {
             return Ok(());
         }
         match selection.iter().find(|&row| !self.is_live(row)) {
-            Some(row) => Err(Refusal::Absent(row)),
+            Some(row) => Err(Refusal::Gone(row)),
             None => Ok(()),
         }
     }
@@ -307,6 +310,18 @@ impl Extent {
         taken
     }
 
+    /// Those of the selection that are ready, now delivered.
+    pub fn take_rows(&mut self, selection: &Selection) -> Result<Selection, Refusal> {
+        self.check_present(selection)?;
+        let taken: Selection = selection.iter().filter(|&row| self.ready.get(row)).collect();
+        taken.for_each(|row| {
+            self.ready.clear(row);
+            self.delivered.set(row);
+        });
+        self.moved(taken.len() as u32, self.body_bytes(&taken), self.first_ready);
+        Ok(taken)
+    }
+
     fn take_within(&mut self, limit: u32, room: u64) -> Selection {
         let mut taken = Builder::default();
         let (mut rows, mut bytes) = (0, 0);
@@ -349,10 +364,9 @@ impl Extent {
             .collect();
         let count = purses.len();
         if count == 0 {
-            return (Vec::new(), 0);
+            return (Vec::new(), start);
         }
-        let start = start % count;
-        let Some((mut before, mut purse)) = make_ring(&mut purses, start) else {
+        let Some((mut before, mut purse)) = make_ring(&mut purses, start % count) else {
             return (vec![Selection::EMPTY; count], start);
         };
         let mut next = start;
@@ -535,17 +549,15 @@ impl Extent {
 
     /// Copy live rows out of arenas of which little is live; bytes moved.
     pub fn compact(&mut self, pool: &Pool) -> u64 {
-        let sparse = |lease: &Lease| {
-            lease.arena.as_ref().is_some_and(|arena| lease.rows > 0 && arena.is_sparse() && !pool.is_current(arena))
-        };
-        let leases: Vec<bool> = self.leases.iter().map(sparse).collect();
+        let wasted = |lease: &Lease| lease.arena.as_ref().is_some_and(|arena| pool.is_wasted(arena));
+        let leases: Vec<bool> = self.leases.iter().map(wasted).collect();
         if !leases.contains(&true) {
             return 0;
         }
         let mut moved = 0;
         for index in self.select_live().iter() {
             let row = self.rows[index as usize];
-            if !leases.get(row.arena as usize).is_some_and(|&sparse| sparse) {
+            if !leases.get(row.arena as usize).is_some_and(|&wasted| wasted) {
                 continue;
             }
             let from = Arc::clone(match &self.leases[row.arena as usize].arena {

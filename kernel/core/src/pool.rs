@@ -63,10 +63,10 @@ impl Arena {
         self.live.fetch_sub(bytes as i64, Ordering::Relaxed);
     }
 
-    /// Whether less than a quarter of it is still needed.
-    pub(crate) fn is_sparse(&self) -> bool {
+    /// Whether less than a quarter of so many bytes of it is still needed.
+    fn is_sparse(&self, of: usize) -> bool {
         let live = u64::try_from(self.live.load(Ordering::Relaxed)).unwrap_or(0);
-        live.saturating_mul(4) < self.capacity as u64
+        live.saturating_mul(4) < of as u64
     }
 }
 
@@ -123,8 +123,19 @@ impl Pool {
         size > self.shared.chunk_size / 4
     }
 
-    pub(crate) fn is_current(&self, arena: &Arc<Arena>) -> bool {
-        lock(&self.current).as_ref().is_some_and(|current| Arc::ptr_eq(current, arena))
+    /// Whether the live messages of an arena should be copied elsewhere. The chunk that is being filled is left alone
+    /// while it is less than half full; after that it is filled no further.
+    pub(crate) fn is_wasted(&self, arena: &Arc<Arena>) -> bool {
+        let mut current = lock(&self.current);
+        if !current.as_ref().is_some_and(|current| Arc::ptr_eq(current, arena)) {
+            return arena.is_sparse(arena.capacity);
+        }
+        let written = arena.read().len();
+        let wasted = written * 2 > arena.capacity && arena.is_sparse(written);
+        if wasted {
+            *current = None;
+        }
+        wasted
     }
 
     /// The chunk to write to, with room for at least `need` bytes (`need` must not be large).

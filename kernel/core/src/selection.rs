@@ -100,6 +100,35 @@ impl Selection {
         picked.finish()
     }
 
+    /// The union of any number of selections.
+    pub fn merge(parts: &[&Selection]) -> Selection {
+        match parts {
+            [] => return Selection::EMPTY,
+            [only] => return (*only).clone(),
+            [left, right] => return left.union(right),
+            _ => {}
+        }
+        let rows: usize = parts.iter().map(|part| part.len()).sum();
+        let last = parts.iter().filter_map(|part| part.last()).max().unwrap_or(0);
+        let mut merged = Builder::default();
+        if last as usize / 64 <= rows {
+            let mut bits = Bitmap::default();
+            for part in parts {
+                match part.as_range() {
+                    Some((start, len)) => bits.set_range(start, len),
+                    None => part.for_each(|row| bits.set(row)),
+                }
+            }
+            bits.for_each_run(|start, len| merged.push_run(start, len));
+        } else {
+            let mut all: Vec<u32> = parts.iter().flat_map(|part| part.iter()).collect();
+            all.sort_unstable();
+            all.dedup();
+            all.into_iter().for_each(|row| merged.push(row));
+        }
+        merged.finish()
+    }
+
     pub fn union(&self, other: &Selection) -> Selection {
         let mut out = Builder::default();
         let (mut left, mut right) = (self.iter().peekable(), other.iter().peekable());
@@ -298,6 +327,10 @@ mod tests {
         let (a, b) = (of(&[1, 2, 3, 10, 20]), of(&[2, 4, 10, 30]));
         assert_eq!(a.union(&b), of(&[1, 2, 3, 4, 10, 20, 30]));
         assert_eq!(a.difference(&b), of(&[1, 3, 20]));
+        let far = of(&[5, 70, 1_000_000_000]);
+        assert_eq!(Selection::merge(&[&a, &far, &b]), a.union(&b).union(&far));
+        assert_eq!(Selection::merge(&[&a, &Selection::range(0, 64), &b]), Selection::range(0, 64));
+        assert_eq!(Selection::merge(&[&Selection::EMPTY; 3]), Selection::EMPTY);
         assert_eq!(a.slice(1, 4), of(&[2, 3, 10]));
         assert_eq!(a.slice(4, 9), of(&[20]));
         assert_eq!(of(&[0, 2, 4, 6]).slice(1, 3), of(&[2, 4]));

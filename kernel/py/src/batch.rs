@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
-use crate::selection::{Selection, place};
+use crate::selection::Selection;
 
 pub const COLUMN_KEY: u32 = 0;
 pub const COLUMN_HEADERS: u32 = 1;
@@ -177,8 +177,8 @@ impl Batch {
     }
 
     fn __getitem__(&self, row: isize) -> PyResult<Message> {
-        let row = place(row, self.core.len())?;
-        self.core.message(row).map(Message).ok_or_else(|| PyIndexError::new_err("no such row"))
+        let message = usize::try_from(row).ok().and_then(|row| self.core.message(row));
+        message.map(Message).ok_or_else(|| PyIndexError::new_err("no such row"))
     }
 
     #[pyo3(signature = (column = COLUMN_KEY, selection = None, name = None))]

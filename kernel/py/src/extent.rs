@@ -13,8 +13,8 @@ pub struct Extent(pub Core);
 
 pub fn refused(refusal: Refusal) -> PyErr {
     match refusal {
-        Refusal::NotDelivered(_) => PyValueError::new_err(refusal.text()),
-        Refusal::Absent(_) => PyIndexError::new_err(refusal.text()),
+        Refusal::NotDelivered(_) | Refusal::Absent(_) => PyValueError::new_err(refusal.text()),
+        Refusal::Gone(_) => PyIndexError::new_err(refusal.text()),
     }
 }
 
@@ -97,11 +97,13 @@ impl Extent {
             return Err(PyValueError::new_err("credits and rooms differ in length"));
         }
         let credits: Vec<u64> = credits.into_iter().map(|credit| credit.max(0).unsigned_abs()).collect();
-        // Only -1 means no bound here: a consumer's room may be overdrawn.
-        let room = |room| if room == -1 { None } else { Some(bound(room).unwrap_or(0)) };
-        let rooms: Vec<Option<u64>> = rooms.into_iter().map(room).collect();
+        let rooms: Vec<Option<u64>> = rooms.into_iter().map(bound).collect();
         let (dealt, next) = self.0.deal(&credits, &rooms, start);
         (PyList::new(py, dealt.into_iter().map(Selection))?, next).into_pyobject(py)
+    }
+
+    fn take_rows(&mut self, selection: &Selection) -> PyResult<Selection> {
+        Ok(Selection(self.0.take_rows(&selection.0).map_err(refused)?))
     }
 
     fn requeue(&mut self, selection: &Selection) -> PyResult<()> {

@@ -20,7 +20,7 @@ fn ascending() -> PyErr {
 }
 
 /// The place that a Python index means.
-pub fn place(index: isize, len: usize) -> PyResult<usize> {
+fn place(index: isize, len: usize) -> PyResult<usize> {
     let place = if index < 0 { index.checked_add_unsigned(len) } else { Some(index) };
     let place = place.and_then(|place| usize::try_from(place).ok()).filter(|place| *place < len);
     place.ok_or_else(|| PyIndexError::new_err("no such row"))
@@ -80,6 +80,12 @@ impl Selection {
             Some((start, len)) => format!("Selection.range({start}, {})", u64::from(start) + u64::from(len)),
             None => format!("Selection({:?})", self.0.iter().collect::<Vec<_>>()),
         }
+    }
+
+    #[staticmethod]
+    fn merge(parts: Vec<Bound<'_, Selection>>) -> Selection {
+        let parts: Vec<&Core> = parts.iter().map(|part| &part.get().0).collect();
+        Selection(Core::merge(&parts))
     }
 
     fn union(&self, other: &Selection) -> Selection {
