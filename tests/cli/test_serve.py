@@ -16,45 +16,7 @@ import pytest
 from leveret import __version__
 
 from ..process import BrokerProcess
-
-HEADER = b"AMQP\x00\x00\x09\x01"
-CONNECTION_START = (10, 10)
-CONNECTION_TUNE = (10, 30)
-CONNECTION_OPEN_OK = (10, 41)
-CONNECTION_CLOSE = (10, 50)
-
-
-class Client:
-    """A client made of frames, so that what the broker sends is seen as it is."""
-
-    def __init__(self, broker: BrokerProcess) -> None:
-        self.socket = broker.connect()
-        self.stream = self.socket.makefile("rb")
-
-    def send(self, class_id: int, method_id: int, arguments: bytes) -> None:
-        payload = struct.pack(">HH", class_id, method_id) + arguments
-        self.socket.sendall(struct.pack(">BHI", 1, 0, len(payload)) + payload + b"\xce")
-
-    def receive(self, wanted: tuple[int, int]) -> bytes:
-        kind, channel, size = struct.unpack(">BHI", self.stream.read(7))
-        payload = self.stream.read(size)
-        assert self.stream.read(1) == b"\xce"
-        assert (kind, channel) == (1, 0)
-        assert struct.unpack(">HH", payload[:4]) == wanted
-        return payload[4:]
-
-    def log_in(self) -> None:
-        self.socket.sendall(HEADER)
-        self.receive(CONNECTION_START)
-        self.send(10, 11, struct.pack(">I", 0) + b"\x05PLAIN" + struct.pack(">I", 12) + b"\0guest\0guest\x05en_US")
-        self.receive(CONNECTION_TUNE)
-        self.send(10, 31, struct.pack(">HIH", 2047, 131072, 0))
-        self.send(10, 40, b"\x01/\x00\x00")
-        self.receive(CONNECTION_OPEN_OK)
-
-    def close(self) -> None:
-        self.stream.close()
-        self.socket.close()
+from ..rawclient import CONNECTION_CLOSE, RawClient
 
 
 def test_start_up_lines(tmp_path: Path) -> None:
@@ -136,7 +98,7 @@ def test_two_brokers_side_by_side() -> None:
     ):
         assert one.port != other.port
         for broker in (one, other):
-            client = Client(broker)
+            client = RawClient(broker.connect())
             client.log_in()
             client.close()
         assert one.stop() == other.stop() == 0
@@ -145,7 +107,7 @@ def test_two_brokers_side_by_side() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_closes_connections_with_320_and_waits_for_the_answer(number: signal.Signals) -> None:
     with BrokerProcess("--port", "0", "--ephemeral") as broker:
-        client = Client(broker)
+        client = RawClient(broker.connect())
         client.log_in()
         broker.signal(number)
         arguments = client.receive(CONNECTION_CLOSE)
@@ -165,7 +127,7 @@ def test_a_signal_closes_connections_with_320_and_waits_for_the_answer(number: s
 
 def test_a_signal_does_not_wait_for_a_peer_that_never_answers() -> None:
     with BrokerProcess("--port", "0", "--ephemeral") as broker:
-        silent, deaf = broker.connect(), Client(broker)
+        silent, deaf = broker.connect(), RawClient(broker.connect())
         deaf.log_in()
         broker.signal(signal.SIGTERM)
         assert broker.wait() == 0
@@ -182,7 +144,7 @@ def test_out_of_file_descriptors_is_survived() -> None:
         broker.expect(r"\[ERROR\] cannot accept connections for \d+ ms: Too many open files")
         for connection in crowd:
             connection.close()
-        client = Client(broker)
+        client = RawClient(broker.connect())
         client.log_in()
         client.close()
         assert broker.stop() == 0
