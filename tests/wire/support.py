@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-LONG = os.environ.get("LEVERET_LONG") == "1"
+LONG = os.environ.get("LEVERET_LONG") == "1" or os.environ.get("HYPOTHESIS_PROFILE") == "long"
 """Bigger sizes."""
 
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"

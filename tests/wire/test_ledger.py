@@ -59,6 +59,26 @@ class TestAdd:
             book.add(tag, "c", 50)
         assert len(book.ledger) == 9
 
+    def test_even_when_it_is_empty_again(self, book: Book) -> None:
+        book.settle((0, True))
+        with refused():
+            book.add(11, "c", 50)
+        book.add(12, "c", 50)
+        assert book.drain() == [("c", [50])]
+
+    def test_tags_end_at_64_bits(self, impl: Any) -> None:
+        book = Book(impl)
+        top = (1 << 64) - 1
+        with refused():
+            book.add(top, "a", 1, 2)
+        book.add(top - 1, "a", 1, 2)
+        assert book.settle((top, True)) == ([("a", [1, 2])], None)
+
+    def test_of_nothing_changes_nothing(self, book: Book) -> None:
+        book.add(12, "c")
+        assert len(book.ledger) == 9
+        assert book.settle((12, False)) == ([], 12)
+
     def test_any_object_may_own(self, impl: Any) -> None:
         book = Book(impl)
         owner = object()

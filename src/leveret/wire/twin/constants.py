@@ -46,3 +46,4 @@ FRAME_OVERHEAD: Final = 8
 """Type, channel, payload size and end marker."""
 
 U32_MAX: Final = 0xFFFFFFFF
+U64_MAX: Final = 0xFFFFFFFFFFFFFFFF

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from operator import attrgetter
 from typing import Final
 
+from .constants import U64_MAX
 from .events import Settlement
 from .extent import Extent
 from .selection import Selection, of_rows
@@ -41,11 +42,12 @@ class _Run:
 class Ledger:
     """`owner` is any object (the consumer, or what a get stands for); settled rows come back with it."""
 
-    __slots__ = ("_outstanding", "_runs")
+    __slots__ = ("_last_tag", "_outstanding", "_runs")
 
     def __init__(self) -> None:
         self._runs: list[_Run] = []
         self._outstanding = 0
+        self._last_tag = 0
 
     def __len__(self) -> int:
         """Messages unacknowledged, held ones not counted."""
@@ -53,10 +55,12 @@ class Ledger:
 
     def add(self, first_tag: int, owner: object, extent: Extent, selection: Selection) -> None:
         """Tags must ascend from run to run. Raises ValueError otherwise."""
+        last = first_tag + len(selection) - 1
+        if first_tag <= self._last_tag or last > U64_MAX:
+            raise ValueError("delivery tags must ascend")
         if not len(selection):
             return
-        if self._runs and first_tag <= self._runs[-1].last:
-            raise ValueError("delivery tags must ascend")
+        self._last_tag = last
         self._runs.append(_Run(first_tag, owner, extent, selection))
         self._outstanding += len(selection)
 

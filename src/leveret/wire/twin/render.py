@@ -38,7 +38,7 @@ def render_deliver(
 ) -> bytes:
     """basic.deliver frames with their contents; tags count up from `first_tag`.
 
-    Raises IndexError for settled or absent rows, ValueError for a consumer tag over 255 bytes or an absurd `frame_max`.
+    Raises IndexError for settled or absent rows, ValueError for a consumer tag over 255 bytes.
     """
     payload_max = _payload_max(frame_max)
     consumer = shortstr(consumer_tag)
@@ -85,9 +85,7 @@ def render_return(batch: Batch, selection: Selection, channel: int, code: int, t
 
 def _payload_max(frame_max: int) -> int:
     """Body bytes per frame; 0: no limit."""
-    if 0 < frame_max <= FRAME_OVERHEAD or frame_max < 0:
-        raise ValueError("no frame is that small")
-    return frame_max and frame_max - FRAME_OVERHEAD
+    return frame_max and max(frame_max - FRAME_OVERHEAD, 1)
 
 
 def _content(parts: list[bytes], row: Row, channel: int, payload_max: int) -> None:
