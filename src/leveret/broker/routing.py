@@ -71,6 +71,8 @@ class _ByColumns:
     start: Exchange
     routing_key: str
     needs: tuple[Need, ...]
+    alone: bool
+    """Whether there is no way on from `start` but to queues."""
 
 
 class Router:
@@ -284,7 +286,8 @@ class Router:
             return AccessRefused(f"cannot publish to internal {start}")
         needs = self._needs_from(start)
         if needs:
-            way = _ByColumns(self.version, start, routing_key, needs)
+            alone = not self._links.get(start) and start.alternate is None
+            way = _ByColumns(self.version, start, routing_key, needs, alone)
             keys.cache[key] = (_BY_COLUMNS, way)
             return way
         queues = self._route_cached(start, routing_key)
@@ -305,10 +308,12 @@ class Router:
             ]
         cells.sorted = False
         for values, part in parts:
+            found: Any
             try:
-                found: Queues | AmqpError = self._route(
-                    way.start, way.routing_key, dict(zip(way.needs, values, strict=True))
-                )
+                if way.alone:
+                    found = tuple(dict.fromkeys(way.start.match(way.routing_key, values)))
+                else:
+                    found = self._route(way.start, way.routing_key, dict(zip(way.needs, values, strict=True)))
             except AmqpError as error:  # a header that cannot be decoded
                 found = error
             cells.add(found, part)
