@@ -184,6 +184,7 @@ class World:
     def run(self) -> None:
         """Turns, until nothing happens any more."""
         while True:
+            woken = self._wakes()
             busy = False
             for link in self.links:
                 busy |= link.session.step(2)
@@ -193,8 +194,11 @@ class World:
                 busy |= self.access.answer()
             for link in self.links:
                 busy |= link.flush()
-            if not busy:
+            if not busy and self._wakes() == woken:
                 return
+
+    def _wakes(self) -> int:
+        return self.scheduler.count + sum(link.shell.count for link in self.links)
 
     def tick(self, milliseconds: int) -> None:
         """Time passes in one go, then every session looks at its clocks."""
@@ -230,6 +234,7 @@ class Link:
             shell=self.shell,
         )
         self._rest = b""
+        self._backlog = b""
         self._content: dict[int, tuple[Method, bytes, int, bytes]] = {}
 
     # -- sending -------------------------------------------------------------------------------------------------
@@ -288,13 +293,14 @@ class Link:
     def flush(self) -> bool:
         """Take the session's output, as a shell does."""
         if not self.reads:
-            if self.session.output_bytes:
-                self.session.unwritten += len(self.session.take_output() or b"")
+            self._backlog += self.session.take_output() or b""
+            self.session.unwritten = len(self._backlog)
             return False
-        if self.session.unwritten:
+        data, self._backlog = self._backlog, b""
+        if data:
             self.session.unwritten = 0
             self.session.drained()
-        data = self.session.take_output()
+        data += self.session.take_output() or b""
         if not data:
             return False
         assert self.session.output_bytes == 0
