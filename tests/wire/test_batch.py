@@ -272,6 +272,12 @@ class TestPartition:
         with refused():
             batch_of(impl, headers()).partition(number, None, name)
 
+    @pytest.mark.parametrize("column", ["COLUMN_KEY", "COLUMN_HEADERS"])
+    def test_not_of_rows_that_are_not_there(self, impl: Any, column: str) -> None:
+        for batch in (batch_of(impl, headers()), impl.Batch.build(impl.Pool(), [])):
+            with pytest.raises(IndexError):
+                batch.partition(getattr(impl, column), impl.Selection([0, 1]))
+
     @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=50))
     def test_covers_every_row_once(self, keys: list[str]) -> None:
         for impl in filter(None, map(implementation, ("kernel", "twin"))):

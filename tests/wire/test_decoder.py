@@ -239,6 +239,8 @@ class TestSettlements:
         assert plain(settlement) == ("Settlement", 7, impl.REQUEUE, 60 << 16 | 80, [(1, False), (5, True)])
         assert len(settlement) == 2
         assert impl.Settlement(1, impl.REJECT, [], 60 << 16 | 120).method == 60 << 16 | 120
+        with refused():
+            impl.Settlement(1, 3, [])
 
 
 class TestCommands:

@@ -215,6 +215,31 @@ class TestSettle:
         assert extent.features == 0
 
 
+class TestRowsThatAreNotThere:
+    def test_marking_taking_selecting(self, impl: Any) -> None:
+        extent = filled(impl, b"a", b"b")
+        for operation in (extent.mark_redelivered, extent.take_rows, extent.select_persistent):
+            with refused():
+                operation(impl.Selection([0, 2]))
+        assert counts(extent) == (2, 2, 2, 0, 0)
+        assert not extent.is_redelivered(0)
+
+    def test_asking(self, impl: Any) -> None:
+        extent = filled(impl, b"a", b"b")
+        for row in (2, 4096, -1):
+            with pytest.raises(IndexError):
+                extent.is_redelivered(row)
+            with pytest.raises(IndexError):
+                extent[row]
+
+    def test_appending(self, impl: Any) -> None:
+        extent = filled(impl, b"a")
+        with pytest.raises(IndexError):
+            extent.append(build(impl, b"b"), impl.Selection([0, 1]))
+        assert counts(extent) == (1, 1, 1, 0, 0)
+        assert extent.append(build(impl, b"b"), None, 5) == 0
+
+
 class TestRecycle:
     def test_only_when_all_is_settled(self, impl: Any) -> None:
         extent = filled(impl, b"a", b"b", base=100)

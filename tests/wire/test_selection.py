@@ -41,6 +41,10 @@ class TestSelection:
     def test_range(self, impl: Any) -> None:
         assert list(impl.Selection.range(3, 7)) == [3, 4, 5, 6]
         assert len(impl.Selection.range(3, 3)) == 0
+        assert len(impl.Selection.range(3, 1)) == 0
+        for start, stop in ((0, 1 << 32), (-1, 3), (1 << 32, 1 << 32)):
+            with refused():
+                impl.Selection.range(start, stop)
 
     def test_equality_is_about_the_rows(self, impl: Any) -> None:
         assert impl.Selection.range(0, 3) == impl.Selection([0, 1, 2])

@@ -101,9 +101,12 @@ class Batch:
     ) -> list[tuple[object, Selection]]:
         """Distinct values of a column in order of first appearance, each with its rows.
 
-        Raises ValueError for an unknown column or property, or a column that needs a name and has none.
+        Raises ValueError for an unknown column or property, or a column that needs a name and has none, IndexError for
+        rows that are not there.
         """
         chosen = of_range(0, len(self.rows)) if selection is None else selection
+        if len(chosen) and chosen[-1] >= len(self.rows):
+            raise IndexError("no such row")
         if column == COLUMN_KEY and self.key >= 0:
             return [(self.key, chosen)] if len(chosen) else []
         found: dict[object, list[int]] = {}

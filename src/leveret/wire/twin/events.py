@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .constants import BASIC_ACK
+from .constants import ACK, BASIC_ACK, REJECT, REQUEUE
 
 
 class Settlement:
@@ -13,6 +13,8 @@ class Settlement:
     __slots__ = ("_items", "channel", "kind", "method")
 
     def __init__(self, channel: int, kind: int, items: Sequence[tuple[int, bool]], method: int = BASIC_ACK) -> None:
+        if kind not in (ACK, REQUEUE, REJECT):
+            raise ValueError("no such kind of settlement")
         self.channel = channel
         self.kind = kind
         self.method = method

@@ -186,6 +186,8 @@ class Extent:
 
     def is_redelivered(self, row: int) -> bool:
         """Raises IndexError for an absent row."""
+        if row < 0:
+            raise IndexError("no such row")
         return bool(self.redelivered[row])
 
     def mark_redelivered(self, selection: Selection) -> None:

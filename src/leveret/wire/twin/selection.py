@@ -31,9 +31,9 @@ class Selection:
 
     @staticmethod
     def range(start: int, stop: int) -> Selection:
-        """The rows from `start` to before `stop`."""
-        if not 0 <= start <= stop <= U32_MAX + 1:
-            raise ValueError("bad range of rows")
+        """The rows from `start` to before `stop`. Raises ValueError unless they are within u32."""
+        if not (0 <= start <= U32_MAX and 0 <= stop <= U32_MAX):
+            raise ValueError("row is over 32 bits")
         return _of(range(start, stop))
 
     def __len__(self) -> int:
