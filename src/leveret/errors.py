@@ -56,9 +56,10 @@ class AmqpError(LeveretError):
 
     @property
     def reply_text(self) -> str:
-        """`NAME - explanation`, cut to what a shortstr holds without cutting a character."""
-        text = f"{self.name} - {self.explanation}"
-        return text.encode()[:SHORTSTR_MAX].decode(errors="ignore")
+        """`NAME - explanation`, or the name alone; cut to what a shortstr holds without cutting a character."""
+        text = f"{self.name} - {self.explanation}" if self.explanation else self.name
+        # Names out of field tables may hold what is no UTF-8, as surrogates.
+        return text.encode(errors="replace")[:SHORTSTR_MAX].decode(errors="ignore")
 
 
 class ChannelError(AmqpError):

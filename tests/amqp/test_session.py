@@ -549,6 +549,12 @@ def test_an_idle_connection_is_small() -> None:
     assert size < 6_000
 
 
+def test_names_in_the_log_stay_in_their_line(caplog: pytest.LogCaptureFixture) -> None:
+    link = prepared(World())
+    link.send(BasicConsume("q", "tag\nforged line"), BasicConsume("q", "tag\nforged line"))
+    assert "attempt to reuse consumer tag 'tag\\nforged line'" in caplog.text
+
+
 def test_it_describes_itself() -> None:
     link = prepared(World())
     assert str(link.session) == (

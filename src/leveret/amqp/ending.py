@@ -32,10 +32,11 @@ def fail(session: Session, number: int, method: int, error: Exception) -> None:
     if not isinstance(error, AmqpError):
         logger.error("%s, channel %d: internal error", session, number, exc_info=error)
         error = InternalError("")
-    if error.hard or not number or session.state is not OPEN:
+    channel = session.channels.get(number)
+    if error.hard or channel is None or session.state is not OPEN:
         close_connection(session, error, method, number)
     else:
-        _close_channel(session, session.channels[number], error, method)
+        _close_channel(session, channel, error, method)
 
 
 # Channels

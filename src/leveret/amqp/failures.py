@@ -72,22 +72,19 @@ def unexpected(event: Event) -> UnexpectedFrame:
     return UnexpectedFrame(f"type {FRAME_METHOD}, {which} octets = <<{octets}>>")
 
 
-def _reply_text(error: AmqpError) -> str:
-    return error.reply_text if error.explanation else error.name
-
-
 def connection_close(error: AmqpError, method: int) -> ConnectionClose:
     """The frame that ends a connection; `method` is the one that failed, 0 for none."""
-    return ConnectionClose(error.code, _reply_text(error), method >> 16, method & 0xFFFF)
+    return ConnectionClose(error.code, error.reply_text, method >> 16, method & 0xFFFF)
 
 
 def channel_close(error: AmqpError, method: int) -> ChannelClose:
     """The frame that ends a channel."""
-    return ChannelClose(error.code, _reply_text(error), method >> 16, method & 0xFFFF)
+    return ChannelClose(error.code, error.reply_text, method >> 16, method & 0xFFFF)
 
 
 def describe(error: AmqpError, method: int) -> str:
-    """For the log."""
+    """For the log, in one line, whatever names the peer made up."""
     scope = "connection" if error.hard else "channel"
     name = METHODS[method].name if method in METHODS else "none"
-    return f"operation {name} caused a {scope} exception {error.name.lower()}: {error.explanation}"
+    text = error.explanation if error.explanation.isprintable() else repr(error.explanation)[1:-1]
+    return f"operation {name} caused a {scope} exception {error.name.lower()}: {text}"

@@ -113,8 +113,7 @@ def answered(session: Session, result: object) -> None:
         session.move(send(ConnectionSecure))
         session.send(ConnectionSecure(result))
     else:
-        assert result is None
-        logger.error("AMQP connection %s: %s login refused", session.peer, client.mechanism)
+        assert result is None  # why is in the log of who checked it
         if client.failure_close:
             raise LoginRefused(
                 f"Login was refused using authentication mechanism {client.mechanism}."
