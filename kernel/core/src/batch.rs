@@ -259,7 +259,14 @@ impl Batch {
     }
 
     /// Store and add one message whose names are raw.
-    pub(crate) fn store(&mut self, pool: &Pool, names: &[u8], properties: &[u8], body: &[u8], flags: u32) -> Result<(), Unfit> {
+    pub(crate) fn store(
+        &mut self,
+        pool: &Pool,
+        names: &[u8],
+        properties: &[u8],
+        body: &[u8],
+        flags: u32,
+    ) -> Result<(), Unfit> {
         let features = properties::scan(properties).ok_or(Unfit::Properties)? | flags;
         if names.len() + properties.len() + body.len() > i32::MAX as usize {
             return Err(Unfit::Size);

@@ -12,9 +12,11 @@ use std::sync::Arc;
 
 use crate::assembler::{Content, MESSAGE_SIZE_HARD_MAX, Progress};
 use crate::batch::{Batch, Row, Spot};
-use crate::event::{BASIC_ACK, BASIC_NACK, BASIC_PUBLISH, BASIC_REJECT, Command, Event, FRAME_ERROR, Settlement, Violation};
+use crate::event::{
+    BASIC_ACK, BASIC_NACK, BASIC_PUBLISH, BASIC_REJECT, Command, Event, FRAME_ERROR, Settlement, Violation,
+};
 use crate::frame::{self, BODY, CONTENT_HEAD_SIZE, ENVELOPE, FRAME_END, HEAD_SIZE, HEADER, HEARTBEAT, Head, METHOD};
-use crate::keys::Keys;
+use crate::keys::{Keys, are_text};
 use crate::pool::Pool;
 use crate::properties;
 
@@ -504,8 +506,7 @@ impl Decoder {
                 let Some((names, flags)) = frame::publish(arguments) else {
                     return self.violate(Violation::undecodable(FRAME_ERROR, id, arguments));
                 };
-                let (exchange, routing_key) = crate::keys::split(names);
-                if str::from_utf8(exchange).is_err() || str::from_utf8(routing_key).is_err() {
+                if !are_text(names) {
                     let text = "Malformed UTF-8 in shortstr".to_owned();
                     return self.violate(Violation::hard(FRAME_ERROR, id, text));
                 }

@@ -181,7 +181,10 @@ impl Extent {
 
     /// Whether each row of the selection is ready or delivered; else the first that is not.
     pub fn check_live(&self, selection: &Selection) -> Result<(), Refusal> {
-        if selection.as_range().is_some_and(|(start, len)| self.in_range(start, len) && self.delivered.has_range(start, len)) {
+        if selection
+            .as_range()
+            .is_some_and(|(start, len)| self.in_range(start, len) && self.delivered.has_range(start, len))
+        {
             return Ok(());
         }
         match selection.iter().find(|&row| !self.is_live(row)) {

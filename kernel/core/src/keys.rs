@@ -47,6 +47,12 @@ pub(crate) fn split(names: &[u8]) -> (&[u8], &[u8]) {
     (&names[1..1 + exchange], &names[2 + exchange..])
 }
 
+/// Whether raw names are UTF-8.
+pub(crate) fn are_text(names: &[u8]) -> bool {
+    let (exchange, routing_key) = split(names);
+    std::str::from_utf8(exchange).is_ok() && std::str::from_utf8(routing_key).is_ok()
+}
+
 impl Keys {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Table> {
         lock(&self.0)
@@ -103,8 +109,7 @@ impl Table {
             }
             slot = (slot + 1) & mask;
         }
-        let (exchange, routing_key) = split(names);
-        if str::from_utf8(exchange).is_err() || str::from_utf8(routing_key).is_err() {
+        if !are_text(names) {
             return Err(BadName);
         }
         let key = self.entries.len() as u32;

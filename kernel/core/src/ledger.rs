@@ -13,7 +13,13 @@ use crate::selection::Selection;
 enum Tags {
     None,
     All,
-    Some { count: u32, bits: Bitmap },
+    Some(Box<Part>),
+}
+
+#[derive(Clone, Debug)]
+struct Part {
+    count: u32,
+    bits: Bitmap,
 }
 
 impl Tags {
@@ -21,7 +27,7 @@ impl Tags {
         match self {
             Tags::None => 0,
             Tags::All => run,
-            Tags::Some { count, .. } => *count,
+            Tags::Some(part) => part.count,
         }
     }
 
@@ -29,7 +35,7 @@ impl Tags {
         match self {
             Tags::None => false,
             Tags::All => true,
-            Tags::Some { bits, .. } => bits.get(place),
+            Tags::Some(part) => part.bits.get(place),
         }
     }
 
@@ -41,7 +47,7 @@ impl Tags {
         match bits.count() {
             0 => Tags::None,
             count if count == run => Tags::All,
-            count => Tags::Some { count, bits },
+            count => Tags::Some(Box::new(Part { count, bits })),
         }
     }
 
@@ -49,23 +55,41 @@ impl Tags {
         match self {
             Tags::None => Bitmap::default(),
             Tags::All => Bitmap::filled(run),
-            Tags::Some { bits, .. } => bits,
+            Tags::Some(part) => part.bits,
         }
     }
 
     /// Take one tag, which must be there.
     fn remove(&mut self, place: u32, run: u32) {
         match self {
-            Tags::Some { count: 1, .. } => *self = Tags::None,
-            Tags::Some { count, bits } => {
-                bits.clear(place);
-                *count -= 1;
+            Tags::Some(part) if part.count == 1 => *self = Tags::None,
+            Tags::Some(part) => {
+                part.bits.clear(place);
+                part.count -= 1;
             }
             _ if run == 1 => *self = Tags::None,
             _ => {
                 let mut bits = Bitmap::filled(run);
                 bits.clear(place);
-                *self = Tags::Some { count: run - 1, bits };
+                *self = Tags::Some(Box::new(Part { count: run - 1, bits }));
+            }
+        }
+    }
+
+    /// Add one tag, which must not be there.
+    fn insert(&mut self, place: u32, run: u32) {
+        match self {
+            Tags::Some(part) => {
+                part.bits.set(place);
+                part.count += 1;
+                if part.count == run {
+                    *self = Tags::All;
+                }
+            }
+            _ => {
+                let mut bits = Bitmap::default();
+                bits.set(place);
+                *self = Tags::of(bits, run);
             }
         }
     }
@@ -100,7 +124,7 @@ impl Tags {
         match self {
             Tags::None => Selection::EMPTY,
             Tags::All => selection.clone(),
-            Tags::Some { bits, .. } => selection.pick(bits),
+            Tags::Some(part) => selection.pick(&part.bits),
         }
     }
 }
@@ -109,10 +133,10 @@ impl Tags {
 struct Run<H> {
     first: u64,
     len: u32,
+    /// Its place among what the call under way has touched, plus one; 0: not touched.
+    touched: u32,
     outstanding: Tags,
     held: Tags,
-    /// What the call under way has settled of it.
-    touched: Tags,
     /// None once nothing is outstanding or held.
     owner: Option<(H, Selection)>,
 }
@@ -125,6 +149,13 @@ impl<H> Run<H> {
     fn last(&self) -> u64 {
         self.first + u64::from(self.len - 1)
     }
+}
+
+/// The runs that one call has settled tags of, by their index.
+#[derive(Default)]
+struct Touched {
+    runs: Vec<(usize, Tags)>,
+    unsorted: bool,
 }
 
 /// Rows that a call settled, by what they belong to.
@@ -182,9 +213,9 @@ impl<H> Ledger<H> {
         self.runs.push_back(Run {
             first,
             len,
+            touched: 0,
             outstanding: Tags::All,
             held: Tags::None,
-            touched: Tags::None,
             owner: Some((owner, selection)),
         });
         Ok(())
@@ -213,15 +244,12 @@ impl<H> Ledger<H> {
         hold: bool,
         share: impl Fn(&H) -> H,
     ) -> (Portions<H>, Option<u64>) {
-        let mut touched: Vec<usize> = Vec::new();
-        let mut ascending = true;
+        let mut touched = Touched::default();
         let mut unknown = None;
         let mut near = self.first_live;
         for (tag, multiple) in items {
             if tag == 0 && multiple {
-                for index in self.first_live..self.runs.len() {
-                    self.touch(index, None, &mut touched, &mut ascending);
-                }
+                (self.first_live..self.runs.len()).for_each(|index| self.settle_through(index, u32::MAX, &mut touched));
                 self.first_live = self.runs.len();
                 continue;
             }
@@ -230,78 +258,67 @@ impl<H> Ledger<H> {
                 break;
             };
             if multiple {
-                for before in self.first_live..index {
-                    self.touch(before, None, &mut touched, &mut ascending);
-                }
+                (self.first_live..index).for_each(|before| self.settle_through(before, u32::MAX, &mut touched));
                 self.first_live = index;
-                self.touch(index, Some((place, true)), &mut touched, &mut ascending);
+                self.settle_through(index, place, &mut touched);
             } else {
-                self.touch(index, Some((place, false)), &mut touched, &mut ascending);
+                let len = self.runs[index].len;
+                self.outstanding -= 1;
+                self.runs[index].outstanding.remove(place, len);
+                self.touch(index, &mut touched).insert(place, len);
             }
             // Acks in order go on in this run or the next.
             near = if place + 1 == self.runs[index].len { index + 1 } else { index };
         }
-        if !ascending {
-            touched.sort_unstable();
+        if touched.unsorted {
+            touched.runs.sort_unstable_by_key(|(index, _)| *index);
         }
-        let mut portions = Vec::with_capacity(touched.len());
-        for index in touched {
-            let run = &mut self.runs[index];
-            let tags = std::mem::replace(&mut run.touched, Tags::None);
-            if hold {
-                let held = std::mem::replace(&mut run.held, Tags::None);
-                run.held = held.union(tags.clone(), run.len);
-            }
-            if run.is_over() {
-                self.over += 1;
-                if let Some((owner, selection)) = run.owner.take() {
-                    let rows = if matches!(tags, Tags::All) { selection } else { tags.rows(&selection) };
-                    portions.push((owner, rows));
-                }
-            } else if let Some((owner, selection)) = &run.owner {
-                portions.push((share(owner), tags.rows(selection)));
-            }
-        }
+        let portions = touched.runs.into_iter().filter_map(|(index, tags)| self.portion(index, tags, hold, &share));
+        let portions = portions.collect();
         self.tidy();
         (portions, unknown)
     }
 
-    /// Settle what is outstanding in a run: all, a place, or all through a place.
-    fn touch(&mut self, index: usize, what: Option<(u32, bool)>, touched: &mut Vec<usize>, ascending: &mut bool) {
+    /// What the call under way has settled of a run so far.
+    fn touch<'a>(&mut self, index: usize, touched: &'a mut Touched) -> &'a mut Tags {
+        let run = &mut self.runs[index];
+        if run.touched == 0 {
+            touched.unsorted |= touched.runs.last().is_some_and(|(last, _)| *last > index);
+            touched.runs.push((index, Tags::None));
+            run.touched = touched.runs.len() as u32;
+        }
+        &mut touched.runs[run.touched as usize - 1].1
+    }
+
+    /// Settle what is outstanding in a run through a place (all, if that is past its end).
+    fn settle_through(&mut self, index: usize, place: u32, touched: &mut Touched) {
         let run = &mut self.runs[index];
         if run.outstanding.is_none() {
             return;
         }
-        if run.touched.is_none() {
-            *ascending &= touched.last().is_none_or(|&last| last < index);
-            touched.push(index);
+        let len = run.len;
+        let taken = run.outstanding.remove_through(place.min(len - 1), len);
+        self.outstanding -= u64::from(taken.count(len));
+        let settled = self.touch(index, touched);
+        let before = std::mem::replace(settled, Tags::None);
+        *settled = before.union(taken, len);
+    }
+
+    /// The rows that a call has settled of a run; the run's own if nothing is left in it.
+    fn portion(&mut self, index: usize, tags: Tags, hold: bool, share: impl Fn(&H) -> H) -> Option<(H, Selection)> {
+        let run = &mut self.runs[index];
+        run.touched = 0;
+        if hold {
+            let held = std::mem::replace(&mut run.held, Tags::None);
+            run.held = held.union(tags.clone(), run.len);
         }
-        let taken = match what {
-            None => std::mem::replace(&mut run.outstanding, Tags::None),
-            Some((place, true)) => run.outstanding.remove_through(place, run.len),
-            Some((place, false)) => {
-                run.outstanding.remove(place, run.len);
-                self.outstanding -= 1;
-                match &mut run.touched {
-                    Tags::Some { count, bits } => {
-                        bits.set(place);
-                        *count += 1;
-                        if *count == run.len {
-                            run.touched = Tags::All;
-                        }
-                    }
-                    _ => {
-                        let mut bits = Bitmap::default();
-                        bits.set(place);
-                        run.touched = Tags::of(bits, run.len);
-                    }
-                }
-                return;
-            }
-        };
-        self.outstanding -= u64::from(taken.count(run.len));
-        let before = std::mem::replace(&mut run.touched, Tags::None);
-        run.touched = before.union(taken, run.len);
+        if !run.is_over() {
+            return run.owner.as_ref().map(|(owner, selection)| (share(owner), tags.rows(selection)));
+        }
+        self.over += 1;
+        let (owner, selection) = run.owner.take()?;
+        let rows = if matches!(tags, Tags::All) { selection } else { tags.rows(&selection) };
+        Some((owner, rows))
     }
 
     /// Drop runs that are over.
@@ -400,7 +417,10 @@ mod tests {
         assert_eq!(settle(&mut ledger, &[(11, true)], false), (String::new(), Some(11)));
         assert_eq!(settle(&mut ledger, &[(7, true)], false), (String::new(), Some(7)));
         assert_eq!(settle(&mut ledger, &[(0, false)], false), (String::new(), Some(0)));
-        assert_eq!(settle(&mut ledger, &[(5, false), (12, true), (12, true)], false), ("a[10, 12, 13, 14] b[3] c[5]".into(), Some(12)));
+        assert_eq!(
+            settle(&mut ledger, &[(5, false), (12, true), (12, true)], false),
+            ("a[10, 12, 13, 14] b[3] c[5]".into(), Some(12))
+        );
         assert_eq!(ledger.len(), 1);
         assert_eq!(settle(&mut ledger, &[(0, true), (0, true)], false), ("c[9]".into(), None));
         assert!(ledger.is_empty() && ledger.runs.is_empty());

@@ -40,8 +40,7 @@ pub fn render_deliver<'py>(
     check_frame_max(frame_max)?;
     check_shortstr(consumer_tag)?;
     extent.0.check_live(&selection.0).map_err(refused)?;
-    let deliver =
-        Deliver { extent: &extent.0, selection: &selection.0, channel, consumer_tag, first_tag, frame_max };
+    let deliver = Deliver { extent: &extent.0, selection: &selection.0, channel, consumer_tag, first_tag, frame_max };
     filled(py, deliver.size(), |out| deliver.render(out))
 }
 
