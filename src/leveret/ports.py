@@ -1,5 +1,4 @@
-"""The ports: what one floor needs of another, as small protocols. The brain sees only these, never who stands behind.
-"""
+"""The ports: what one floor needs of another, as small protocols. The brain sees only these, never who stands behind."""
 
 from __future__ import annotations
 
@@ -72,6 +71,10 @@ class Publisher(Protocol):
         """What became of the next `count` messages in their order: accepted once `position` is durable (None: now),
         but for the `rejected` rows. Called once per batch.
         """
+        ...
+
+    def slow_down(self, count: int) -> None:
+        """Of these `count` messages some went to a queue that has more than its consumers keep up with: less, for now."""
         ...
 
 

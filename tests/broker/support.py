@@ -64,6 +64,7 @@ class Channel:
     outcomes: list[tuple[int, Position | None, list[int]]] = field(default_factory=list)
     room_waiters: list[Callable[[], None]] = field(default_factory=list)
     next_tag: int = 1
+    slowed: int = 0
 
     def __post_init__(self) -> None:
         self.ledger = Ledger()
@@ -87,6 +88,9 @@ class Channel:
     # Publisher
     def returned(self, batch: Batch, selection: Selection) -> None:
         self.returns += [batch[row].body for row in selection]
+
+    def slow_down(self, count: int) -> None:
+        self.slowed += count
 
     def published(self, count: int, position: Position | None, rejected: Selection | None) -> None:
         self.outcomes.append((count, position, [] if rejected is None else [*rejected]))

@@ -140,6 +140,8 @@ class Connection:
     park: Callable[[Channel], Wait]
     """The channel's reply comes later; nothing else is done on it until then."""
     resume: Callable[[int, object], None]
+    flow: int = 0
+    """Messages of the last read that consumers do not keep up with."""
 
 
 class Channel:
@@ -200,7 +202,7 @@ class Channel:
         """Its publishing side."""
         if self._publishing is None:
             shared = self.connection
-            self._publishing = Publishing(self.number, shared.output, shared.vhost, shared.user)
+            self._publishing = Publishing(self.number, shared)
         return self._publishing
 
     def publish(self, batch: Batch) -> None:

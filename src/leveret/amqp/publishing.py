@@ -13,10 +13,10 @@ from ..wire import COLUMN_PROPERTY, IMMEDIATE, USER_ID, render_return
 from .confirms import Confirms
 
 if TYPE_CHECKING:
-    from ..broker.vhost import Portion, VHost
-    from ..ports import Log, Position, User
+    from ..broker.vhost import Portion
+    from ..ports import Log, Position
     from ..wire import Batch, Selection
-    from .output import Output
+    from .channel import Connection
 
 _CHECKED: Final = IMMEDIATE | USER_ID
 _IMPERSONATOR: Final = "impersonator"
@@ -40,13 +40,14 @@ class Transaction:
 class Publishing:
     """The publishing side of one channel."""
 
-    __slots__ = ("_number", "_output", "_user", "_vhost", "confirms", "transaction")
+    __slots__ = ("_connection", "_number", "_output", "_user", "_vhost", "confirms", "transaction")
 
-    def __init__(self, number: int, output: Output, vhost: VHost, user: User) -> None:
+    def __init__(self, number: int, connection: Connection) -> None:
         self._number = number
-        self._output = output
-        self._vhost = vhost
-        self._user = user
+        self._connection = connection
+        self._output = connection.output
+        self._vhost = connection.vhost
+        self._user = connection.user
         self.confirms: Confirms | None = None
         self.transaction: Transaction | None = None
 
@@ -122,6 +123,10 @@ class Publishing:
         """What became of the next `count` messages."""
         if self.confirms is not None:
             self.confirms.add(count, position, rejected)
+
+    def slow_down(self, count: int) -> None:
+        """Consumers are behind: the connection is read in smaller bites."""
+        self._connection.flow += count
 
     def release(self) -> None:
         """The channel is gone; an open transaction with it (spec 1.9: there is no implicit commit)."""

@@ -119,7 +119,7 @@ class Session:
         self.waiting = 0  # the token that the whole connection waits for
         self.parked: dict[int, tuple[Channel, int]] = {}  # by token, with the method that waits
         self.inboxes: dict[int, deque[Event]] = {}  # by channel number: events that came while it was parked
-        self.resumed: deque[int] = deque()  # channel numbers that go on with their inbox
+        self.resumed: list[int] = []  # channel numbers that go on with their inbox
         self.held_events = 0  # in all inboxes
         self.stalled = False  # the peer does not read its answers: nothing is served until it does
         self.pending = False  # there is something to go on with, without new bytes
@@ -134,6 +134,8 @@ class Session:
 
     def receive(self, data: Buffer, size: int) -> None:
         """Take the first `size` bytes; nothing of `data` is referred to afterwards."""
+        if self.connection is not None:
+            self.connection.flow = 0
         self.decoder.push(data, size)
 
     def step(self, budget_ms: int) -> bool:
@@ -207,6 +209,11 @@ class Session:
     def drained(self) -> None:
         """The socket takes bytes again."""
         self.out.drained()
+
+    @property
+    def flow(self) -> int:
+        """Messages of the last read that come faster than consumers take them; when there are some, read less at once."""
+        return 0 if self.connection is None else self.connection.flow
 
     @property
     def reading(self) -> bool:

@@ -53,12 +53,15 @@ class Placement:
                 ops.append(Publish(targets, batch, _intersection(rows, persistent), offsets))
         return ops
 
-    def apply(self) -> None:
-        """Append to the queues."""
+    def apply(self) -> bool:
+        """Append to the queues; True when one of them has more than its consumers keep up with."""
         batch = self.batch
+        congested = False
         for queues, selection in self.queues:
             for queue in queues:
                 queue.append(batch, selection)
+                congested = congested or queue.congested
+        return congested
 
 
 def _intersection(one: Selection, other: Selection) -> Selection:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from ..limits import FLOW_BYTES, FLOW_MESSAGES
 from ..wire import EXTENT_ROWS, Extent, Selection
 
 if TYPE_CHECKING:
@@ -108,6 +109,11 @@ class Queue:
         self.ready += count
         if self.ring and not self.active:
             self._activate(self)
+
+    @property
+    def congested(self) -> bool:
+        """Whether its consumers are behind: then publishers had better slow down. Without consumers it is a store."""
+        return bool(self.consumers) and (self.ready > FLOW_MESSAGES or self.extents[-1].ready_bytes > FLOW_BYTES)
 
     def skip_to(self, sequence: int) -> None:
         """The next message gets this number: those between were never kept (recovery of a log with only persistent

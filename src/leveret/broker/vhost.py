@@ -66,7 +66,8 @@ class VHost(Objects):
         placement = place(self.router, batch, limit)
         ops = placement.publish_ops()
         position = self._broker.log.append([*ops]) if ops else None
-        placement.apply()
+        if placement.apply():
+            publisher.slow_down(placement.count)
         if placement.returned is not None:
             publisher.returned(batch, placement.returned)
         publisher.published(placement.count, position, None)

@@ -43,6 +43,11 @@ class Session(Protocol):
         ...
 
     @property
+    def flow(self) -> int:
+        """Messages of the last read that consumers are behind with; when there are some, less is read at once."""
+        ...
+
+    @property
     def finished(self) -> bool:
         """Write what is left, then close."""
         ...
@@ -81,6 +86,7 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_deadline_ms",
+        "_bite",
         "_dirty",
         "_reading",
         "_server",
@@ -102,6 +108,7 @@ class Connection(asyncio.BufferedProtocol):
         self._stepping = False  # input is left over
         self._reading = True
         self._writable = True
+        self._bite = 0  # bytes to read at once while consumers are behind with what comes from here; 0: as usual
         self._deadline_ms = 0  # the session's, as far as its ticks were asked for
         self.name = name
         """`127.0.0.1:50000 -> 127.0.0.1:5672`, for logs."""
@@ -129,7 +136,7 @@ class Connection(asyncio.BufferedProtocol):
         self.tick(self._server.clock.monotonic_ms())
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._turn.view
+        return self._turn.bite(self._bite) if self._bite else self._turn.view
 
     def buffer_updated(self, nbytes: int) -> None:
         session = self._session
@@ -142,7 +149,10 @@ class Connection(asyncio.BufferedProtocol):
         session.last_received_ms = turn.now_ms
         try:
             session.receive(turn.view, nbytes)
-            if session.step(limits.TURN_BUDGET_MS):
+            more = session.step(limits.TURN_BUDGET_MS)
+            flow = session.flow
+            self._bite = nbytes * limits.FLOW_READ_MESSAGES // flow if flow else 0
+            if more:
                 self._stepping = True
                 self._read_or_not(session)
                 turn.step(self)

@@ -89,6 +89,10 @@ class Turn:
         if not self.scheduled:
             self.wake()
 
+    def bite(self, size: int) -> memoryview:
+        """`view`, but for about `size` bytes at the most: for a connection whose messages queue up."""
+        return self.view[: max(size, limits.READ_SIZE_MIN)]
+
     def step(self, connection: Connection) -> None:
         """This connection's session goes on with its input in the next turn. The caller asks once until it is done."""
         self._unfinished.append(connection)
