@@ -38,12 +38,12 @@ from ..wire.support import (
     rows,
 )
 
-EXAMPLES = 5000 if LONG else 250
+EXAMPLES = 5000 if LONG else 200
 
 kernel = implementation("kernel")
 twin = implementation("twin")
 
-pytestmark = pytest.mark.skipif(kernel is None, reason="the kernel is not built")
+pytestmark = [pytest.mark.skipif(kernel is None, reason="the kernel is not built"), pytest.mark.timeout(900)]
 
 # -- streams -----------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ...limits import KEY_BYTES_PER_DECODER_MAX, KEYS_PER_DECODER_MAX
 from .constants import IMMEDIATE, MANDATORY
 
 
@@ -16,8 +17,8 @@ class KeyTable:
 
     __slots__ = ("_bytes", "_entries", "_numbers", "cache", "features", "names", "seen")
 
-    KEYS_MAX: ClassVar[int] = 4096
-    KEY_BYTES_MAX: ClassVar[int] = 256 * 1024
+    KEYS_MAX: ClassVar[int] = KEYS_PER_DECODER_MAX
+    KEY_BYTES_MAX: ClassVar[int] = KEY_BYTES_PER_DECODER_MAX
 
     def __init__(self) -> None:
         self.cache: dict[int, object] = {}
