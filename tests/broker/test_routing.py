@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from itertools import count
 from typing import Any
 
@@ -262,6 +264,24 @@ class TestBindings:
         router._links.clear()
         assert {name: len(getattr(router, name)) for name in empty} == empty
         assert not router._by_name
+
+    def test_a_removed_exchange_is_freed_without_the_garbage_collector(self, setup: Setup) -> None:
+        class Watched(FakeQueue):
+            pass
+
+        gc.disable()
+        try:
+            for name, kind in EXCHANGE_TYPES.items():
+                x = setup.exchange(name, kind)
+                queue: Any = Watched(name)
+                x.bind(Binding(x, queue, "1"))
+                setup.router.bind(Binding(x, queue, "2", Arguments.of({"a": 1})))
+                freed = weakref.ref(queue)
+                setup.router.remove(x)
+                del x, queue
+                assert freed() is None, name
+        finally:
+            gc.enable()
 
 
 class TestWays:

@@ -54,7 +54,7 @@ class Exchange:
         self.arguments = arguments
         alternate = arguments.get(ALTERNATE_EXCHANGE)
         self.alternate = alternate if isinstance(alternate, str) else None
-        self._start()
+        self.clear()
 
     def __str__(self) -> str:
         return f"exchange '{self.name}' in vhost '{self.vhost}'"
@@ -68,8 +68,8 @@ class Exchange:
         """What beyond the routing key `match` looks at. May change with the bindings."""
         return ()
 
-    def _start(self) -> None:
-        """Make the empty index; `arguments` are set."""
+    def clear(self) -> None:
+        """Make the index empty: at the start, and at the end, for its bindings know the exchange, which is a circle."""
 
     def validate(self) -> None:
         """Look at the arguments of a declaration. Raises PreconditionFailed."""

@@ -131,6 +131,7 @@ class Router:
         """An exchange goes, and with it the bindings from and to it, which are returned."""
         del self.exchanges[exchange.name]
         dropped = [*self._from.pop(exchange)]
+        exchange.clear()
         for binding in dropped:
             self._forget_destination(binding)
         self._links.pop(exchange, None)

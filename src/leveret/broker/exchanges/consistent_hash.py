@@ -87,7 +87,7 @@ class ConsistentHashExchange(Exchange):
     __slots__ = ("_bindings", "_candidates", "_left", "_needs", "_owner", "_place", "_score", "_seen", "_teams")
     type_name: ClassVar[str] = "x-consistent-hash"
 
-    def _start(self) -> None:
+    def clear(self) -> None:
         self._bindings: dict[Destination, dict[Binding, None]] = {}
         self._candidates: list[_Candidate | None] = []
         """In the order in which they came; None has left."""

@@ -21,7 +21,7 @@ class DefaultExchange(Exchange):
     __slots__ = ("queues",)
     type_name: ClassVar[str] = "direct"
 
-    def _start(self) -> None:
+    def clear(self) -> None:
         self.queues: dict[str, tuple[Queue]] = {}
         """By name; a tuple each, as routes are made of. The router keeps it."""
 

@@ -18,7 +18,7 @@ class DirectExchange(Exchange):
     __slots__ = ("_by_key",)
     type_name: ClassVar[str] = "direct"
 
-    def _start(self) -> None:
+    def clear(self) -> None:
         self._by_key: dict[str, dict[Binding, None]] = {}
 
     def bind(self, binding: Binding) -> None:

@@ -18,7 +18,7 @@ class FanoutExchange(Exchange):
     __slots__ = ("_bindings",)
     type_name: ClassVar[str] = "fanout"
 
-    def _start(self) -> None:
+    def clear(self) -> None:
         self._bindings: dict[Binding, None] = {}
 
     def bind(self, binding: Binding) -> None:

@@ -105,7 +105,7 @@ class HeadersExchange(Exchange):
     __slots__ = ("_index", "_needs", "_rules", "_uses")
     type_name: ClassVar[str] = "headers"
 
-    def _start(self) -> None:
+    def clear(self) -> None:
         self._rules: dict[Binding, _Rule] = {}
         self._index: dict[Condition | None, dict[_Rule, None]] = {}
         self._uses: dict[str, int] = {}

@@ -94,7 +94,7 @@ class TopicExchange(Exchange):
     __slots__ = ("_root",)
     type_name: ClassVar[str] = "topic"
 
-    def _start(self) -> None:
+    def clear(self) -> None:
         self._root = _Node()
 
     def validate_binding(self, binding: Binding) -> None:
