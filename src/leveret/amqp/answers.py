@@ -61,7 +61,7 @@ def serve_inboxes(session: Session, end_ms: int) -> bool:
         if session.stalled:
             return False
         if resumed:  # the connection may have ended meanwhile
-            resumed.popleft()
+            resumed.pop(0)
     return False
 
 
