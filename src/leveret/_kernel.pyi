@@ -31,7 +31,7 @@ IMMEDIATE: Final = 256
 COLUMN_KEY: Final = 0  # value: int, the id in `batch.keys`
 COLUMN_HEADERS: Final = 1  # value: the raw headers table without its 4 length bytes; None when absent
 COLUMN_HEADER: Final = 2  # value: raw field (type tag and value) of the header `name`; None when absent
-COLUMN_PROPERTY: Final = 3  # value: the raw bytes of the property `name` (a shortstr without its length); None when absent
+COLUMN_PROPERTY: Final = 3  # value: the property `name`, raw (a shortstr without its length); None when absent
 
 # Kinds of `Settlement`.
 ACK: Final = 0

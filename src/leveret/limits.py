@@ -35,7 +35,7 @@ READ_SIZE_MIN: Final = 16 * 1024
 READ_BYTES_PER_TURN: Final = 1024 * 1024
 """Shared between the connections that were readable in the last turn."""
 
-# Flow: a publisher whose messages queue up faster than consumers take them gets smaller reads, until they have caught up.
+# Flow: a publisher whose messages queue up faster than consumers take them gets smaller reads until they caught up.
 # Otherwise a turn is spent on what nobody waits for, and consumers' acks wait behind it.
 FLOW_MESSAGES: Final = 4096
 """Ready messages in a queue that has consumers."""

@@ -1,4 +1,4 @@
-"""The ports: what one floor needs of another, as small protocols. The brain sees only these, never who stands behind."""
+"""The ports: what one floor needs of another, as small protocols. The brain sees only these, not who is behind."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Publisher(Protocol):
         ...
 
     def slow_down(self, count: int) -> None:
-        """Of these `count` messages some went to a queue that has more than its consumers keep up with: less, for now."""
+        """Of these `count` messages some went to a queue with more than its consumers keep up with: less, for now."""
         ...
 
 

@@ -52,6 +52,7 @@ def app(endpoint, queue) -> Iterator[Celery]:
         task_default_queue=queue, result_expires=None, broker_transport_options={"confirm_publish": True}
     )
     yield application
+    application.backend.result_consumer.stop()
     application.close()
     pools.reset()
 
@@ -68,7 +69,6 @@ def test_tasks_results_and_retries(app, worker):
     assert app.signature("third_time_lucky").delay().get(PATIENCE_S) == 2
     app.signature("ignored").delay()
     program.expect(".*ignored task ran")
-    program.terminate()
 
 
 def test_delayed_tasks_wait_in_the_worker(app, worker):

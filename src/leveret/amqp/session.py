@@ -212,7 +212,7 @@ class Session:
 
     @property
     def flow(self) -> int:
-        """Messages of the last read that come faster than consumers take them; when there are some, read less at once."""
+        """Messages of the last read that come faster than consumers take them; if there are any, read less at once."""
         return 0 if self.connection is None else self.connection.flow
 
     @property

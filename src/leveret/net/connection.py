@@ -85,8 +85,8 @@ class Connection(asyncio.BufferedProtocol):
     """One accepted socket."""
 
     __slots__ = (
-        "_deadline_ms",
         "_bite",
+        "_deadline_ms",
         "_dirty",
         "_reading",
         "_server",
