@@ -72,7 +72,7 @@ def own(method: Method, channel: int) -> Method:
 
 
 def play(world: World, script: list[tuple[object, ...]], together: bool) -> Link:
-    """A client that goes on until a channel fails; `together`: no answer comes, and it reads nothing, until all is sent."""
+    """A client that goes on until a channel fails; `together`: no answer comes until all is sent."""
     link = world.connect()
     for channel in (1, 2):
         link.open_channel(channel)
