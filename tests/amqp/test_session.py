@@ -483,6 +483,22 @@ def test_a_peer_that_asks_and_does_not_read() -> None:
     assert len(link.bodies()) == 100
 
 
+def test_asking_from_an_inbox_without_reading() -> None:
+    world = World()
+    link = prepared(world)
+    link.publish(*[b"x" * 100_000] * 100)
+    world.held = True
+    link.send(QueueDeclare("kept", durable=True), *[BasicGet("q")] * 100)
+    link.reads = False
+    world.held = False
+    world.run()
+    assert world.broker.vhosts["/"].queues["q"].unacked == OUTPUT_STOP_READING // 100_000 + 1
+    link.reads = True
+    world.run()
+    assert len(link.bodies()) == 100
+    assert link.session.inboxes == {}
+
+
 def test_returns_to_a_peer_that_does_not_read() -> None:
     link = prepared(World())
     link.reads = False

@@ -84,8 +84,6 @@ class Confirms:
             self._output.flush_later(self.flush)
         if rejected is not None:
             for row in rejected:
-                if first + row > last:
-                    break
                 self._extend(first + row - 1, False)
                 self._extend(first + row, True)
         if runs and not runs[-1][1]:

@@ -17,9 +17,8 @@ from ..errors import (
     SyntaxError_,
     UnexpectedFrame,
 )
-from ..wire import Batch, Command, ProtocolHeader, Violation
+from ..wire import Batch, ProtocolHeader, Violation
 from ..wire.methods import METHODS, BasicPublish, ChannelClose, ConnectionClose
-from ..wire.spec import FRAME_METHOD
 
 if TYPE_CHECKING:
     from ..wire import Event
@@ -38,7 +37,6 @@ _BY_CODE: Final = {
         UnexpectedFrame,
     )
 }
-_OCTETS_SHOWN: Final = 16
 
 
 def method_of(event: Event) -> int:
@@ -60,16 +58,6 @@ def channel_of(event: Event) -> int:
 def error_of(violation: Violation) -> AmqpError:
     """What the decoder complains of."""
     return _BY_CODE.get(violation.code, InternalError)(violation.text)
-
-
-def unexpected(event: Event) -> UnexpectedFrame:
-    """A frame of a channel before the connection is open, shown as RabbitMQ shows it."""
-    payload = method_of(event).to_bytes(4, "big")
-    if isinstance(event, Command):
-        payload += event.arguments
-    which = "all" if len(payload) <= _OCTETS_SHOWN else f"first {_OCTETS_SHOWN}"
-    octets = ",".join(map(str, payload[:_OCTETS_SHOWN]))
-    return UnexpectedFrame(f"type {FRAME_METHOD}, {which} octets = <<{octets}>>")
 
 
 def connection_close(error: AmqpError, method: int) -> ConnectionClose:

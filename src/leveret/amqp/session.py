@@ -32,7 +32,7 @@ from ..wire.methods import (
 from . import answers, ending, opening
 from .channel import CLOSING as CHANNEL_CLOSING
 from .channel import Channel
-from .failures import channel_of, error_of, method_of, unexpected
+from .failures import channel_of, error_of, method_of
 from .handshake import AWAIT_HEADER, CLOSED, CLOSING, CONNECTION, OPEN
 from .methods import HANDLERS
 from .output import Output
@@ -317,8 +317,8 @@ class Session:
             else:
                 inbox.append(event)
                 self.held_events += 1
-        elif self.state is not CLOSING and self.state is not CLOSED:
-            raise unexpected(event)
+        else:  # before that the decoder lets no channel through
+            assert self.state is CLOSING or self.state is CLOSED
 
     def dispatch(self, number: int, event: Event) -> None:
         """An event of a channel, when nothing of that channel waits before it."""
