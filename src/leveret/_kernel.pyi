@@ -8,7 +8,7 @@ an arena. A *selection* is an ascending list of row indices without duplicates.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar, Final, overload
+from typing import ClassVar, Final, Self, final, overload
 
 from typing_extensions import Buffer
 
@@ -38,38 +38,41 @@ ACK: Final = 0
 REQUEUE: Final = 1  # nack or reject with requeue
 REJECT: Final = 2  # nack or reject without requeue
 
+@final
 class Pool:
     """Where payload bytes live: chunks ("arenas") of `chunk_size` bytes that all decoders fill, counted exactly.
 
     A content larger than a quarter of a chunk gets an arena of its own. A few free chunks are kept for reuse.
     """
 
-    def __init__(self, chunk_size: int = 262144) -> None: ...
+    def __new__(cls, chunk_size: int = 262144) -> Self: ...
     @property
     def allocated(self) -> int:
         """Bytes of all arenas that something still refers to."""
 
+@final
 class Selection:
     """Ascending row indices without duplicates. Stored as a range, a stride or a list, whichever is smallest."""
 
-    def __init__(self, rows: Iterable[int]) -> None:
+    def __new__(cls, rows: Iterable[int]) -> Self:
         """Raises ValueError unless strictly ascending and within u32."""
     @staticmethod
     def range(start: int, stop: int) -> Selection: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[int]: ...
     @overload
-    def __getitem__(self, index: int) -> int: ...
+    def __getitem__(self, index: int, /) -> int: ...
     @overload
-    def __getitem__(self, index: slice) -> Selection:
+    def __getitem__(self, index: slice, /) -> Selection:
         """A part of the selection; only slices of step 1."""
-    def __eq__(self, other: object) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
     @staticmethod
     def merge(parts: Sequence[Selection]) -> Selection:
         """The union of any number of selections, in time linear in their rows (and sorting)."""
     def union(self, other: Selection) -> Selection: ...
     def difference(self, other: Selection) -> Selection: ...
 
+@final
 class KeyTable:
     """The distinct (exchange, routing key, mandatory, immediate) that one decoder met, numbered from 0.
 
@@ -82,8 +85,9 @@ class KeyTable:
     cache: dict[int, object]
     """For the caller: what it derived of a key id (its route, say). It dies with the table."""
     def __len__(self) -> int: ...
-    def __getitem__(self, key: int) -> tuple[str, str, bool, bool]: ...
+    def __getitem__(self, key: int, /) -> tuple[str, str, bool, bool]: ...
 
+@final
 class Message:
     """One row, copied out."""
 
@@ -99,6 +103,7 @@ class Message:
     @property
     def features(self) -> int: ...
 
+@final
 class Batch:
     """The contents that arrived on one channel in one push, or what `Batch.build`/`unpack` made. Immutable."""
 
@@ -120,7 +125,7 @@ class Batch:
     @property
     def body_bytes(self) -> int: ...
     def __len__(self) -> int: ...
-    def __getitem__(self, row: int) -> Message: ...
+    def __getitem__(self, row: int, /) -> Message: ...
     def partition(
         self, column: int = COLUMN_KEY, selection: Selection | None = None, name: str | None = None
     ) -> list[tuple[object, Selection]]:
@@ -128,12 +133,11 @@ class Batch:
     def select(self, features: int) -> Selection:
         """The rows that have any of these features."""
 
+@final
 class Settlement:
     """Adjacent acks, nacks or rejects of one method and kind on one channel, in their order."""
 
-    def __init__(
-        self, channel: int, kind: int, items: Sequence[tuple[int, bool]], method: int = 0x003C0050
-    ) -> None: ...
+    def __new__(cls, channel: int, kind: int, items: Sequence[tuple[int, bool]], method: int = 0x003C0050) -> Self: ...
     @property
     def channel(self) -> int: ...
     @property
@@ -146,6 +150,7 @@ class Settlement:
         """(delivery tag, multiple)"""
     def __len__(self) -> int: ...
 
+@final
 class Command:
     """A method frame other than basic.publish, ack, nack, reject."""
 
@@ -153,11 +158,13 @@ class Command:
     method: int  # class id << 16 | method id
     arguments: bytes  # what follows the two ids
 
+@final
 class ProtocolHeader:
     """The first 8 bytes of a connection, right or wrong."""
 
     data: bytes
 
+@final
 class Violation:
     """The peer broke the protocol. With channel 0 (or a hard code) the decoder reads nothing more; after a soft code
     on a channel (311 or 406: message too large) it skips that content and goes on."""
@@ -170,6 +177,7 @@ class Violation:
 
 Event = Batch | Settlement | Command | ProtocolHeader | Violation
 
+@final
 class Decoder:
     """Bytes of one connection in, events out, in order per channel.
 
@@ -179,7 +187,7 @@ class Decoder:
     merge likewise. Heartbeats on channel 0 are swallowed.
     """
 
-    def __init__(self, pool: Pool, *, frame_max: int = 8192, max_message_size: int = 16777216) -> None: ...
+    def __new__(cls, pool: Pool, *, frame_max: int = 8192, max_message_size: int = 16777216) -> Self: ...
     def push(self, data: Buffer, size: int = -1) -> None:
         """Take the first `size` bytes of `data` (all when -1); they are copied before this returns."""
     def next(self) -> Event | None: ...
@@ -193,6 +201,7 @@ class Decoder:
     def held_bytes(self) -> int:
         """Bytes of partial frames and partial contents kept inside."""
 
+@final
 class Extent:
     """Up to EXTENT_ROWS messages with consecutive sequence numbers, the first of them `base`: row i has base + i.
 
@@ -200,7 +209,7 @@ class Extent:
     requeued once). A row is exactly one of ready, delivered, settled.
     """
 
-    def __init__(self, base: int) -> None: ...
+    def __new__(cls, base: int) -> Self: ...
     @property
     def base(self) -> int: ...
     def __len__(self) -> int:
@@ -244,7 +253,7 @@ class Extent:
         """The persistent ones of the selection (None: of all rows not settled)."""
     def is_redelivered(self, row: int) -> bool: ...
     def mark_redelivered(self, selection: Selection) -> None: ...
-    def __getitem__(self, row: int) -> Message:
+    def __getitem__(self, row: int, /) -> Message:
         """Raises IndexError for a settled or absent row."""
     def recycle(self) -> bool:
         """If all rows are settled: forget them, free their memory, base += rows; True. Otherwise False."""
@@ -253,13 +262,14 @@ class Extent:
     def batch(self, pool: Pool, selection: Selection) -> Batch:
         """These rows as a batch of their own (shares the arenas): for dead letters, moves, the log."""
 
+@final
 class Ledger:
     """What is unacknowledged on one channel: runs of consecutive delivery tags, found by bisection.
 
     `owner` is any object (the consumer, or what a get stands for); settled rows come back with it.
     """
 
-    def __init__(self) -> None: ...
+    def __new__(cls) -> Self: ...
     def __len__(self) -> int:
         """Messages unacknowledged, held ones not counted."""
     def add(self, first_tag: int, owner: object, extent: Extent, selection: Selection) -> None:

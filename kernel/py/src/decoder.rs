@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leveret_core::decoder::Decoder as Core;
-use leveret_core::event::{BASIC_ACK, Event, Kind, Settlement as CoreSettlement, Violation as CoreViolation};
+use leveret_core::event::{Event, Kind, Settlement as CoreSettlement, Violation as CoreViolation};
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -18,7 +18,7 @@ pub struct Settlement(pub CoreSettlement);
 #[pymethods]
 impl Settlement {
     #[new]
-    #[pyo3(signature = (channel, kind, items, method = BASIC_ACK))]
+    #[pyo3(signature = (channel, kind, items, method = 0x003c_0050), text_signature = "(channel, kind, items, method=0x003c0050)")]
     fn new(channel: u16, kind: u8, items: Vec<(u64, bool)>, method: u32) -> PyResult<Settlement> {
         if kind > Kind::Reject as u8 {
             return Err(PyValueError::new_err("no such kind"));
@@ -109,7 +109,7 @@ impl Decoder {
         Decoder { core: Core::new(Arc::clone(&pool.0), frame_max, max_message_size), keys: None }
     }
 
-    #[pyo3(signature = (data, size = -1))]
+    #[pyo3(signature = (data, size = -1), text_signature = "($self, data, size=-1)")]
     fn push(&mut self, data: &Bound<'_, PyAny>, size: isize) -> PyResult<()> {
         let fits = with_bytes(data, |bytes| {
             let bytes = if size < 0 { Some(bytes) } else { bytes.get(..size.unsigned_abs()) };

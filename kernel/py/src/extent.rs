@@ -80,7 +80,7 @@ impl Extent {
         Ok(self.0.append(&batch.core, selection.map(|selection| &selection.0), start))
     }
 
-    #[pyo3(signature = (limit, room = -1))]
+    #[pyo3(signature = (limit, room = -1), text_signature = "($self, limit, room=-1)")]
     fn take(&mut self, limit: i64, room: i64) -> Selection {
         Selection(self.0.take(limit.max(0).unsigned_abs(), bound(room)))
     }

@@ -53,5 +53,13 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(render::render_return, module)?)?;
     module.add_function(wrap_pyfunction!(render::pack, module)?)?;
     module.add_function(wrap_pyfunction!(render::unpack, module)?)?;
-    Ok(())
+    let event = module
+        .getattr("Batch")?
+        .bitor(module.getattr("Settlement")?)?
+        .bitor(module.getattr("Command")?)?
+        .bitor(module.getattr("ProtocolHeader")?)?
+        .bitor(module.getattr("Violation")?)?;
+    module.add("Event", event)?;
+    // Everything here is public, so a list of it would only have to be kept equal to the one in the .pyi.
+    module.delattr("__all__")
 }
