@@ -17,7 +17,6 @@ from ..wire.records import Publish
 if TYPE_CHECKING:
     from ..wire import Batch
     from .queue import Queue
-    from .routing import Router
 
     Cells = list[tuple[tuple[Queue, ...] | AmqpError, Selection | None]]
 
@@ -59,8 +58,7 @@ class Placement:
         congested = False
         for queues, selection in self.queues:
             for queue in queues:
-                queue.append(batch, selection)
-                congested = congested or queue.congested
+                congested |= queue.append(batch, selection)
         return congested
 
 
@@ -68,9 +66,8 @@ def _intersection(one: Selection, other: Selection) -> Selection:
     return one.difference(one.difference(other))
 
 
-def place(router: Router, batch: Batch, limit: int | None = None) -> Placement:
-    """Route a batch, or its first `limit` rows."""
-    cells = router.routes(batch)
+def place(cells: Cells, batch: Batch, limit: int | None = None) -> Placement:
+    """What the router's answer means for a batch, or for its first `limit` rows."""
     if len(cells) == 1 and limit is None:
         queues, selection = cells[0]
         if not isinstance(queues, AmqpError) and queues:

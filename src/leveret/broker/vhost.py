@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import AccessRefused, AmqpError
-from ..wire import ACK, REQUEUE, Batch, Extent, Selection
+from ..wire import ACK, PERSISTENT, REQUEUE, Batch, Extent, Selection
 from ..wire.records import PURGED, Op, Publish, Settle
 from .consumer import Consumer
 from .objects import Objects
@@ -63,7 +63,15 @@ class VHost(Objects):
         With `limit` only that many rows are published. Raises the error of the first bad row after those before it
         are done.
         """
-        placement = place(self.router, batch, limit)
+        cells = self.router.routes(batch)
+        if len(cells) == 1 and limit is None and not batch.features & PERSISTENT:
+            queues = cells[0][0]
+            if queues.__class__ is tuple and len(queues) == 1:  # nearly every batch: the same as below, in fewer steps
+                if queues[0].append(batch, None):
+                    publisher.slow_down(len(batch))
+                publisher.published(len(batch), None, None)
+                return
+        placement = place(cells, batch, limit)
         ops = placement.publish_ops()
         position = self._broker.log.append([*ops]) if ops else None
         if placement.apply():
@@ -88,7 +96,7 @@ class VHost(Objects):
         ops: list[Op] = []
         taken: dict[int, int] = {}
         for batch in batches:
-            placement = place(self.router, batch)
+            placement = place(self.router.routes(batch), batch)
             if placement.error is not None:
                 raise placement.error
             placements.append(placement)
