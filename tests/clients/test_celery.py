@@ -52,7 +52,9 @@ def app(endpoint, queue) -> Iterator[Celery]:
         task_default_queue=queue, result_expires=None, broker_transport_options={"confirm_publish": True}
     )
     yield application
-    application.backend.result_consumer.stop()
+    results = application.backend.result_consumer
+    if results._connection is not None:  # somebody waited for a result
+        results.stop()
     application.close()
     pools.reset()
 
