@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from leveret import limits
+from leveret.net import connection
 
 from .support import FakeSession, serving, until
 
@@ -236,6 +237,20 @@ async def test_a_session_that_ends_at_a_tick_is_closed() -> None:
         reader, _writer, session = await fixture.connect()
         assert await reader.read() == b""
         assert session.losses == 1
+
+
+async def test_a_peer_that_was_told_the_last_word_may_close_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "CLOSE_GRACE_MS", 60_000)
+    async with serving() as fixture:
+        reader, writer, session = await fixture.connect()
+        session.finished = True
+        session.say(b"close-ok")
+        assert await reader.readexactly(8) == b"close-ok"
+        assert session.losses == 1
+        await fixture.turns(10)
+        assert not reader.at_eof()
+        writer.close()
+        await until(lambda: not fixture.server.connections)
 
 
 async def test_a_peer_that_never_closes_its_end_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,7 @@ async def test_a_stop_tells_everybody_and_waits_for_them() -> None:
 
         def close_ok(session: FakeSession) -> None:
             session.finished = True
+            session.shell.wake()
 
         session.on_step = other.on_step = close_ok
         session.echo = False

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from leveret.clock import ManualClock
 from leveret.net.timers import TICKS_AT_ONCE, Timers
 
@@ -118,3 +120,18 @@ def test_no_tick_after_stop() -> None:
     timers.stop()
     loop.advance(100)
     assert ticker.ticks == []
+
+
+def test_one_that_fails_does_not_stop_the_others() -> None:
+    class Failing(Ticker):
+        def tick(self, now_ms: int) -> None:
+            raise RuntimeError("our fault")
+
+    loop, timers = make()
+    after = Ticker(timers)
+    timers.at(10, Failing(timers))
+    timers.at(10, after)
+    with pytest.raises(RuntimeError):
+        loop.advance(10)
+    loop.advance(0)
+    assert after.ticks == [10]

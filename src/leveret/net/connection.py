@@ -6,16 +6,16 @@ says whether it wants more (`reading`) and whether it is done (`finished`).
     readable            -> session.receive, session.step; input left over goes on in the next turn, unread until then
     session.wake        -> turn -> flush: one write
     socket takes no more-> session.unwritten says how much waits; session.drained when it is gone
-    session.finished    -> what is left is written, then our end is closed; input is read and dropped until the peer
-                           closes its end or time is up (closing at once while input arrives could destroy what we
-                           just wrote: RFC 1122, 4.2.2.13)
+    session.finished    -> what is left is written; the peer has a moment to close first, then we close our end; input
+                           is read and dropped until the peer closes its end or time is up (closing while input
+                           arrives could destroy what we just wrote: RFC 1122, 4.2.2.13)
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from .. import limits
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .server import Server
+
+CLOSE_GRACE_MS: Final = 100
+"""How long a peer that was told the last word has to close first. Some clients take our closing for a failure when it
+is there before they have looked at connection.close-ok."""
 
 logger = logging.getLogger("leveret.net")
 
@@ -88,6 +92,7 @@ class Connection(asyncio.BufferedProtocol):
         "_bite",
         "_deadline_ms",
         "_dirty",
+        "_half_closed",
         "_reading",
         "_server",
         "_session",
@@ -109,6 +114,7 @@ class Connection(asyncio.BufferedProtocol):
         self._reading = True
         self._writable = True
         self._bite = 0  # bytes to read at once while consumers are behind with what comes from here; 0: as usual
+        self._half_closed = False  # our end is closed
         self._deadline_ms = 0  # the session's, as far as its ticks were asked for
         self.name = name
         """`127.0.0.1:50000 -> 127.0.0.1:5672`, for logs."""
@@ -166,7 +172,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._session is not None:
             self._end("client unexpectedly closed TCP connection", logging.WARNING)
         # asyncio closes the transport now, once what was written before has left; not for ever, if nobody reads it.
-        self._linger()
+        self._half_closed = True
+        self._tick_in(limits.CLOSE_TIMEOUT_MS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -232,10 +239,10 @@ class Connection(asyncio.BufferedProtocol):
     # -- what the server and its timers call ---------------------------------------------------------------------
 
     def tick(self, now_ms: int) -> None:
-        """Time for the session to look at its clocks; or time is up for a peer that does not close its end."""
+        """Time for the session to look at its clocks; after the session, time is up for a peer that does not close."""
         session = self._session
         if session is None:
-            self.abort()
+            self._close_end()
             return
         try:
             next_ms = session.tick(now_ms)
@@ -279,14 +286,25 @@ class Connection(asyncio.BufferedProtocol):
         if not self._reading:
             self._reading = True
             transport.resume_reading()
+        self._tick_in(CLOSE_GRACE_MS)
+
+    def _close_end(self) -> None:
+        """Close our end; when that was done and the peer still has not closed its own, drop the socket."""
+        transport = self._transport
+        if transport is None:
+            return
+        if self._half_closed:
+            transport.abort()
+            return
+        self._half_closed = True
         try:
             transport.write_eof()
         except OSError:
             transport.abort()
-        self._linger()
+        self._tick_in(limits.CLOSE_TIMEOUT_MS)
 
-    def _linger(self) -> None:
-        self._server.timers.at(self._server.clock.monotonic_ms() + limits.CLOSE_TIMEOUT_MS, self)
+    def _tick_in(self, milliseconds: int) -> None:
+        self._server.timers.at(self._server.clock.monotonic_ms() + milliseconds, self)
 
     def _failed(self) -> None:
         """A session raised: our own fault. This connection ends, the others go on."""

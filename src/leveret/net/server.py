@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import limits
 from ..errors import ConfigError
-from .connection import Connection
+from .connection import CLOSE_GRACE_MS, Connection
 from .timers import Timers
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ class Server:
         self._listeners: list[socket.socket] = []
         self._opening: set[asyncio.Task[None]] = set()  # held, never iterated: the loop refers to its tasks weakly
         self._resume_accepting: asyncio.TimerHandle | None = None
-        self._all_gone: asyncio.Event = asyncio.Event()
+        self._sessions = 0  # that are not over
+        self._changed = asyncio.Event()  # a session is over, or a socket is closed
         self.turn = turn
         self.clock = clock
         self.timers = Timers(loop, clock)
@@ -146,6 +147,7 @@ class Server:
             connection = Connection(self, f"{peer} -> {local}")
             logger.info("accepting %s connection %s", self._protocol, connection.name)
             connection.attach(self._open_session(peer, local, connection))
+            self._sessions += 1
             self.connections[connection] = None
             # asyncio sets TCP_NODELAY on every socket it takes over.
             await self._loop.connect_accepted_socket(lambda: connection, accepted)
@@ -157,36 +159,38 @@ class Server:
 
     def ended(self, connection: Connection, why: str, level: int) -> None:
         """The session of this connection is over; its socket may still be."""
+        self._sessions -= 1
+        self._changed.set()
         logger.log(level, "closing %s connection %s%s", self._protocol, connection.name, f": {why}" if why else "")
 
     def forget(self, connection: Connection) -> None:
         """The socket of this connection is closed."""
         self.connections.pop(connection, None)
-        if not self.connections:
-            self._all_gone.set()
+        self._changed.set()
 
     # -- stopping ------------------------------------------------------------------------------------------------
 
     async def stop(self, text: str, timeout_ms: int = limits.CLOSE_TIMEOUT_MS) -> None:
-        """Accept nobody, tell every peer, wait until they have closed; after `timeout_ms` drop those that have not."""
+        """Accept nobody, tell every peer, wait for their answers; after `timeout_ms` drop those that gave none."""
         self._close_listeners()
         if self._opening:
             await asyncio.wait(list(self._opening))
         for connection in list(self.connections):
             connection.shutdown(text)
-        if not await self._gone_within(timeout_ms / 1000):
-            for connection in list(self.connections):
-                connection.abort()
-            await self._gone_within(1)
+        if await self._until(lambda: not self._sessions, timeout_ms):
+            await self._until(lambda: not self.connections, min(timeout_ms, CLOSE_GRACE_MS))
+        for connection in list(self.connections):
+            connection.abort()
+        await self._until(lambda: not self.connections, limits.CLOSE_TIMEOUT_MS)
         self.timers.stop()
 
-    async def _gone_within(self, seconds: float) -> bool:
-        self._all_gone.clear()
-        if not self.connections:
-            return True
+    async def _until(self, condition: Callable[[], bool], timeout_ms: int) -> bool:
+        """Wait for what sessions and sockets do; whether it came in time."""
         try:
-            async with asyncio.timeout(seconds):
-                await self._all_gone.wait()
+            async with asyncio.timeout(timeout_ms / 1000):
+                while not condition():
+                    self._changed.clear()
+                    await self._changed.wait()
         except TimeoutError:
             return False
         return True

@@ -74,12 +74,14 @@ class Timers:
         self._handle = None
         heap = self._heap
         now_ms = self._clock.monotonic_ms()
-        for _ in range(TICKS_AT_ONCE):
-            if not heap or heap[0][0] > now_ms:
-                break
-            when_ms, _, ticking = heappop(heap)
-            if ticking.tick_at_ms == when_ms:
-                ticking.tick_at_ms = None
-                ticking.tick(now_ms)
-        if heap and self._handle is None:
-            self._arm()
+        try:
+            for _ in range(TICKS_AT_ONCE):
+                if not heap or heap[0][0] > now_ms:
+                    break
+                when_ms, _, ticking = heappop(heap)
+                if ticking.tick_at_ms == when_ms:
+                    ticking.tick_at_ms = None
+                    ticking.tick(now_ms)
+        finally:  # one that fails must not stop the time of all others
+            if heap and self._handle is None:
+                self._arm()
