@@ -35,14 +35,14 @@ READ_SIZE_MIN: Final = 16 * 1024
 READ_BYTES_PER_TURN: Final = 1024 * 1024
 """Shared between the connections that were readable in the last turn."""
 
-# Flow: a publisher whose messages queue up faster than consumers take them gets smaller reads until they caught up.
-# Otherwise a turn is spent on what nobody waits for, and consumers' acks wait behind it.
+# Flow: a publisher whose messages queue up faster than consumers take them is read after everybody else. Otherwise
+# turns are spent on what nobody waits for, and the acks of consumers wait behind it.
 FLOW_MESSAGES: Final = 4096
 """Ready messages in a queue that has consumers."""
 FLOW_BYTES: Final = 4 * 1024 * 1024
 """Their bodies, in the last extent."""
-FLOW_READ_MESSAGES: Final = 256
-"""About so many messages are read at once from a publisher that goes too fast."""
+FLOW_WAIT_MS: Final = 4
+"""So long others go first while they have something to say: a slow consumer does not stop its publishers."""
 
 # Buffers of one connection.
 OUTPUT_HIGH: Final = 1024 * 1024

@@ -73,8 +73,8 @@ class Publisher(Protocol):
         """
         ...
 
-    def slow_down(self, count: int) -> None:
-        """Of these `count` messages some went to a queue with more than its consumers keep up with: less, for now."""
+    def slow_down(self) -> None:
+        """Some of the batch went to a queue that has more than its consumers keep up with: let others go first."""
         ...
 
 

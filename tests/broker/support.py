@@ -89,8 +89,8 @@ class Channel:
     def returned(self, batch: Batch, selection: Selection) -> None:
         self.returns += [batch[row].body for row in selection]
 
-    def slow_down(self, count: int) -> None:
-        self.slowed += count
+    def slow_down(self) -> None:
+        self.slowed += 1
 
     def published(self, count: int, position: Position | None, rejected: Selection | None) -> None:
         self.outcomes.append((count, position, [] if rejected is None else [*rejected]))

@@ -255,3 +255,18 @@ def test_a_stuck_message_keeps_only_its_extent(broker: Broker, vhost: VHost) -> 
     stuck.settle(1, kind=REQUEUE)
     pump(broker)
     assert channel.bodies()[-1] == b"stuck"
+
+
+def test_publishers_slow_down_when_consumers_are_behind(broker: Broker, vhost: VHost) -> None:
+    publisher, consumer = Channel(vhost), Channel(vhost)
+    vhost.publish(batch(broker, *numbers(3 * EXTENT_ROWS)), publisher)
+    assert publisher.slowed == 0, "a queue without consumers is a store"
+    consumer.consume("q", "c", prefetch=1)
+    publish(broker, b"more")
+    vhost.publish(batch(broker, b"more"), publisher)
+    assert publisher.slowed == 1
+    vhost.purge_queue("q")
+    vhost.publish(batch(broker, b"more"), publisher)
+    assert publisher.slowed == 1
+    vhost.publish(batch(broker, *[bytes(1 << 18)] * 20), publisher)
+    assert publisher.slowed == 2

@@ -140,8 +140,8 @@ class Connection:
     park: Callable[[Channel], Wait]
     """The channel's reply comes later; nothing else is done on it until then."""
     resume: Callable[[int, object], None]
-    flow: int = 0
-    """Messages of the last read that consumers do not keep up with."""
+    flow: bool = False
+    """The last read brought messages that consumers do not keep up with."""
 
 
 class Channel:

@@ -124,9 +124,9 @@ class Publishing:
         if self.confirms is not None:
             self.confirms.add(count, position, rejected)
 
-    def slow_down(self, count: int) -> None:
-        """Consumers are behind: the connection is read in smaller bites."""
-        self._connection.flow += count
+    def slow_down(self) -> None:
+        """Consumers are behind: the connection is read after others."""
+        self._connection.flow = True
 
     def release(self) -> None:
         """The channel is gone; an open transaction with it (spec 1.9: there is no implicit commit)."""

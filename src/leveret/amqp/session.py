@@ -135,7 +135,7 @@ class Session:
     def receive(self, data: Buffer, size: int) -> None:
         """Take the first `size` bytes; nothing of `data` is referred to afterwards."""
         if self.connection is not None:
-            self.connection.flow = 0
+            self.connection.flow = False
         self.decoder.push(data, size)
 
     def step(self, budget_ms: int) -> bool:
@@ -211,9 +211,9 @@ class Session:
         self.out.drained()
 
     @property
-    def flow(self) -> int:
-        """Messages of the last read that come faster than consumers take them; if there are any, read less at once."""
-        return 0 if self.connection is None else self.connection.flow
+    def flow(self) -> bool:
+        """Whether the last read brought messages faster than consumers take them: others are to be read first."""
+        return self.connection is not None and self.connection.flow
 
     @property
     def reading(self) -> bool:

@@ -68,14 +68,14 @@ class VHost(Objects):
             queues = cells[0][0]
             if queues.__class__ is tuple and len(queues) == 1:  # nearly every batch: the same as below, in fewer steps
                 if queues[0].append(batch, None):
-                    publisher.slow_down(len(batch))
+                    publisher.slow_down()
                 publisher.published(len(batch), None, None)
                 return
         placement = place(cells, batch, limit)
         ops = placement.publish_ops()
         position = self._broker.log.append([*ops]) if ops else None
         if placement.apply():
-            publisher.slow_down(placement.count)
+            publisher.slow_down()
         if placement.returned is not None:
             publisher.returned(batch, placement.returned)
         publisher.published(placement.count, position, None)

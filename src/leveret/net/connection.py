@@ -47,8 +47,8 @@ class Session(Protocol):
         ...
 
     @property
-    def flow(self) -> int:
-        """Messages of the last read that consumers are behind with; when there are some, less is read at once."""
+    def flow(self) -> bool:
+        """Whether consumers are behind with what the last read brought: then others are read first."""
         ...
 
     @property
@@ -89,10 +89,10 @@ class Connection(asyncio.BufferedProtocol):
     """One accepted socket."""
 
     __slots__ = (
-        "_bite",
         "_deadline_ms",
         "_dirty",
         "_half_closed",
+        "_held",
         "_reading",
         "_server",
         "_session",
@@ -113,7 +113,7 @@ class Connection(asyncio.BufferedProtocol):
         self._stepping = False  # input is left over
         self._reading = True
         self._writable = True
-        self._bite = 0  # bytes to read at once while consumers are behind with what comes from here; 0: as usual
+        self._held = False  # consumers are behind with what comes from here: others are read first
         self._half_closed = False  # our end is closed
         self._deadline_ms = 0  # the session's, as far as its ticks were asked for
         self.name = name
@@ -142,7 +142,7 @@ class Connection(asyncio.BufferedProtocol):
         self.tick(self._server.clock.monotonic_ms())
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._turn.bite(self._bite) if self._bite else self._turn.view
+        return self._turn.view
 
     def buffer_updated(self, nbytes: int) -> None:
         session = self._session
@@ -156,13 +156,14 @@ class Connection(asyncio.BufferedProtocol):
         try:
             session.receive(turn.view, nbytes)
             more = session.step(limits.TURN_BUDGET_MS)
-            flow = session.flow
-            self._bite = nbytes * limits.FLOW_READ_MESSAGES // flow if flow else 0
+            if session.flow and not self._held:
+                self._held = True
+                turn.hold(self)
             if more:
                 self._stepping = True
                 self._read_or_not(session)
                 turn.step(self)
-            elif not session.reading:
+            elif self._held or not session.reading:
                 self._read_or_not(session)
         except Exception:
             self._failed()
@@ -212,6 +213,12 @@ class Connection(asyncio.BufferedProtocol):
                 self._stepping = False
                 self._failed()
         return self._stepping
+
+    def release(self) -> None:
+        """Its turn to be read has come again."""
+        self._held = False
+        if self._session is not None:
+            self._read_or_not(self._session)
 
     def flush(self) -> None:
         """Write what the session has to say, unless the socket has enough already."""
@@ -269,7 +276,7 @@ class Connection(asyncio.BufferedProtocol):
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _read_or_not(self, session: Session) -> None:
-        reading = session.reading and not self._stepping
+        reading = session.reading and not self._stepping and not self._held
         if reading is not self._reading and self._transport is not None:
             self._reading = reading
             if reading:

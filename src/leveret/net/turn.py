@@ -39,6 +39,7 @@ class Turn:
     __slots__ = (
         "_clock",
         "_dirty",
+        "_held",
         "_loop",
         "_pump",
         "_run_callbacks",
@@ -59,6 +60,7 @@ class Turn:
         self._pump: Callable[[int], bool] = _nothing_to_pump
         self._dirty: list[Connection] = []
         self._unfinished: deque[Connection] = deque()
+        self._held: deque[tuple[int, Connection]] = deque()  # with the time they are held to at the most
         self._started_ns = 0
         self._views = _views_by_readers()
         self.view = self._views[0]
@@ -89,9 +91,11 @@ class Turn:
         if not self.scheduled:
             self.wake()
 
-    def bite(self, size: int) -> memoryview:
-        """`view`, but for about `size` bytes at the most: for a connection whose messages queue up."""
-        return self.view[: max(size, limits.READ_SIZE_MIN)]
+    def hold(self, connection: Connection) -> None:
+        """This connection is not read before others had their turn. The caller asks once until it is released."""
+        self._held.append((self.now_ms + limits.FLOW_WAIT_MS, connection))
+        if not self.scheduled:
+            self.wake()
 
     def step(self, connection: Connection) -> None:
         """This connection's session goes on with its input in the next turn. The caller asks once until it is done."""
@@ -118,12 +122,21 @@ class Turn:
             dirty, self._dirty = self._dirty, []
             for connection in dirty:
                 connection.flush()
+        if self._held:
+            self._release()
         if self.readable:
             self.view = self._views[min(self.readable, len(self._views) - 1)]
             self.readable = 0
         self.lengths.add((perf_counter_ns() - self._started_ns) // 1000)
-        if more or self._unfinished:
+        if more or self._unfinished or self._held:
             self.wake()
+
+    def _release(self) -> None:
+        """Those who were to let others go first are read again: when nobody else had anything to say, or in the end."""
+        held = self._held
+        idle = not self.readable
+        while held and (idle or held[0][0] <= self.now_ms):
+            held.popleft()[1].release()
 
     def _go_on(self) -> None:
         """Sessions with input left over, in turns, until nobody has any or the budget is used."""
