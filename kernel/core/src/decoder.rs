@@ -11,14 +11,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::assembler::{Content, MESSAGE_SIZE_HARD_MAX, Progress};
-use crate::batch::{Batch, Row, Spot};
+use crate::batch::Batch;
 use crate::event::{
     BASIC_ACK, BASIC_NACK, BASIC_PUBLISH, BASIC_REJECT, Command, Event, FRAME_ERROR, Settlement, Violation,
 };
 use crate::frame::{self, BODY, CONTENT_HEAD_SIZE, ENVELOPE, FRAME_END, HEAD_SIZE, HEADER, HEARTBEAT, Head, METHOD};
 use crate::keys::{Keys, are_text};
 use crate::pool::Pool;
-use crate::properties;
+use crate::row::{Row, Spot};
+use crate::turn::Turn;
+use crate::whole::{Checked, Limits, Whole};
 
 const NO_METHOD: &str = "expected method frame, got non method frame instead";
 
@@ -36,95 +38,6 @@ enum Phase {
     Open,
     /// Broken or closed.
     Dead,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    /// Payload bytes of a frame. RabbitMQ forgives the eight bytes of the envelope, so this is the frame_max itself.
-    payload: u32,
-    frame_max: u32,
-    message: u64,
-}
-
-/// Which event of this push each channel may still add to.
-#[derive(Default)]
-struct Turn {
-    last: Option<(u16, usize)>,
-    others: BTreeMap<u16, usize>,
-}
-
-impl Turn {
-    #[inline]
-    fn get(&mut self, channel: u16) -> Option<usize> {
-        match self.last {
-            Some((last, event)) if last == channel => Some(event),
-            _ => self.switch(channel),
-        }
-    }
-
-    fn switch(&mut self, channel: u16) -> Option<usize> {
-        let event = self.others.remove(&channel);
-        if let Some(event) = event {
-            self.set(channel, event);
-        }
-        event
-    }
-
-    fn set(&mut self, channel: u16, event: usize) {
-        if let Some((last, before)) = self.last.replace((channel, event)) {
-            if last != channel {
-                self.others.insert(last, before);
-            }
-        }
-    }
-
-    fn close(&mut self, channel: u16) {
-        if self.get(channel).is_some() {
-            self.last = None;
-        }
-    }
-}
-
-/// A message whose frames lie together at the front of some bytes.
-struct Whole<'a> {
-    names: &'a [u8],
-    flags: u32,
-    properties: &'a [u8],
-    body: &'a [u8],
-    /// Bytes of its frames.
-    frames: usize,
-}
-
-impl<'a> Whole<'a> {
-    #[inline]
-    fn read(data: &'a [u8], channel: u16, limits: Limits) -> Option<Whole<'a>> {
-        let method = frame::payload(data, METHOD, channel, limits.payload)?;
-        let (id, arguments) = method.split_first_chunk::<4>()?;
-        if u32::from_be_bytes(*id) != BASIC_PUBLISH {
-            return None;
-        }
-        let (names, flags) = frame::publish(arguments)?;
-        let mut frames = method.len() + ENVELOPE;
-        let header = frame::payload(&data[frames..], HEADER, channel, limits.payload)?;
-        let (size, properties) = frame::content_header(header)?;
-        frames += header.len() + ENVELOPE;
-        if size == 0 {
-            return Some(Whole { names, flags, properties, body: &[], frames });
-        }
-        if size > limits.message {
-            return None;
-        }
-        let body = frame::payload(&data[frames..], BODY, channel, limits.payload)?;
-        if body.len() as u64 != size {
-            return None;
-        }
-        frames += body.len() + ENVELOPE;
-        Some(Whole { names, flags, properties, body, frames })
-    }
-
-    fn size(&self) -> usize {
-        self.names.len() + self.properties.len() + self.body.len()
-    }
 }
 
 #[derive(Debug)]
@@ -369,77 +282,55 @@ impl Decoder {
             return 0;
         }
         let limits = self.limits;
-        let Some(mut whole) = Whole::read(data, channel, limits) else {
-            return 0;
-        };
-        let Some(mut features) = properties::scan(whole.properties) else {
-            return 0;
-        };
         let keys = Arc::clone(self.keys.get_or_insert_default());
         let mut table = keys.lock();
-        let Ok(mut key) = table.intern(whole.names, whole.flags, 0) else {
+        let Some(mut message) = Checked::first(data, channel, limits, &mut table) else {
             return 0;
         };
         let batch = open_batch(&mut self.events, turn, channel, &keys);
-        batch.reserve((data.len() / whole.frames).min(RESERVE_MAX));
+        batch.reserve((data.len() / message.whole.frames).min(RESERVE_MAX));
         let chunk_size = self.pool.chunk_size();
         let mut at = 0;
         loop {
-            // Once per arena.
-            let size = whole.size();
-            if self.pool.is_large(size) {
-                let arena = self.pool.own([whole.names, whole.properties, whole.body].concat());
-                let arena = batch.arena(&arena);
-                batch.push(Row::new(arena, &whole.spot(0, whole.names.len()), features | whole.flags), key);
-                at += whole.frames;
-            } else {
-                let arena = self.pool.chunk(size);
-                let number = batch.arena(&arena);
-                let mut bytes = arena.write();
-                let mut names_at = usize::MAX;
-                while bytes.len() + whole.size() <= chunk_size {
-                    if names_at == usize::MAX {
-                        names_at = bytes.len();
-                        bytes.extend_from_slice(whole.names);
-                    }
-                    let content = bytes.len();
-                    bytes.extend_from_slice(whole.properties);
-                    bytes.extend_from_slice(whole.body);
-                    batch.push(Row::new(number, &whole.spot(names_at, content), features | whole.flags), key);
-                    at += whole.frames;
-                    let Some(next) = Whole::read(&data[at..], channel, limits) else {
-                        return at;
-                    };
-                    if next.properties != whole.properties {
-                        let Some(scanned) = properties::scan(next.properties) else {
-                            return at;
-                        };
-                        features = scanned;
-                    }
-                    if next.names != whole.names || next.flags != whole.flags {
-                        let Ok(interned) = table.intern(next.names, next.flags, key) else {
-                            return at;
-                        };
-                        key = interned;
-                        names_at = usize::MAX;
-                    }
-                    whole = next;
-                    if self.pool.is_large(whole.size()) {
-                        break;
-                    }
+            let Whole { names, properties, body, .. } = message.whole;
+            if self.pool.is_large(message.whole.size()) {
+                let arena = batch.arena(&self.pool.own([names, properties, body].concat()));
+                batch.push(message.row(arena, 0, names.len()), message.key);
+                at += message.whole.frames;
+                match message.next(&data[at..], channel, limits, &mut table) {
+                    Some(next) => message = next,
+                    None => return at,
                 }
                 continue;
             }
-            // After a large one.
-            let Some(next) = Whole::read(&data[at..], channel, limits) else {
-                return at;
-            };
-            let (Some(scanned), Ok(interned)) =
-                (properties::scan(next.properties), table.intern(next.names, next.flags, key))
-            else {
-                return at;
-            };
-            (whole, features, key) = (next, scanned, interned);
+            // As many as go into one arena. Names are written once for those that share them.
+            let arena = self.pool.chunk(message.whole.size());
+            let number = batch.arena(&arena);
+            let mut bytes = arena.write();
+            let mut names_at = usize::MAX;
+            loop {
+                let whole = &message.whole;
+                let size = whole.size();
+                if self.pool.is_large(size) || bytes.len() + size > chunk_size {
+                    break;
+                }
+                if names_at == usize::MAX {
+                    names_at = bytes.len();
+                    bytes.extend_from_slice(whole.names);
+                }
+                let content = bytes.len();
+                bytes.extend_from_slice(whole.properties);
+                bytes.extend_from_slice(whole.body);
+                batch.push(message.row(number, names_at, content), message.key);
+                at += whole.frames;
+                let Some(next) = message.next(&data[at..], channel, limits, &mut table) else {
+                    return at;
+                };
+                if next.key != message.key {
+                    names_at = usize::MAX;
+                }
+                message = next;
+            }
         }
     }
 
@@ -566,18 +457,6 @@ impl Decoder {
         let batch = open_batch(&mut self.events, turn, channel, &keys);
         let arena = batch.arena(&arena);
         batch.push(Row::new(arena, &spot, features), key);
-    }
-}
-
-impl Whole<'_> {
-    fn spot(&self, names: usize, content: usize) -> Spot {
-        Spot {
-            names: names as u32,
-            names_len: self.names.len(),
-            content: content as u32,
-            properties_len: self.properties.len(),
-            body_len: self.body.len(),
-        }
     }
 }
 

@@ -5,52 +5,18 @@
 
 use std::sync::Arc;
 
-use crate::batch::{Batch, Message, Reader, Row};
+use crate::batch::Batch;
 use crate::bitmap::{Bitmap, lowest};
+use crate::deal::Table;
+use crate::lease::{Lease, Tally};
 use crate::pool::{Arena, Pool};
 use crate::properties::PERSISTENT;
+use crate::row::{Message, Reader, Row};
 use crate::selection::{Builder, Selection};
 
 pub const EXTENT_ROWS: usize = 4096;
 /// Rows that a recycled extent keeps memory for.
 const ROWS_KEPT: usize = 16;
-
-/// An arena and what this extent still needs of it.
-#[derive(Debug)]
-struct Lease {
-    arena: Option<Arc<Arena>>,
-    rows: u32,
-    bytes: u64,
-}
-
-impl Lease {
-    fn add(&mut self, rows: u32, bytes: u64) {
-        self.rows += rows;
-        self.bytes += bytes;
-        if let Some(arena) = &self.arena {
-            arena.add_live(bytes);
-        }
-    }
-
-    fn remove(&mut self, rows: u32, bytes: u64) {
-        self.rows -= rows;
-        self.bytes -= bytes;
-        if let Some(arena) = &self.arena {
-            arena.remove_live(bytes);
-        }
-        if self.rows == 0 {
-            self.arena = None;
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if let Some(arena) = &self.arena {
-            arena.remove_live(self.bytes);
-        }
-    }
-}
 
 /// Why rows cannot change as asked; nothing was changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,32 +52,6 @@ pub struct Extent {
     /// No row before this one is ready.
     first_ready: u32,
     features: u32,
-}
-
-/// Count rows and bytes, and hand them over when the arena changes.
-#[derive(Default)]
-struct Tally {
-    arena: u32,
-    rows: u32,
-    bytes: u64,
-}
-
-impl Tally {
-    #[inline]
-    fn count(&mut self, row: &Row, mut over: impl FnMut(u32, u32, u64)) {
-        if row.arena != self.arena {
-            self.finish(&mut over);
-            *self = Tally { arena: row.arena, rows: 0, bytes: 0 };
-        }
-        self.rows += 1;
-        self.bytes += row.size();
-    }
-
-    fn finish(&self, mut over: impl FnMut(u32, u32, u64)) {
-        if self.rows > 0 {
-            over(self.arena, self.rows, self.bytes);
-        }
-    }
 }
 
 impl Extent {
@@ -253,7 +193,7 @@ impl Extent {
     fn lease(&mut self, arena: &Arc<Arena>) -> u32 {
         let same = |lease: &Lease| lease.arena.as_ref().is_some_and(|known| Arc::ptr_eq(known, arena));
         if !self.leases.last().is_some_and(same) {
-            self.leases.push(Lease { arena: Some(Arc::clone(arena)), rows: 0, bytes: 0 });
+            self.leases.push(Lease::new(arena));
         }
         self.leases.len() as u32 - 1
     }
@@ -360,49 +300,22 @@ impl Extent {
     /// room (body bytes, may be overdrawn by the last one; None: no bound) left. A selection per consumer and whose turn
     /// is next.
     pub fn deal(&mut self, credits: &[u64], rooms: &[Option<u64>], start: usize) -> (Vec<Selection>, usize) {
-        let mut purses: Vec<Purse> = credits
-            .iter()
-            .zip(rooms)
-            .map(|(&credit, &room)| Purse { credit, room, next: 0, taken: Builder::default() })
-            .collect();
-        let count = purses.len();
-        if count == 0 {
-            return (Vec::new(), start);
-        }
-        let Some((mut before, mut purse)) = make_ring(&mut purses, start % count) else {
-            return (vec![Selection::EMPTY; count], start);
-        };
-        let mut next = start;
-        let (mut rows, mut bytes) = (0, 0);
         self.delivered.cover(self.rows.len() as u32);
-        let mut index = self.first_ready as usize / 64;
-        'words: while index < self.ready.words().len() {
-            let mut word = self.ready.words()[index];
-            while word != 0 {
-                let bit = word & word.wrapping_neg();
-                let row = index as u32 * 64 + word.trailing_zeros();
-                word ^= bit;
-                self.ready.words_mut()[index] ^= bit;
-                self.delivered.words_mut()[index] |= bit;
-                let body = u64::from(self.rows[row as usize].body_len);
-                rows += 1;
-                bytes += body;
-                next = purse + 1;
-                let after = purses[purse].next;
-                if purses[purse].take(row, body) {
-                    before = purse;
-                } else if after == purse {
-                    break 'words;
-                } else {
-                    purses[before].next = after;
-                }
-                purse = after;
+        let mut table = Table::new(credits, rooms, start);
+        let (ready, delivered) = (self.ready.words_mut(), self.delivered.words_mut());
+        let first_word = self.first_ready as usize / 64;
+        let mut first_ready = self.rows.len();
+        for (index, (ready, delivered)) in ready.iter_mut().zip(delivered).enumerate().skip(first_word) {
+            let left = table.deal(index as u32 * 64, *ready, &self.rows);
+            *delivered |= *ready ^ left;
+            *ready = left;
+            if table.is_over() {
+                first_ready = index * 64;
+                break;
             }
-            index += 1;
         }
-        let first_ready = if rows == self.ready_rows { self.rows.len() } else { index * 64 };
-        self.moved(rows, bytes, first_ready as u32);
-        (purses.into_iter().map(|purse| purse.taken.finish()).collect(), next % count)
+        self.moved(table.rows, table.bytes, first_ready as u32);
+        table.finish()
     }
 
     fn check_delivered(&self, selection: &Selection) -> Result<(), Refusal> {
@@ -591,44 +504,6 @@ impl Extent {
             Some(arena) => arena,
             None => unreachable!("a live row keeps its arena"),
         }))
-    }
-}
-
-/// What a consumer can still take, and what it got.
-struct Purse {
-    credit: u64,
-    room: Option<u64>,
-    /// Whose turn is next, of those who can take.
-    next: usize,
-    taken: Builder,
-}
-
-/// Link those who can take into a ring; the last and the first of it, from `start` on.
-fn make_ring(purses: &mut [Purse], start: usize) -> Option<(usize, usize)> {
-    let mut ends = None;
-    for index in (start..purses.len()).chain(0..start) {
-        if purses[index].is_able() {
-            let (last, first) = ends.unwrap_or((index, index));
-            purses[last].next = index;
-            purses[index].next = first;
-            ends = Some((index, first));
-        }
-    }
-    ends
-}
-
-impl Purse {
-    fn is_able(&self) -> bool {
-        self.credit > 0 && self.room != Some(0)
-    }
-
-    /// Whether it can take more after this.
-    #[inline]
-    fn take(&mut self, row: u32, body: u64) -> bool {
-        self.taken.push(row);
-        self.credit -= 1;
-        self.room = self.room.map(|room| room.saturating_sub(body));
-        self.is_able()
     }
 }
 

@@ -1,7 +1,6 @@
 //! Frames (spec 4.2.3): `[u8 type][u16 channel][u32 size][payload][0xCE]`, and the arguments of the methods that the
 //! decoder digests.
 
-use crate::batch::take_names;
 use crate::event::{BASIC_ACK, BASIC_NACK, BASIC_REJECT, Kind};
 use crate::properties::MANDATORY;
 
@@ -87,4 +86,14 @@ pub fn settlement(method: u32, arguments: &[u8]) -> Option<(Kind, u64, bool)> {
         BASIC_REJECT => Some((unless(bits & 1 != 0), tag, false)),
         _ => None,
     }
+}
+
+/// Two shortstrs as they are, and the octet behind them.
+pub(crate) fn take_names<'a>(data: &mut &'a [u8]) -> Option<(&'a [u8], u8)> {
+    let exchange = usize::from(*data.first()?) + 1;
+    let routing_key = usize::from(*data.get(exchange)?) + 1;
+    let (names, rest) = data.split_at_checked(exchange + routing_key)?;
+    let (&octet, rest) = rest.split_first()?;
+    *data = rest;
+    Some((names, octet))
 }

@@ -8,7 +8,8 @@
 
 use std::sync::Arc;
 
-use crate::batch::{Batch, Unfit, take_names};
+use crate::batch::{Batch, Unfit};
+use crate::frame::take_names;
 use crate::pool::Pool;
 use crate::properties::MANDATORY;
 use crate::render::Sink;

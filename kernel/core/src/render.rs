@@ -7,9 +7,10 @@
 //! [1 channel size  class method  arguments... CE][2 channel size  60 0 body-size  properties CE]([3 channel size  body CE])*
 //! ```
 
-use crate::batch::{Batch, Row};
+use crate::batch::Batch;
 use crate::extent::Extent;
 use crate::frame::{BODY, CONTENT_HEAD_SIZE, ENVELOPE, FRAME_END, HEAD_SIZE, HEADER, METHOD};
+use crate::row::Row;
 use crate::selection::Selection;
 
 const BASIC_RETURN: [u8; 4] = [0, 60, 0, 50];

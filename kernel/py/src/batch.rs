@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use leveret_core::batch::{Batch as Core, Column, Message as CoreMessage, Part};
+use leveret_core::batch::{Batch as Core, Column, Part};
 use leveret_core::keys::{KEY_BYTES_MAX, KEYS_MAX, Keys};
 use leveret_core::pool::Pool as CorePool;
 use leveret_core::properties::{HEADERS_INDEX, property_index};
+use leveret_core::row::Message as CoreMessage;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;

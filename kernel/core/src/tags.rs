@@ -1,0 +1,125 @@
+//! Which delivery tags of a run are in some state. A run that is all or nothing needs no bits.
+
+use crate::bitmap::Bitmap;
+use crate::selection::Selection;
+
+/// Tags of a run that are in some state; most often all or none.
+#[derive(Clone, Debug)]
+pub enum Tags {
+    None,
+    All,
+    Some(Box<Part>),
+}
+
+#[derive(Clone, Debug)]
+pub struct Part {
+    count: u32,
+    bits: Bitmap,
+}
+
+impl Tags {
+    pub fn count(&self, run: u32) -> u32 {
+        match self {
+            Tags::None => 0,
+            Tags::All => run,
+            Tags::Some(part) => part.count,
+        }
+    }
+
+    pub fn has(&self, place: u32) -> bool {
+        match self {
+            Tags::None => false,
+            Tags::All => true,
+            Tags::Some(part) => part.bits.get(place),
+        }
+    }
+
+    pub fn is_none(&self) -> bool {
+        matches!(self, Tags::None)
+    }
+
+    pub fn of(bits: Bitmap, run: u32) -> Tags {
+        match bits.count() {
+            0 => Tags::None,
+            count if count == run => Tags::All,
+            count => Tags::Some(Box::new(Part { count, bits })),
+        }
+    }
+
+    pub fn into_bits(self, run: u32) -> Bitmap {
+        match self {
+            Tags::None => Bitmap::default(),
+            Tags::All => Bitmap::filled(run),
+            Tags::Some(part) => part.bits,
+        }
+    }
+
+    /// Take one tag, which must be there.
+    pub fn remove(&mut self, place: u32, run: u32) {
+        match self {
+            Tags::Some(part) if part.count == 1 => *self = Tags::None,
+            Tags::Some(part) => {
+                part.bits.clear(place);
+                part.count -= 1;
+            }
+            _ if run == 1 => *self = Tags::None,
+            _ => {
+                let mut bits = Bitmap::filled(run);
+                bits.clear(place);
+                *self = Tags::Some(Box::new(Part { count: run - 1, bits }));
+            }
+        }
+    }
+
+    /// Add one tag, which must not be there.
+    pub fn insert(&mut self, place: u32, run: u32) {
+        match self {
+            Tags::Some(part) => {
+                part.bits.set(place);
+                part.count += 1;
+                if part.count == run {
+                    *self = Tags::All;
+                }
+            }
+            _ => {
+                let mut bits = Bitmap::default();
+                bits.set(place);
+                *self = Tags::of(bits, run);
+            }
+        }
+    }
+
+    /// Split off the tags at places up to `last`.
+    pub fn remove_through(&mut self, last: u32, run: u32) -> Tags {
+        if last + 1 >= run {
+            return std::mem::replace(self, Tags::None);
+        }
+        let mut rest = std::mem::replace(self, Tags::None).into_bits(run);
+        let mut taken = rest.clone();
+        rest.clear_range(0, last + 1);
+        taken.clear_range(last + 1, run - last - 1);
+        *self = Tags::of(rest, run);
+        Tags::of(taken, run)
+    }
+
+    pub fn union(self, other: Tags, run: u32) -> Tags {
+        match (self, other) {
+            (Tags::None, tags) | (tags, Tags::None) => tags,
+            (Tags::All, _) | (_, Tags::All) => Tags::All,
+            (left, right) => {
+                let mut bits = left.into_bits(run);
+                right.into_bits(run).for_each_run(|start, len| bits.set_range(start, len));
+                Tags::of(bits, run)
+            }
+        }
+    }
+
+    /// The rows of the tags.
+    pub fn rows(&self, selection: &Selection) -> Selection {
+        match self {
+            Tags::None => Selection::EMPTY,
+            Tags::All => selection.clone(),
+            Tags::Some(part) => selection.pick(&part.bits),
+        }
+    }
+}
