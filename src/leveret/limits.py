@@ -30,9 +30,9 @@ CONSUMERS_PER_CHANNEL_MAX: Final = 65_536
 
 # One turn of the event loop.
 TURN_BUDGET_MS: Final = 2
-READ_SIZE_MAX: Final = 256 * 1024
-READ_SIZE_MIN: Final = 16 * 1024
-READ_BYTES_PER_TURN: Final = 1024 * 1024
+READ_SIZE_MAX: Final = 128 * 1024
+READ_SIZE_MIN: Final = 8 * 1024
+READ_BYTES_PER_TURN: Final = 512 * 1024
 """Shared between the connections that were readable in the last turn."""
 
 # Flow: a publisher whose messages queue up faster than consumers take them is read after everybody else. Otherwise
