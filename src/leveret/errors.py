@@ -30,9 +30,12 @@ Our own faults are assertions, never an AmqpError.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from .limits import SHORTSTR_MAX
+
+
+_CUT: Final = "..."
 
 
 class LeveretError(Exception):
@@ -56,10 +59,15 @@ class AmqpError(LeveretError):
 
     @property
     def reply_text(self) -> str:
-        """`NAME - explanation`, or the name alone; cut to what a shortstr holds without cutting a character."""
+        """`NAME - explanation`, or the name alone. What a shortstr does not hold is cut, never within a character, and
+        "..." says so (RabbitMQ).
+        """
         text = f"{self.name} - {self.explanation}" if self.explanation else self.name
         # Names out of field tables may hold what is no UTF-8, as surrogates.
-        return text.encode(errors="replace")[:SHORTSTR_MAX].decode(errors="ignore")
+        data = text.encode(errors="replace")
+        if len(data) <= SHORTSTR_MAX:
+            return data.decode()
+        return data[: SHORTSTR_MAX - len(_CUT)].decode(errors="ignore") + _CUT
 
 
 class ChannelError(AmqpError):

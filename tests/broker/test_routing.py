@@ -143,7 +143,8 @@ class TestMakeExchange:
     def test_unknown_type(self, type: str) -> None:
         with pytest.raises(PreconditionFailed) as caught:
             make_exchange(self.op(type))
-        assert caught.value.reply_text == f"PRECONDITION_FAILED - unknown exchange type '{type}'"
+        problem = "unknown" if type else "invalid"
+        assert caught.value.reply_text == f"PRECONDITION_FAILED - {problem} exchange type '{type}'"
 
     @pytest.mark.parametrize("type", EXCHANGE_TYPES)
     def test_the_alternate_exchange_is_a_name(self, type: str) -> None:

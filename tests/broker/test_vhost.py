@@ -7,7 +7,7 @@ import pytest
 from leveret.broker.broker import Broker
 from leveret.broker.vhost import VHost
 from leveret.errors import AccessRefused, AmqpError, NotFound, PreconditionFailed, ResourceLocked
-from leveret.wire.fields import Arguments
+from leveret.wire.fields import Arguments, Timestamp
 
 from .support import Channel, batch, make_broker, pump
 
@@ -57,6 +57,42 @@ def test_queue_redeclaration_must_agree(vhost: VHost, change: dict[str, object],
     assert refused.value.explanation == text
 
 
+NONE_AND = "received none but current is the value '10' of type 'signedint'"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ({"x-expires": 10}, {}, NONE_AND),
+        ({"x-expires": 10}, {"x-expires": 11}, "received '11' but current is '10'"),
+        ({"x-expires": 10}, {"x-expires": "10"}, "received '10' but current is '10'"),
+        ({"x-expires": 10}, {"x-expires": 10.0}, "received '10.0' but current is '10'"),
+        ({"x-expires": 10}, {"x-expires": Timestamp(10)}, None),
+        ({"x-expires": 10}, {"x-expires": 10, "x-mine": 1}, None),
+        ({}, {"x-expires": "a"}, "received the value 'a' of type 'longstr' but current is none"),
+        ({}, {"x-expires": True}, "received the value 'true' of type 'bool' but current is none"),
+        ({"x-expires": 1}, {"x-expires": True}, "received 'true' but current is '1'"),
+        ({"x-expires": 10, "x-message-ttl": 5}, {}, NONE_AND),
+    ],
+)
+def test_how_arguments_are_compared(
+    vhost: VHost, old: dict[str, object], new: dict[str, object], text: str | None
+) -> None:
+    vhost.declare_queue("q", arguments=Arguments.of(old))  # type: ignore[arg-type]
+    if text is None:
+        vhost.declare_queue("q", arguments=Arguments.of(new))  # type: ignore[arg-type]
+        return
+    with pytest.raises(PreconditionFailed) as refused:
+        vhost.declare_queue("q", arguments=Arguments.of(new))  # type: ignore[arg-type]
+    assert refused.value.explanation == f"inequivalent arg 'x-expires' for queue 'q' in vhost '/': {text}"
+
+
+def test_integers_of_any_width_agree(vhost: VHost) -> None:
+    vhost.declare_queue("q", arguments=Arguments(b"\x09x-expiresI" + (10).to_bytes(4, "big")))
+    for narrow_or_wide in (b"b" + bytes([10]), b"s" + (10).to_bytes(2, "big"), b"l" + (10).to_bytes(8, "big")):
+        vhost.declare_queue("q", arguments=Arguments(b"\x09x-expires" + narrow_or_wide))
+
+
 def test_equal_redeclarations_are_welcome(broker: Broker, vhost: VHost) -> None:
     vhost.declare_queue("q", arguments=Arguments.of({"x-queue-type": "classic", "x-mine": 1}))
     vhost.publish(batch(broker, b"1", b"2"), Channel(vhost))
@@ -96,6 +132,25 @@ def test_an_exclusive_durable_queue_is_kept_as_transient(vhost: VHost) -> None:
             "unknown exchange type 'nonsense'",
         ),
         (lambda v: v.declare_exchange("", "direct"), AccessRefused, "operation not permitted on the default exchange"),
+        (
+            lambda v: v.declare_exchange("", "direct", passive=True),
+            AccessRefused,
+            "operation not permitted on the default exchange",
+        ),
+        (lambda v: v.declare_exchange("", "nonsense"), PreconditionFailed, "unknown exchange type 'nonsense'"),
+        (lambda v: v.declare_exchange("amq.x", "nonsense"), PreconditionFailed, "unknown exchange type 'nonsense'"),
+        (lambda v: v.declare_exchange("amq.topic", "no"), PreconditionFailed, "unknown exchange type 'no'"),
+        (lambda v: v.declare_exchange("x", ""), PreconditionFailed, "invalid exchange type ''"),
+        (
+            lambda v: v.declare_queue("r", arguments=Arguments.of({"x-queue-type": "nonsense"})),
+            PreconditionFailed,
+            "invalid arg 'x-queue-type' for queue 'r' in vhost '/': \"unsupported queue type 'nonsense'\"",
+        ),
+        (
+            lambda v: v.declare_queue("r", arguments=Arguments.of({"x-queue-type": 5})),
+            PreconditionFailed,
+            "invalid arg 'x-queue-type' for queue 'r' in vhost '/': {unacceptable_type,signedint}",
+        ),
         (lambda v: v.delete_exchange(""), AccessRefused, "operation not permitted on the default exchange"),
         (lambda v: bind(v, "", "q"), AccessRefused, "operation not permitted on the default exchange"),
         (lambda v: unbind(v, "", "q"), AccessRefused, "operation not permitted on the default exchange"),
@@ -104,7 +159,14 @@ def test_an_exclusive_durable_queue_is_kept_as_transient(vhost: VHost) -> None:
             AccessRefused,
             "deletion of system exchange 'amq.direct' in vhost '/' not allowed",
         ),
+        (
+            lambda v: v.delete_exchange("amq.nope"),
+            AccessRefused,
+            "deletion of system exchange 'amq.nope' in vhost '/' not allowed",
+        ),
         (lambda v: bind(v, "nope", "q"), NotFound, "no exchange 'nope' in vhost '/'"),
+        (lambda v: bind(v, "nope", "neither"), NotFound, "no exchange 'nope' in vhost '/'"),
+        (lambda v: bind(v, "nope", "neither", to_queue=False), NotFound, "no exchange 'nope' in vhost '/'"),
         (lambda v: bind(v, "amq.direct", "nope"), NotFound, "no queue 'nope' in vhost '/'"),
         (lambda v: v.purge_queue("nope"), NotFound, "no queue 'nope' in vhost '/'"),
     ],
@@ -122,6 +184,31 @@ def test_what_is_missing_can_be_deleted_and_unbound(vhost: VHost) -> None:
     unbind(vhost, "nope", "nope")
     vhost.declare_queue("q")
     unbind(vhost, "amq.direct", "q", "nope")
+
+
+def test_a_name_from_the_broker_cannot_be_declared(vhost: VHost) -> None:
+    """RabbitMQ: only passively, though the queue is there."""
+    name = vhost.declare_queue("").name
+    assert vhost.declare_queue(name, passive=True).name == name
+    with pytest.raises(AccessRefused) as refused:
+        vhost.declare_queue(name)
+    assert refused.value.explanation == f"queue name '{name}' contains reserved prefix 'amq.*'"
+
+
+def test_a_locked_queue_and_bindings(vhost: VHost) -> None:
+    """What is missing comes before the lock; removing a binding that is not there is no access."""
+    owner = object()
+    vhost.declare_queue("q", exclusive=True, owner=owner)
+    with pytest.raises(NotFound, match="no exchange 'nope' in vhost '/'"):
+        bind(vhost, "nope", "q")
+    with pytest.raises(ResourceLocked):
+        bind(vhost, "amq.direct", "q", "k")
+    unbind(vhost, "amq.direct", "q", "k")
+    vhost.bind("amq.direct", "q", "k", Arguments.EMPTY, to_queue=True, owner=owner)
+    with pytest.raises(ResourceLocked):
+        unbind(vhost, "amq.direct", "q", "k")
+    vhost.unbind("amq.direct", "q", "k", Arguments.EMPTY, to_queue=True, owner=owner)
+    assert not vhost.router.bindings_to(vhost.queues["q"])
 
 
 def test_exchange_equivalence_names_the_first_difference(vhost: VHost) -> None:

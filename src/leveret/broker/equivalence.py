@@ -4,7 +4,8 @@ Equivalence).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from ..errors import PreconditionFailed
 
@@ -13,20 +14,24 @@ if TYPE_CHECKING:
     from .exchange import Exchange
     from .queue import Queue
 
+QUEUE_TYPE: Final = "x-queue-type"
+CLASSIC: Final = "classic"
+
 CLASSIC_ARGUMENTS: Final = (
+    "x-expires",
+    "x-message-ttl",
     "x-dead-letter-exchange",
     "x-dead-letter-routing-key",
-    "x-expires",
     "x-max-length",
     "x-max-length-bytes",
     "x-max-priority",
-    "x-message-ttl",
     "x-overflow",
     "x-queue-mode",
-    "x-queue-type",
     "x-queue-version",
     "x-single-active-consumer",
+    QUEUE_TYPE,
 )
+"""What is compared, in RabbitMQ's order: the first that differs is named."""
 EXCHANGE_ARGUMENTS: Final = ("alternate-exchange",)
 
 
@@ -34,36 +39,35 @@ def _shown(value: object) -> str:
     return f"'{str(value).lower()}'" if isinstance(value, bool) else f"'{value}'"
 
 
+def _refuse(name: str, thing: object, new: str, old: str) -> NoReturn:
+    raise PreconditionFailed(f"inequivalent arg '{name}' for {thing}: received {new} but current is {old}")
+
+
 def _require(name: str, thing: object, new: object, old: object) -> None:
     if new != old:
-        raise PreconditionFailed(
-            f"inequivalent arg '{name}' for {thing}: received {_shown(new)} but current is {_shown(old)}"
-        )
+        _refuse(name, thing, _shown(new), _shown(old))
 
 
 def _shown_argument(arguments: Arguments, name: str) -> str:
     if name not in arguments:
         return "none"
-    value = arguments[name]
-    shown = str(value).lower() if isinstance(value, bool) else value
-    return f"the value '{shown}' of type '{arguments.types[name]}'"
+    return f"the value {_shown(arguments[name])} of type '{arguments.types[name]}'"
 
 
-def _type_class(arguments: Arguments, name: str) -> object:
-    """A value with its class of types: integers of all widths are one class, floats another."""
-    if name not in arguments:
-        return "classic" if name == "x-queue-type" else None
-    value = arguments[name]
-    return ("bool", value) if isinstance(value, bool) else value
+def _comparable(value: object) -> object:
+    """Equal exactly when RabbitMQ takes two values for equal: integers of all widths are, integers and floats never."""
+    return (type(value), value) if isinstance(value, bool | float | Decimal) else value
 
 
 def _require_arguments(thing: object, new: Arguments, old: Arguments, known: tuple[str, ...]) -> None:
     for name in known:
-        if _type_class(new, name) != _type_class(old, name):
-            raise PreconditionFailed(
-                f"inequivalent arg '{name}' for {thing}: received {_shown_argument(new, name)}"
-                f" but current is {_shown_argument(old, name)}"
-            )
+        if name in new and name in old:
+            if _comparable(new[name]) != _comparable(old[name]):
+                _refuse(name, thing, _shown(new[name]), _shown(old[name]))
+        elif name in new or name in old:
+            given = new if name in new else old
+            if (name, given[name]) != (QUEUE_TYPE, CLASSIC):
+                _refuse(name, thing, _shown_argument(new, name), _shown_argument(old, name))
 
 
 def require_same_queue(queue: Queue, durable: bool, auto_delete: bool, arguments: Arguments) -> None:

@@ -102,12 +102,19 @@ EXCHANGE_TYPES: Final[dict[str, type[Exchange]]] = {}
 """The kinds that clients may declare, by type name. Filled by `exchanges/`."""
 
 
+def exchange_kind(type: str) -> type[Exchange]:
+    """The class behind a type name. Raises PreconditionFailed when there is none."""
+    kind = EXCHANGE_TYPES.get(type)
+    if kind is None:
+        # RabbitMQ calls a type invalid if its name is one of Erlang's atoms; of those only this one is predictable.
+        problem = "unknown" if type else "invalid"
+        raise PreconditionFailed(f"{problem} exchange type '{type}'")
+    return kind
+
+
 def make_exchange(op: DeclareExchange) -> Exchange:
     """The exchange that an op declares. Raises PreconditionFailed for an unknown type or bad arguments."""
-    kind = EXCHANGE_TYPES.get(op.type)
-    if kind is None:
-        raise PreconditionFailed(f"unknown exchange type '{op.type}'")
-    exchange = kind(
+    exchange = exchange_kind(op.type)(
         op.id,
         op.vhost,
         op.name,

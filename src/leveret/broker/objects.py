@@ -12,7 +12,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import AccessRefused, NotFound, NotImplemented_, PreconditionFailed, ResourceLocked
+from ..errors import AccessRefused, NotFound, PreconditionFailed, ResourceLocked
 from ..wire.fields import Arguments
 from ..wire.records import (
     ACKED,
@@ -27,8 +27,8 @@ from ..wire.records import (
 )
 from . import names
 from .binding import Binding
-from .equivalence import require_same_exchange, require_same_queue
-from .exchange import make_exchange
+from .equivalence import CLASSIC, QUEUE_TYPE, require_same_exchange, require_same_queue
+from .exchange import exchange_kind, make_exchange
 from .queue import Queue
 from .routing import Router, predeclared
 from .settlement import settle_op
@@ -92,12 +92,14 @@ class Objects:
         internal: bool = False,
         arguments: Arguments = Arguments.EMPTY,
     ) -> Position | None:
-        """exchange.declare. The default exchange can only be looked up."""
+        """exchange.declare. The default exchange is refused even when it is only looked up (RabbitMQ)."""
         name = names.clean(name)
+        if not passive:
+            exchange_kind(type)  # RabbitMQ's order: a type that is not there comes before anything about the name
+        _refuse_default(name)
         if passive:
             self.exchange(name)
             return None
-        _refuse_default(name)
         existing = self.router.exchanges.get(name)
         if existing is not None:
             require_same_exchange(existing, type, durable, auto_delete, internal, arguments)
@@ -105,16 +107,16 @@ class Objects:
         op = DeclareExchange(
             self._broker.peek_id(), self.name, name, type, durable, auto_delete, internal, arguments.raw
         )
-        make_exchange(op)  # refuses an unknown type or bad arguments before anything is changed
         names.refuse_reserved("exchange", name)
+        make_exchange(op)  # refuses bad arguments before anything is changed
         return self._commit([op], durable)
 
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> Position | None:
-        """exchange.delete. Deleting what is not there succeeds."""
+        """exchange.delete. Deleting what is not there succeeds, unless it is under the broker's own prefix."""
         name = names.clean(name)
         _refuse_default(name)
         exchange = self.router.exchanges.get(name)
-        if name.startswith(names.RESERVED_PREFIX) and exchange is not None:
+        if name.startswith(names.RESERVED_PREFIX):
             raise AccessRefused(f"deletion of system exchange '{name}' in vhost '{self.name}' not allowed")
         if exchange is None:
             return None
@@ -126,7 +128,8 @@ class Objects:
         self, source: str, destination: str, routing_key: str, arguments: Arguments, *, to_queue: bool, owner: Hashable
     ) -> Position | None:
         """queue.bind and exchange.bind. Binding twice is one binding."""
-        found, target = self._ends(source, destination, to_queue, owner)
+        found, target = self._ends(source, destination, to_queue)
+        _require_access(target, owner)
         binding = Binding(found, target, routing_key, arguments)
         found.validate_binding(binding)
         if self.router.find(found, target, routing_key, arguments) is not None:
@@ -138,13 +141,13 @@ class Objects:
         self, source: str, destination: str, routing_key: str, arguments: Arguments, *, to_queue: bool, owner: Hashable
     ) -> Position | None:
         """queue.unbind and exchange.unbind. Removing what is not there, or from what is not there, succeeds."""
-        _refuse_default(names.clean(source))
         try:
-            found, target = self._ends(source, destination, to_queue, owner)
+            found, target = self._ends(source, destination, to_queue)
         except NotFound:
             return None
         if self.router.find(found, target, routing_key, arguments) is None:
             return None
+        _require_access(target, owner)
         op = Unbind(self.name, found.id, target.id, routing_key, arguments.raw)
         durable = found.durable and target.durable
         ops: list[DefinitionOp] = [op]
@@ -152,25 +155,27 @@ class Objects:
             ops += self._deletions(found)
         return self._commit(ops, durable)
 
-    def _ends(self, source: str, destination: str, to_queue: bool, owner: Hashable) -> tuple[Exchange, Destination]:
+    def _ends(self, source: str, destination: str, to_queue: bool) -> tuple[Exchange, Destination]:
+        """What a binding binds. When both are missing, the source is named (RabbitMQ)."""
         source, destination = names.clean(source), names.clean(destination)
         _refuse_default(source)
         if not to_queue:
             _refuse_default(destination)
-            target: Destination = self.exchange(destination)
-        else:
-            target = self.queue(destination, owner)
-        return self.exchange(source), target
+        found = self.exchange(source)
+        return found, self._queue(destination) if to_queue else self.exchange(destination)
 
     # -- queues --------------------------------------------------------------------------------------------------
 
     def queue(self, name: str, owner: Hashable) -> Queue:
         """Raises NotFound, or ResourceLocked when it is exclusive to another connection."""
+        queue = self._queue(name)
+        _require_access(queue, owner)
+        return queue
+
+    def _queue(self, name: str) -> Queue:
         queue = self.queues.get(names.clean(name))
         if queue is None:
             raise NotFound(f"no queue '{name}' in vhost '{self.name}'")
-        if queue.exclusive and queue.owner is not owner:
-            raise _locked(queue)
         return queue
 
     def declare_queue(
@@ -188,6 +193,7 @@ class Objects:
         name = names.clean(name)
         if passive:
             return self._declared(self.queue(name, owner), None)
+        names.refuse_reserved("queue", name)  # RabbitMQ: also when it exists, as a queue that the broker named does
         existing = self.queues.get(name)
         if existing is not None:
             if existing.owner is not (owner if exclusive else None):
@@ -197,8 +203,6 @@ class Objects:
         _refuse_other_types(name, self.name, arguments)
         if not name:
             name = names.generate(self._broker.randomness)
-        else:
-            names.refuse_reserved("queue", name)
         op = DeclareQueue(
             self._broker.peek_id(),
             self.name,
@@ -339,9 +343,20 @@ def _refuse_default(name: str) -> None:
 
 
 def _refuse_other_types(name: str, vhost: str, arguments: Arguments) -> None:
-    type = arguments.get("x-queue-type", "classic")
-    if type != "classic":
-        raise NotImplemented_(f"queue type '{type!s}' of queue '{name}' in vhost '{vhost}' is not implemented")
+    """Raises PreconditionFailed, with the text of a RabbitMQ that does not know or allow the type."""
+    type = arguments.get(QUEUE_TYPE, CLASSIC)
+    if type != CLASSIC:
+        known = arguments.types[QUEUE_TYPE] == "longstr"
+        problem = (
+            f"\"unsupported queue type '{type}'\"" if known else f"{{unacceptable_type,{arguments.types[QUEUE_TYPE]}}}"
+        )
+        raise PreconditionFailed(f"invalid arg '{QUEUE_TYPE}' for queue '{name}' in vhost '{vhost}': {problem}")
+
+
+def _require_access(target: Destination, owner: Hashable) -> None:
+    """Raises ResourceLocked when it is a queue that is exclusive to another connection."""
+    if isinstance(target, Queue) and target.exclusive and target.owner is not owner:
+        raise _locked(target)
 
 
 def _locked(queue: Queue) -> ResourceLocked:
