@@ -256,7 +256,7 @@ impl Batch {
         let mut last = usize::MAX;
         selection.for_each(|index| {
             let row = &self.rows[index as usize];
-            let list = row.properties(&guards[row.arena as usize]);
+            let list = row.properties(guards[row.arena as usize].written());
             let value = match column {
                 Column::Header(name) => properties::header(list, name),
                 Column::Property(property) => properties::property(list, property),

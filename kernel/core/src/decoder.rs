@@ -289,7 +289,6 @@ impl Decoder {
         };
         let batch = open_batch(&mut self.events, turn, channel, &keys);
         batch.reserve((data.len() / message.whole.frames).min(RESERVE_MAX));
-        let chunk_size = self.pool.chunk_size();
         let mut at = 0;
         loop {
             let Whole { names, properties, body, .. } = message.whole;
@@ -306,21 +305,22 @@ impl Decoder {
             // As many as go into one arena. Names are written once for those that share them.
             let arena = self.pool.chunk(message.whole.size());
             let number = batch.arena(&arena);
-            let mut bytes = arena.write();
+            let mut memory = arena.write();
+            let mut writer = memory.writer();
             let mut names_at = usize::MAX;
             loop {
                 let whole = &message.whole;
                 let size = whole.size();
-                if self.pool.is_large(size) || bytes.len() + size > chunk_size {
+                if self.pool.is_large(size) || size > writer.room() {
                     break;
                 }
                 if names_at == usize::MAX {
-                    names_at = bytes.len();
-                    bytes.extend_from_slice(whole.names);
+                    names_at = writer.len();
+                    writer.put(whole.names);
                 }
-                let content = bytes.len();
-                bytes.extend_from_slice(whole.properties);
-                bytes.extend_from_slice(whole.body);
+                let content = writer.len();
+                writer.put(whole.properties);
+                writer.put(whole.body);
                 batch.push(message.row(number, names_at, content), message.key);
                 at += whole.frames;
                 let Some(next) = message.next(&data[at..], channel, limits, &mut table) else {

@@ -481,8 +481,9 @@ impl Extent {
                 None => continue,
             });
             let place = {
-                let data = from.read();
-                pool.store(&[row.names(&data), row.properties(&data), row.body(&data)])
+                let memory = from.read();
+                let data = memory.written();
+                pool.store(&[row.names(data), row.properties(data), row.body(data)])
             };
             let mut copy = row;
             copy.names = place.start;

@@ -20,6 +20,7 @@ mod frame;
 pub mod keys;
 mod lease;
 pub mod ledger;
+mod memory;
 pub mod pack;
 pub mod pool;
 pub mod properties;

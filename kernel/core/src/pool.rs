@@ -10,8 +10,10 @@
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::memory::Memory;
+
 /// Free chunks that a pool keeps for reuse.
-const FREE_CHUNKS_MAX: usize = 8;
+const FREE_CHUNKS_MAX: usize = 16;
 /// Chunks smaller than this would make every message an arena of its own.
 const CHUNK_SIZE_MIN: usize = 1024;
 
@@ -25,13 +27,13 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Shared {
     chunk_size: usize,
     allocated: AtomicUsize,
-    free: Mutex<Vec<Vec<u8>>>,
+    free: Mutex<Vec<Memory>>,
 }
 
 /// A piece of memory that holds messages.
 #[derive(Debug)]
 pub struct Arena {
-    data: RwLock<Vec<u8>>,
+    memory: RwLock<Memory>,
     capacity: usize,
     /// Bytes of it that extents still need; a row in several extents counts several times.
     live: AtomicI64,
@@ -39,20 +41,20 @@ pub struct Arena {
 }
 
 impl Arena {
-    fn new(data: Vec<u8>, shared: &Arc<Shared>) -> Arena {
-        let capacity = data.capacity();
+    fn new(memory: Memory, shared: &Arc<Shared>) -> Arena {
+        let capacity = memory.capacity();
         shared.allocated.fetch_add(capacity, Ordering::Relaxed);
-        Arena { data: RwLock::new(data), capacity, live: AtomicI64::new(0), shared: Arc::clone(shared) }
+        Arena { memory: RwLock::new(memory), capacity, live: AtomicI64::new(0), shared: Arc::clone(shared) }
     }
 
-    /// Its bytes, for as long as the guard lives.
-    pub fn read(&self) -> RwLockReadGuard<'_, Vec<u8>> {
-        self.data.read().unwrap_or_else(PoisonError::into_inner)
+    /// Its memory, for as long as the guard lives.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Memory> {
+        self.memory.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For appending only: never more than `room` bytes.
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Vec<u8>> {
-        self.data.write().unwrap_or_else(PoisonError::into_inner)
+    /// For appending only.
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Memory> {
+        self.memory.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn add_live(&self, bytes: u64) {
@@ -76,9 +78,10 @@ impl Drop for Arena {
         if self.capacity == self.shared.chunk_size {
             let mut free = lock(&self.shared.free);
             if free.len() < FREE_CHUNKS_MAX {
-                let mut data = std::mem::take(self.data.get_mut().unwrap_or_else(PoisonError::into_inner));
-                data.clear();
-                free.push(data);
+                let memory = self.memory.get_mut().unwrap_or_else(PoisonError::into_inner);
+                let mut memory = std::mem::replace(memory, Memory::of(Vec::new()));
+                memory.clear();
+                free.push(memory);
             }
         }
     }
@@ -114,10 +117,6 @@ impl Pool {
         self.shared.allocated.load(Ordering::Relaxed).saturating_sub(unused)
     }
 
-    pub(crate) fn chunk_size(&self) -> usize {
-        self.shared.chunk_size
-    }
-
     /// Whether a content of so many bytes gets an arena of its own.
     pub(crate) fn is_large(&self, size: usize) -> bool {
         size > self.shared.chunk_size / 4
@@ -144,7 +143,7 @@ impl Pool {
         if let Some(arena) = &mut *current {
             if let Some(unshared) = Arc::get_mut(arena) {
                 // All messages in it are gone: fill it again from the front, while it is still in the processor's cache.
-                unshared.data.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+                unshared.memory.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
                 return Arc::clone(arena);
             }
             if arena.read().len() + need <= self.shared.chunk_size {
@@ -152,17 +151,15 @@ impl Pool {
             }
         }
         let spare = lock(&self.shared.free).pop();
-        let mut data = spare.unwrap_or_default();
-        data.reserve_exact(self.shared.chunk_size);
-        let arena = Arc::new(Arena::new(data, &self.shared));
+        let memory = spare.unwrap_or_else(|| Memory::new(self.shared.chunk_size));
+        let arena = Arc::new(Arena::new(memory, &self.shared));
         *current = Some(Arc::clone(&arena));
         arena
     }
 
     /// An arena that holds just these bytes.
-    pub(crate) fn own(&self, mut data: Vec<u8>) -> Arc<Arena> {
-        data.shrink_to_fit();
-        Arc::new(Arena::new(data, &self.shared))
+    pub(crate) fn own(&self, data: Vec<u8>) -> Arc<Arena> {
+        Arc::new(Arena::new(Memory::of(data), &self.shared))
     }
 
     /// Store the parts of one message one after the other.
@@ -172,12 +169,11 @@ impl Pool {
             return Place { arena: self.own(parts.concat()), start: 0 };
         }
         let arena = self.chunk(size);
-        let mut data = arena.write();
-        let start = data.len() as u32;
-        for part in parts {
-            data.extend_from_slice(part);
-        }
-        drop(data);
+        let mut memory = arena.write();
+        let mut writer = memory.writer();
+        let start = writer.len() as u32;
+        parts.iter().for_each(|part| writer.put(part));
+        drop(memory);
         Place { arena, start }
     }
 }
@@ -191,7 +187,7 @@ mod tests {
         let pool = Pool::new(4096);
         assert_eq!(pool.allocated(), 0);
         let small = pool.store(&[b"abc", b"def"]);
-        assert_eq!(&small.arena.read()[..], b"abcdef");
+        assert_eq!(small.arena.read().written(), b"abcdef");
         assert_eq!(pool.allocated(), 4096);
         let large = pool.store(&[&[7; 3000]]);
         assert_eq!(pool.allocated(), 4096 + 3000);

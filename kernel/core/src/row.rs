@@ -3,6 +3,7 @@
 use std::sync::RwLockReadGuard;
 
 use crate::keys::split;
+use crate::memory::Memory;
 use crate::pool::Arena;
 
 /// Where one message lies.
@@ -77,7 +78,7 @@ impl Row {
 /// Reads rows of a few arenas, most of them in the one of the row before.
 pub(crate) struct Reader<'a, A> {
     arena_of: A,
-    open: Option<(u32, RwLockReadGuard<'a, Vec<u8>>)>,
+    open: Option<(u32, RwLockReadGuard<'a, Memory>)>,
 }
 
 impl<'a, A: Fn(u32) -> &'a Arena> Reader<'a, A> {
@@ -92,7 +93,7 @@ impl<'a, A: Fn(u32) -> &'a Arena> Reader<'a, A> {
             self.open = None;
             self.open = Some((row.arena, (self.arena_of)(row.arena).read()));
         }
-        self.open.as_ref().map_or(&[], |(_, data)| data.as_slice())
+        self.open.as_ref().map_or(&[], |(_, memory)| memory.written())
     }
 }
 
