@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from leveret.clock import ManualClock
 from leveret.net.timers import TICKS_AT_ONCE, Timers
@@ -111,6 +113,41 @@ def test_a_crowd_is_served_in_parts() -> None:
         loop.advance(10 if not seen else 0)
         seen.append(sum(len(ticker.ticks) for ticker in tickers))
     assert seen == [TICKS_AT_ONCE, TICKS_AT_ONCE * 2, TICKS_AT_ONCE * 2 + 1, TICKS_AT_ONCE * 2 + 1]
+
+
+def test_what_is_forgotten_has_no_tick_and_takes_no_room() -> None:
+    loop, timers = make()
+    stays = Ticker(timers)
+    timers.at(20_000, stays)
+    for when in range(10_000, 20_000):
+        gone = Ticker(timers)
+        timers.at(when, gone)
+        timers.forget(gone)
+        timers.forget(gone)
+        assert len(timers) < 3000
+    loop.advance(30_000)
+    while loop.live:
+        loop.advance(0)
+    assert stays.ticks == [30_000]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 50) | st.none()), max_size=60))
+def test_each_is_ticked_once_at_the_last_time_asked_for(asked: list[tuple[int, int | None]]) -> None:
+    loop, timers = make()
+    tickers = [Ticker(timers) for _ in range(6)]
+    expected: dict[int, int] = {}
+    for number, when in asked:
+        if when is None:
+            timers.forget(tickers[number])
+            expected.pop(number, None)
+        else:
+            timers.at(when, tickers[number])
+            expected[number] = when
+    loop.advance(0)
+    for _ in range(51):
+        loop.advance(1)
+    assert {number: ticker.ticks[0] for number, ticker in enumerate(tickers) if ticker.ticks} == expected
+    assert all(len(ticker.ticks) <= 1 for ticker in tickers)
 
 
 def test_no_tick_after_stop() -> None:

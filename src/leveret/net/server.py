@@ -166,6 +166,7 @@ class Server:
     def forget(self, connection: Connection) -> None:
         """The socket of this connection is closed."""
         self.connections.pop(connection, None)
+        self.timers.forget(connection)
         self._changed.set()
 
     # -- stopping ------------------------------------------------------------------------------------------------

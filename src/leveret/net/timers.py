@@ -1,18 +1,21 @@
 """One timer for all connections: a heap of when each wants its next tick, and one handle of the loop for the earliest.
 
-An entry is never removed: a connection that wants its tick at another time leaves the old entry behind, which says
-nothing when its time comes.
+A connection that wants its tick at another time, or is gone, leaves the old entry behind, which says nothing when its
+time comes. When more than half of the heap was left behind, it is made anew.
 """
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     import asyncio
 
     from ..ports import Clock
+
+_STALE_MIN: Final = 1024
+"""So few entries left behind are not worth making the heap anew."""
 
 TICKS_AT_ONCE: Final = 128
 """Ticks in one go; when more are due (thousands of connections opened in one second) the loop serves others between."""
@@ -32,13 +35,14 @@ class Ticking(Protocol):
 class Timers:
     """Ticks in monotonic milliseconds."""
 
-    __slots__ = ("_clock", "_handle", "_handle_at_ms", "_heap", "_loop", "_sequence")
+    __slots__ = ("_clock", "_handle", "_handle_at_ms", "_heap", "_loop", "_sequence", "_stale")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
         self._loop = loop
         self._clock = clock
         self._heap: list[tuple[int, int, Ticking]] = []
         self._sequence = 0
+        self._stale = 0  # entries left behind
         self._handle: asyncio.TimerHandle | None = None
         self._handle_at_ms = 0
 
@@ -50,11 +54,24 @@ class Timers:
         """The next tick of this one is then, instead of when it was."""
         if ticking.tick_at_ms == when_ms:
             return
+        if ticking.tick_at_ms is not None:
+            self.forget(ticking)
         ticking.tick_at_ms = when_ms
         self._sequence += 1
         heappush(self._heap, (when_ms, self._sequence, ticking))
         if self._handle is None or when_ms < self._handle_at_ms:
             self._arm()
+
+    def forget(self, ticking: Ticking) -> None:
+        """No tick for this one."""
+        if ticking.tick_at_ms is None:
+            return
+        ticking.tick_at_ms = None
+        self._stale += 1
+        if self._stale > _STALE_MIN and self._stale > len(self._heap) // 2:
+            self._heap = [entry for entry in self._heap if entry[2].tick_at_ms == entry[0]]
+            heapify(self._heap)
+            self._stale = 0
 
     def stop(self) -> None:
         """No more ticks."""
@@ -72,16 +89,17 @@ class Timers:
 
     def _fire(self) -> None:
         self._handle = None
-        heap = self._heap
         now_ms = self._clock.monotonic_ms()
         try:
             for _ in range(TICKS_AT_ONCE):
-                if not heap or heap[0][0] > now_ms:
+                if not self._heap or self._heap[0][0] > now_ms:
                     break
-                when_ms, _, ticking = heappop(heap)
+                when_ms, _, ticking = heappop(self._heap)
                 if ticking.tick_at_ms == when_ms:
                     ticking.tick_at_ms = None
                     ticking.tick(now_ms)
+                elif self._stale:
+                    self._stale -= 1
         finally:  # one that fails must not stop the time of all others
-            if heap and self._handle is None:
+            if self._heap and self._handle is None:
                 self._arm()
