@@ -34,7 +34,6 @@ from typing import ClassVar, Final
 
 from .limits import SHORTSTR_MAX
 
-
 _CUT: Final = "..."
 
 

@@ -59,6 +59,22 @@ def test_round_robin_is_exact_within_and_across_batches(broker: Broker, vhost: V
     assert [len(per_consumer[tag]) for tag in "abc"] == [expected.count(tag) for tag in "abc"]
 
 
+def test_a_channel_keeps_the_order_over_its_consumers(broker: Broker, vhost: VHost) -> None:
+    """Spec 4.7: one channel in, one queue, one channel out; how many consumers it has there does not matter."""
+    one, other = Channel(vhost), Channel(vhost)
+    for channel, tag in ((one, "a"), (other, "b"), (one, "c")):
+        channel.consume("q", tag, prefetch=4)
+    publish(broker, *numbers(20))
+    pump(broker)
+    dealt = [("abc"[n % 3], str(n).encode()) for n in range(12)]
+    assert [(d.consumer, d.body) for d in one.deliveries] == [pair for pair in dealt if pair[0] != "b"]
+    assert [d.body for d in other.deliveries] == [b"1", b"4", b"7", b"10"]
+    assert [d.tag for d in one.deliveries] == [*range(1, 9)]
+    one.settle(8, multiple=True)
+    pump(broker)
+    assert [d.body for d in one.deliveries[8:]] == numbers(8, 12)
+
+
 def test_round_robin_one_message_at_a_time(broker: Broker, vhost: VHost) -> None:
     channel = Channel(vhost)
     for tag in "abc":

@@ -8,6 +8,8 @@ outstanding with whom is the channels' business (their ledgers), not the queue's
 from __future__ import annotations
 
 from collections import deque
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..limits import FLOW_BYTES, FLOW_MESSAGES
@@ -190,9 +192,12 @@ class Queue:
             self.ring.rotate(-1)
         else:
             parts, turn = extent.deal([c.credit for c in takers], [c.channel.room for c in takers], 0)
-            for taker, rows in zip(takers, parts, strict=True):
-                if len(rows):
-                    self._deliver(taker, extent, rows)
+            if len({id(taker.channel) for taker in takers}) < len(takers):
+                self._deliver_in_order(takers, extent, parts)
+            else:
+                for taker, rows in zip(takers, parts, strict=True):
+                    if len(rows):
+                        self._deliver(taker, extent, rows)
             self.ring.rotate(-(turn or len(takers)))
         for taker in takers:
             if taker.credit <= 0:
@@ -212,6 +217,12 @@ class Queue:
             else:
                 takers.append(consumer)
         return takers
+
+    def _deliver_in_order(self, takers: list[Consumer], extent: Extent, parts: list[Selection]) -> None:
+        """What leaves on one channel leaves in the queue's order, also to several consumers of it (spec 4.7)."""
+        dealt = sorted((row, place) for place, rows in enumerate(parts) for row in rows)
+        for place, run in groupby(dealt, itemgetter(1)):
+            self._deliver(takers[place], extent, Selection([row for row, _ in run]))
 
     def _deliver(self, consumer: Consumer, extent: Extent, rows: Selection) -> None:
         count = len(rows)

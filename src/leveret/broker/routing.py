@@ -81,7 +81,6 @@ class Router:
     __slots__ = (
         "_by_name",
         "_cached",
-        "_default_cached",
         "_from",
         "_links",
         "_needs",
@@ -99,8 +98,6 @@ class Router:
         self.version = 0
         self._by_name: dict[str, tuple[Queue]] = {}
         """The default exchange's queues."""
-        self._default_cached = False
-        """Whether a remembered route went through the default exchange (as somebody's alternate)."""
         self._serial = 0
         self._from: dict[Exchange, dict[Binding, Binding]] = {}
         self._to: dict[Destination, dict[Binding, None]] = {}
@@ -116,7 +113,6 @@ class Router:
         self.version += 1
         self._cached.clear()
         self._needs.clear()
-        self._default_cached = False
 
     def add(self, exchange: Exchange) -> None:
         """A new exchange; its name is free."""
@@ -201,16 +197,12 @@ class Router:
     def queue_added(self, queue: Queue) -> None:
         """From now on the default exchange routes to it."""
         self._by_name[queue.name] = (queue,)
-        if self._default_cached:
-            self.changed()
 
     def queue_removed(self, queue: Queue) -> None:
         """The default exchange forgets it; for its bindings there is `remove_destination`."""
         del self._by_name[queue.name]
         if not self._by_name:
             self._by_name.clear()  # an empty dict keeps its table otherwise
-        if self._default_cached:
-            self.changed()
 
     # -- batches -------------------------------------------------------------------------------------------------
 
@@ -345,7 +337,8 @@ class Router:
         return todo
 
     def _alternate_of(self, exchange: Exchange) -> Exchange | None:
-        return None if exchange.alternate is None else self.exchanges.get(exchange.alternate)
+        # RabbitMQ: nothing reaches the default exchange this way, since it has no bindings to look at.
+        return self.exchanges.get(exchange.alternate) if exchange.alternate else None
 
     def _route_cached(self, start: Exchange, routing_key: str) -> Queues:
         name = (start.name, routing_key)
@@ -374,8 +367,6 @@ class Router:
                 elif destination not in met:
                     met[destination] = None
                     todo.append(destination)
-                    if isinstance(destination, DefaultExchange):
-                        self._default_cached = True
         return tuple(queues)
 
 
