@@ -154,6 +154,10 @@ def test_every_method_on_a_channel_that_we_closed(id: int) -> None:
     link = arrive(CLOSING)
     say(link, id)
     method = METHODS[id]
+    if method is ChannelOpen:
+        text = "CHANNEL_ERROR - second 'channel.open' seen"
+        assert link.received == [(0, ConnectionClose(504, text, id >> 16, id & 0xFFFF))]
+        return
     assert link.received == ([(1, ChannelCloseOk())] if method is ChannelClose else [])
     assert (1 in link.session.channels) is (method is not ChannelCloseOk)
 
@@ -190,7 +194,7 @@ def test_more_channels_than_negotiated() -> None:
     link.open_channel(2)
     link.send(ChannelOpen(), channel=3)
     text = "NOT_ALLOWED - number of channels opened (2) has reached the negotiated channel_max (2)"
-    assert link.received == [(0, ConnectionClose(530, text, 20, 10))]
+    assert link.received == [(0, ConnectionClose(530, text))]
 
 
 # -- apart from each other ---------------------------------------------------------------------------------------------

@@ -7,13 +7,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ..errors import AmqpError, ConnectionForced, InternalError
+from ..errors import AmqpError, ChannelNumberError, ConnectionForced, InternalError
 from ..wire import Command
 from ..wire.frames import method_frame
-from ..wire.methods import ChannelClose, ChannelCloseOk, ConnectionClose, ConnectionCloseOk
+from ..wire.methods import ChannelClose, ChannelCloseOk, ChannelOpen, ConnectionClose, ConnectionCloseOk
 from .channel import CLOSED as CHANNEL_CLOSED
 from .channel import send
-from .failures import channel_close, connection_close, describe
+from .failures import SECOND_OPEN, channel_close, connection_close, describe
 from .handshake import CLOSING, OPEN, Moved
 
 if TYPE_CHECKING:
@@ -52,8 +52,15 @@ def _close_channel(session: Session, channel: Channel, error: AmqpError, method:
 
 
 def finish_closing(session: Session, channel: Channel, event: Event) -> None:
-    """On a channel that we closed only the answer counts; a close that crossed ours is answered."""
-    if not isinstance(event, Command) or not channel.move(event.method):
+    """On a channel that we closed only the answer counts; a close that crossed ours is answered.
+
+    A peer that opens it again without having answered waits for what will not come: it is told so (RabbitMQ).
+    """
+    if not isinstance(event, Command):
+        return
+    if event.method == ChannelOpen.id:
+        raise ChannelNumberError(SECOND_OPEN)
+    if not channel.move(event.method):
         return
     if channel.state is CHANNEL_CLOSED:
         del session.channels[channel.number]

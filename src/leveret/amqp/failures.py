@@ -39,12 +39,18 @@ _BY_CODE: Final = {
 }
 
 
+SECOND_OPEN: Final = "second 'channel.open' seen"
+
+NO_METHOD: Final = 0
+"""In the place of the method that failed, where none did or RabbitMQ does not tell."""
+
+
 def method_of(event: Event) -> int:
-    """The id of the method that an event came of; 0 when it is none."""
+    """The id of the method that an event came of; NO_METHOD when it is none."""
     if isinstance(event, Batch):
         return BasicPublish.id
     if isinstance(event, ProtocolHeader):
-        return 0
+        return NO_METHOD
     if isinstance(event, Violation):
         return event.class_id << 16 | event.method_id
     return event.method
@@ -61,7 +67,7 @@ def error_of(violation: Violation) -> AmqpError:
 
 
 def connection_close(error: AmqpError, method: int) -> ConnectionClose:
-    """The frame that ends a connection; `method` is the one that failed, 0 for none."""
+    """The frame that ends a connection; `method` is the one that failed, or NO_METHOD."""
     return ConnectionClose(error.code, error.reply_text, method >> 16, method & 0xFFFF)
 
 

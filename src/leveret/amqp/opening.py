@@ -27,6 +27,7 @@ from ..wire.methods import (
 )
 from . import ending
 from .channel import Connection, send
+from .failures import NO_METHOD
 from .handshake import (
     CANCEL_NOTIFY,
     FAILURE_CLOSE,
@@ -115,11 +116,10 @@ def answered(session: Session, result: object) -> None:
     else:
         assert result is None  # why is in the log of who checked it
         if client.failure_close:
-            raise LoginRefused(
-                f"Login was refused using authentication mechanism {client.mechanism}."
-                " For details see the broker logfile."
-            )
-        ending.end(session, Moved.REFUSED)
+            text = f"Login was refused using authentication mechanism {client.mechanism}."
+            ending.close_connection(session, LoginRefused(f"{text} For details see the broker logfile."), NO_METHOD)
+        else:
+            ending.end(session, Moved.REFUSED)
 
 
 def tune_ok(session: Session, method: ConnectionTuneOk) -> None:

@@ -32,7 +32,7 @@ from ..wire.methods import (
 from . import answers, ending, opening
 from .channel import CLOSING as CHANNEL_CLOSING
 from .channel import Channel
-from .failures import channel_of, error_of, method_of
+from .failures import NO_METHOD, SECOND_OPEN, channel_of, error_of, method_of
 from .handshake import AWAIT_HEADER, CLOSED, CLOSING, CONNECTION, OPEN
 from .methods import HANDLERS
 from .output import Output
@@ -358,9 +358,9 @@ class Session:
         assert self.connection is not None
         limit = self.client.channel_max
         if limit and len(self.channels) >= limit:
-            raise NotAllowed(
-                f"number of channels opened ({len(self.channels)}) has reached the negotiated channel_max ({limit})"
-            )
+            text = f"number of channels opened ({len(self.channels)}) has reached the negotiated channel_max ({limit})"
+            ending.close_connection(self, NotAllowed(text), NO_METHOD, number)
+            return
         channel = Channel(number, self.connection)
         if not isinstance(event, Command) or not channel.move(event.method):
             raise ChannelNumberError("expected 'channel.open'")
@@ -384,7 +384,7 @@ class Session:
         method = decode_method(event.method, event.arguments)
         if not channel.move(method.id):
             if isinstance(method, ChannelOpen):
-                raise ChannelNumberError("second 'channel.open' seen")
+                raise ChannelNumberError(SECOND_OPEN)
             raise CommandInvalid("unimplemented method")
         if isinstance(method, ChannelClose):
             ending.channel_closed_by_peer(self, channel)
