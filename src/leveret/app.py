@@ -154,6 +154,8 @@ async def _serve(options: Options, started_ns: int) -> None:
     _relax_garbage_collection()
     await stopping.wait()
     await node.stop()
+    turns = node.turn.lengths
+    logger.debug("turns: %d, p99 %d us, longest %d us", turns.count, turns.quantile_us(0.99), turns.max_us)
     logger.info("stopped")
 
 

@@ -34,6 +34,9 @@ READ_SIZE_MAX: Final = 128 * 1024
 READ_SIZE_MIN: Final = 8 * 1024
 READ_BYTES_PER_TURN: Final = 512 * 1024
 """Shared between the connections that were readable in the last turn."""
+LARGE_CONTENT_SIZE: Final = 8 * 1024
+"""A connection with this much of a message half received may read its whole share at once, over READ_SIZE_MAX: large
+messages cost little but their copying, and small reads would come to one or two of them."""
 
 # Flow: a publisher whose messages queue up faster than consumers take them is read after everybody else. Otherwise
 # turns are spent on what nobody waits for, and the acks of consumers wait behind it.

@@ -22,7 +22,8 @@ class FakeSession:
     unwritten: int = 0
     deadline_ms: int = 0
     reading: bool = True
-    flow: int = 0
+    flow: bool = False
+    held_bytes: int = 0
     finished: bool = False
     received: bytearray = field(default_factory=bytearray)
     reads: list[int] = field(default_factory=list)

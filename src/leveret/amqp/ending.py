@@ -72,7 +72,23 @@ def channel_closed_by_peer(session: Session, channel: Channel) -> None:
     """channel.close came."""
     _release(session, channel)
     del session.channels[channel.number]
+    if session.left is None:
+        session.left = set()
+    session.left.add(channel.number)
     session.out.send(method_frame(channel.number, ChannelCloseOk()))
+
+
+def is_late(session: Session, number: int, event: Event) -> bool:
+    """Whether this came on a channel right after the peer had closed it, before it could have had our answer.
+
+    RabbitMQ ignores that: threads of a client that share a channel may cross like this.
+    """
+    if session.left is None or number not in session.left:
+        return False
+    method = event.method if isinstance(event, Command) else 0
+    if method == ChannelClose.id:
+        session.out.send(method_frame(number, ChannelCloseOk()))
+    return method != ChannelOpen.id
 
 
 # The connection

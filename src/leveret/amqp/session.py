@@ -81,6 +81,7 @@ class Session:
         "held_events",
         "inboxes",
         "last_received_ms",
+        "left",
         "out",
         "parked",
         "peer",
@@ -114,6 +115,7 @@ class Session:
         self._clock = clock
         self.decoder = Decoder(pool, frame_max=INITIAL_FRAME_MAX, max_message_size=settings.message_size_max)
         self.channels: dict[int, Channel] = {}
+        self.left: set[int] | None = None  # channels that the peer closed in what was received last
         self.serving = 0  # the method that is being handled
         self._token = 0  # the last one given out
         self.waiting = 0  # the token that the whole connection waits for
@@ -134,6 +136,7 @@ class Session:
 
     def receive(self, data: Buffer, size: int) -> None:
         """Take the first `size` bytes; nothing of `data` is referred to afterwards."""
+        self.left = None
         if self.connection is not None:
             self.connection.flow = False
         self.decoder.push(data, size)
@@ -209,6 +212,11 @@ class Session:
     def drained(self) -> None:
         """The socket takes bytes again."""
         self.out.drained()
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of a frame or content that is half received."""
+        return self.decoder.held_bytes
 
     @property
     def flow(self) -> bool:
@@ -324,7 +332,8 @@ class Session:
         """An event of a channel, when nothing of that channel waits before it."""
         channel = self.channels.get(number)
         if channel is None:
-            self._open_channel(number, event)
+            if not ending.is_late(self, number, event):
+                self._open_channel(number, event)
         elif channel.state is CHANNEL_CLOSING:
             ending.finish_closing(self, channel, event)
         elif channel.parked:

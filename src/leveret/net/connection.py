@@ -47,6 +47,11 @@ class Session(Protocol):
         ...
 
     @property
+    def held_bytes(self) -> int:
+        """Bytes of a message that is half received."""
+        ...
+
+    @property
     def flow(self) -> bool:
         """Whether consumers are behind with what the last read brought: then others are read first."""
         ...
@@ -93,6 +98,7 @@ class Connection(asyncio.BufferedProtocol):
         "_dirty",
         "_half_closed",
         "_held",
+        "_large",
         "_reading",
         "_server",
         "_session",
@@ -113,6 +119,7 @@ class Connection(asyncio.BufferedProtocol):
         self._stepping = False  # input is left over
         self._reading = True
         self._writable = True
+        self._large = False  # a large message is half received
         self._held = False  # consumers are behind with what comes from here: others are read first
         self._half_closed = False  # our end is closed
         self._deadline_ms = 0  # the session's, as far as its ticks were asked for
@@ -142,7 +149,7 @@ class Connection(asyncio.BufferedProtocol):
         self.tick(self._server.clock.monotonic_ms())
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._turn.view
+        return self._turn.large_view if self._large else self._turn.view
 
     def buffer_updated(self, nbytes: int) -> None:
         session = self._session
@@ -154,8 +161,9 @@ class Connection(asyncio.BufferedProtocol):
         turn.readable += 1
         session.last_received_ms = turn.now_ms
         try:
-            session.receive(turn.view, nbytes)
+            session.receive(turn.large_view if self._large else turn.view, nbytes)
             more = session.step(limits.TURN_BUDGET_MS)
+            self._large = session.held_bytes >= limits.LARGE_CONTENT_SIZE
             if session.flow and not self._held:
                 self._held = True
                 turn.hold(self)

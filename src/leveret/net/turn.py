@@ -40,12 +40,14 @@ class Turn:
         "_clock",
         "_dirty",
         "_held",
+        "_large_views",
         "_loop",
         "_pump",
         "_run_callbacks",
         "_started_ns",
         "_unfinished",
         "_views",
+        "large_view",
         "lengths",
         "now_ms",
         "readable",
@@ -62,9 +64,13 @@ class Turn:
         self._unfinished: deque[Connection] = deque()
         self._held: deque[tuple[int, Connection]] = deque()  # with the time they are held to at the most
         self._started_ns = 0
-        self._views = _views_by_readers()
+        buffer = memoryview(bytearray(limits.READ_BYTES_PER_TURN))
+        self._large_views = _views_by_readers(buffer)
+        self._views = [view[: limits.READ_SIZE_MAX] for view in self._large_views]
         self.view = self._views[0]
         """Where the next read of any connection goes: its session copies what it keeps before anybody else reads."""
+        self.large_view = self._large_views[0]
+        """The same for a connection in the middle of a large message."""
         self.readable = 0
         """Connections read since the last turn."""
         self.scheduled = False
@@ -125,7 +131,8 @@ class Turn:
         if self._held:
             self._release()
         if self.readable:
-            self.view = self._views[min(self.readable, len(self._views) - 1)]
+            readers = min(self.readable, len(self._views) - 1)
+            self.view, self.large_view = self._views[readers], self._large_views[readers]
             self.readable = 0
         self.lengths.add((perf_counter_ns() - self._started_ns) // 1000)
         if more or self._unfinished or self._held:
@@ -158,12 +165,7 @@ def _nothing_to_pump(budget_ms: int) -> bool:
     return False
 
 
-def _views_by_readers() -> list[memoryview]:
+def _views_by_readers(buffer: memoryview) -> list[memoryview]:
     """Views of one buffer, by how many connections share READ_BYTES_PER_TURN; the last is for that many and more."""
-    buffer = memoryview(bytearray(limits.READ_SIZE_MAX))
     fewest = limits.READ_BYTES_PER_TURN // limits.READ_SIZE_MIN
-    views = [buffer]
-    for readers in range(1, fewest + 1):
-        size = min(limits.READ_SIZE_MAX, limits.READ_BYTES_PER_TURN // readers)
-        views.append(buffer[:size] if size != len(views[-1]) else views[-1])
-    return views
+    return [buffer, *(buffer[: limits.READ_BYTES_PER_TURN // readers] for readers in range(1, fewest + 1))]
