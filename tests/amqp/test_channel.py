@@ -180,6 +180,27 @@ def test_a_number_can_be_used_again() -> None:
     assert [type(method) for method in link.take()] == [ChannelClose, ChannelOpenOk]
 
 
+def test_what_crosses_a_close_of_the_peer_is_ignored() -> None:
+    """Sent before the answer could have arrived; later it is a channel that was never opened."""
+    link = arrive(OPEN)
+    link.open_channel(2)
+    publish = content_frames(1, BasicPublish("", "q"), TRANSIENT, b"late", 131072)
+    late = [BasicAck(7), ChannelClose(200), QueueDeclare("late"), ChannelCloseOk()]
+    link.feed(method_frame(1, ChannelClose(200)) + publish + b"".join(method_frame(1, method) for method in late))
+    assert link.take() == [ChannelCloseOk(), ChannelCloseOk()]
+    assert link.call(QueueDeclare("q", passive=True), 2) == QueueDeclareOk("q", 0, 0)
+    link.received.clear()
+    link.send(BasicAck(7))
+    text = "CHANNEL_ERROR - expected 'channel.open'"
+    assert link.received == [(0, ConnectionClose(504, text, BasicAck.id >> 16, BasicAck.id & 0xFFFF))]
+
+
+def test_a_number_that_was_never_open_is_not_late() -> None:
+    link = arrive(OPEN)
+    link.feed(method_frame(1, ChannelClose(200)) + method_frame(2, BasicQos(0, 1)))
+    assert [type(method) for method in link.take(0)] == [ConnectionClose]
+
+
 def test_any_number_may_be_used() -> None:
     link = World().connect()
     link.open_channel(65535)
