@@ -300,3 +300,23 @@ async def test_a_flood_is_read_in_parts() -> None:
         writer.write(bytes(size))
         await session.until(lambda: len(session.received) == size)
         assert max(session.reads) <= limits.READ_SIZE_MAX
+
+
+async def test_a_turn_with_more_readers_than_expected_reads_less_of_the_later_ones() -> None:
+    async with serving() as fixture:
+        clients = [await fixture.connect() for _ in range(20)]
+        await fixture.turns(2)
+        sessions = [session for *_, session in clients]
+        for session in sessions:
+            session.echo = False
+        for _, writer, _ in clients:  # all at once: the loop sees them readable in one iteration
+            writer.get_extra_info("socket").setblocking(False)
+            sent = 0
+            with contextlib.suppress(BlockingIOError):
+                while sent < limits.READ_SIZE_MAX:
+                    sent += writer.get_extra_info("socket")._sock.send(bytes(limits.READ_SIZE_MAX - sent))
+        await until(lambda: all(session.reads for session in sessions))
+        first = sorted(session.reads[0] for session in sessions)
+        assert sum(first) <= limits.READ_BYTES_PER_TURN + limits.READ_SIZE_MAX + len(first) * limits.READ_SIZE_MIN
+        assert first[0] <= limits.READ_SIZE_MIN
+        assert first[-1] > limits.READ_SIZE_MIN

@@ -162,6 +162,9 @@ class Connection(asyncio.BufferedProtocol):
         session.last_received_ms = turn.now_ms
         try:
             session.receive(turn.large_view if self._large else turn.view, nbytes)
+            turn.received += nbytes
+            if turn.received > limits.READ_BYTES_PER_TURN:
+                turn.narrow()
             more = session.step(limits.TURN_BUDGET_MS)
             self._large = session.held_bytes >= limits.LARGE_CONTENT_SIZE
             if session.flow and not self._held:

@@ -51,6 +51,7 @@ class Turn:
         "lengths",
         "now_ms",
         "readable",
+        "received",
         "scheduled",
         "view",
     )
@@ -73,6 +74,8 @@ class Turn:
         """The same for a connection in the middle of a large message."""
         self.readable = 0
         """Connections read since the last turn."""
+        self.received = 0
+        """Bytes that they brought."""
         self.scheduled = False
         self.now_ms = clock.monotonic_ms()
         """Monotonic time at the begin of this turn; older when no turn is scheduled."""
@@ -90,6 +93,10 @@ class Turn:
             self.now_ms = self._clock.monotonic_ms()
             self._started_ns = perf_counter_ns()
             self._loop.call_soon(self._run)
+
+    def narrow(self) -> None:
+        """This turn has had its share of bytes: more connections are readable than in the last. Small reads from here."""
+        self.view = self.large_view = self._views[-1]
 
     def flush(self, connection: Connection) -> None:
         """This connection has something to say in the next turn. The caller asks once per turn."""
@@ -133,7 +140,7 @@ class Turn:
         if self.readable:
             readers = min(self.readable, len(self._views) - 1)
             self.view, self.large_view = self._views[readers], self._large_views[readers]
-            self.readable = 0
+            self.readable = self.received = 0
         self.lengths.add((perf_counter_ns() - self._started_ns) // 1000)
         if more or self._unfinished or self._held:
             self.wake()
