@@ -95,7 +95,7 @@ class Turn:
             self._loop.call_soon(self._run)
 
     def narrow(self) -> None:
-        """This turn has had its share of bytes: more connections are readable than in the last. Small reads from here."""
+        """This turn has had its share of bytes: more are readable than in the last. Small reads from here."""
         self.view = self.large_view = self._views[-1]
 
     def flush(self, connection: Connection) -> None:
