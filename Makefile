@@ -13,7 +13,8 @@ export PYO3_PYTHON := $(abspath $(PYTHON))
 export CARGO_BUILD_JOBS := $(CARGO_JOBS)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv build run test test-long test-python lint lint-python lint-kernel bench lock clean
+.NOTPARALLEL:
+.PHONY: help venv build run test test-long test-python test-twin lint lint-python lint-kernel bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -47,13 +48,17 @@ build: $(VENV)/.kernel ## the Rust kernel, in place, in release mode
 run: build ## serve AMQP on port 5672 (more: make run ARGS="--port 5673 --ephemeral")
 	@$(VENV)/bin/leveret serve $(ARGS)
 
-test: lint test-python ## lint and all tests of normal size
+test: lint test-twin test-python ## lint and all tests of normal size
 
 test-python: $(VENV)/.dev build
 	$(PYTEST) -m "not long" $(ARGS)
 
+# What runs where there is no Rust toolchain: a broker on the twin, with real clients.
+test-twin: $(VENV)/.dev
+	LEVERET_TWIN=1 $(PYTEST) -q tests/test_app.py tests/clients/test_pika.py tests/clients/test_seed.py
+
 test-long: lint ## lint and all tests in their full sizes
-	HYPOTHESIS_PROFILE=long $(PYTEST) $(ARGS)
+	HYPOTHESIS_PROFILE=long $(PYTEST) -o timeout=3600 $(ARGS)
 
 lint: lint-python lint-kernel ## formatting, types, floors, clippy, the kernel's own tests
 
