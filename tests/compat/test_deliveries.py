@@ -175,6 +175,18 @@ def test_purging_leaves_what_is_outstanding() -> None:
     assert link.call(QueuePurge("q")) == QueuePurgeOk(1)
 
 
+def test_what_is_requeued_together_is_redelivered_in_order_within_the_prefetch() -> None:
+    """RabbitMQ requeues consumer by consumer, so that some may be redelivered out of order, or over the prefetch."""
+    link = filled(*[b"%d" % n for n in range(6)])
+    for _ in range(3):
+        get(link)
+    link.received.clear()
+    link.send(BasicQos(0, 2), BasicConsume("q", "t"))
+    assert [body for _, _, body, _ in delivered(link)] == [b"3", b"4"]
+    link.send(BasicNack(0, multiple=True, requeue=True))
+    assert [(body, again) for _, _, body, again in delivered(link)] == [(b"0", True), (b"1", True)]
+
+
 # -- consumers ---------------------------------------------------------------------------------------------------------
 
 
@@ -290,6 +302,15 @@ def test_a_global_prefetch_is_of_the_channel_and_holds_for_all_its_consumers() -
     assert [body for _, _, body, _ in delivered(link)] == [b"7"]
     link.send(BasicQos(0, 0, global_=True))
     assert [body for _, _, body, _ in delivered(link)] == [b"8"]
+
+
+def test_gets_do_not_use_up_a_global_prefetch() -> None:
+    """In RabbitMQ what is outstanding when the limit is set counts, gets included, and never stops counting."""
+    link = filled(b"1", b"2", b"3")
+    get(link)
+    link.received.clear()
+    link.send(BasicQos(0, 1, global_=True), BasicConsume("q", "t"))
+    assert [body for _, _, body, _ in delivered(link)] == [b"2"]
 
 
 def test_both_kinds_of_prefetch_bound_together() -> None:
