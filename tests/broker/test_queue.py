@@ -273,6 +273,22 @@ def test_a_stuck_message_keeps_only_its_extent(broker: Broker, vhost: VHost) -> 
     assert channel.bodies()[-1] == b"stuck"
 
 
+def test_an_extent_that_ends_with_a_batch_goes_too(broker: Broker, vhost: VHost) -> None:
+    """All of it is settled while it is the last one; behind a stuck message it is not used again either."""
+    stuck, channel = Channel(vhost), Channel(vhost)
+    publish(broker, b"stuck", *numbers(EXTENT_ROWS - 1))
+    assert stuck.get("q") == b"stuck"
+    channel.consume("q", "c", no_ack=True)
+    for _ in range(5):
+        publish(broker, *numbers(EXTENT_ROWS))
+        pump(broker)
+    assert len(vhost.queues["q"].extents) == 2
+    publish(broker, b"last")
+    stuck.settle(1, kind=REQUEUE)
+    pump(broker)
+    assert channel.bodies()[-2:] == [b"stuck", b"last"]
+
+
 def test_publishers_slow_down_when_consumers_are_behind(broker: Broker, vhost: VHost) -> None:
     publisher, consumer = Channel(vhost), Channel(vhost)
     vhost.publish(batch(broker, *numbers(3 * EXTENT_ROWS)), publisher)

@@ -109,8 +109,7 @@ class Queue:
         tail = self.extents[-1]
         done = tail.append(batch, selection)
         while done < count:
-            tail = Extent(tail.base + len(tail))
-            self.extents.append(tail)
+            tail = self._new_tail(tail.base + len(tail))
             done += tail.append(batch, selection, done)
         self.ready = ready = self.ready + count
         if self.ring and not self.active:
@@ -124,11 +123,18 @@ class Queue:
         ones).
         """
         tail = self.extents[-1]
-        if tail.base + len(tail) == sequence:
-            return
-        if not len(tail):
+        if tail.base + len(tail) != sequence:
+            self._new_tail(sequence)
+
+    def _new_tail(self, base: int) -> Extent:
+        """In the place of the last extent when nothing is left in it: while it was the last, nobody took it away."""
+        tail = self.extents[-1]
+        if not tail.ready and not tail.unacked:
             self.extents.pop()
-        self.extents.append(Extent(sequence))
+            self.cursor = min(self.cursor, len(self.extents))
+        tail = Extent(base)
+        self.extents.append(tail)
+        return tail
 
     # -- messages out --------------------------------------------------------------------------------------------
 
