@@ -264,6 +264,20 @@ def test_unbinding_the_last_takes_the_exchange_along(vhost: VHost) -> None:
     assert "a" not in vhost.router.exchanges
 
 
+def test_what_goes_with_a_transient_binding_is_gone_after_a_restart(broker: Broker) -> None:
+    vhost = broker.vhosts["/"]
+    vhost.declare_queue("transient")
+    for way in ("unbind", "delete"):
+        vhost.declare_exchange(way, "direct", durable=True, auto_delete=True)
+        bind(vhost, way, "transient", "k")
+    assert vhost.unbind("unbind", "transient", "k", Arguments.EMPTY, to_queue=True, owner=None) is not None
+    assert vhost.delete_queue("transient").position is not None
+    again = make_broker()
+    again.replay(broker.log.replay())  # type: ignore[attr-defined]
+    assert [*again.vhosts["/"].router.exchanges] == [*vhost.router.exchanges]
+    assert not {"unbind", "delete"} & {*again.vhosts["/"].router.exchanges}
+
+
 def test_order_per_queue_is_kept_over_keys(broker: Broker, vhost: VHost) -> None:
     vhost.declare_queue("q")
     vhost.declare_queue("other")

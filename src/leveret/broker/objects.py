@@ -109,7 +109,7 @@ class Objects:
         )
         names.refuse_reserved("exchange", name)
         make_exchange(op)  # refuses bad arguments before anything is changed
-        return self._commit([op], durable)
+        return self._commit([op])
 
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> Position | None:
         """exchange.delete. Deleting what is not there succeeds, unless it is under the broker's own prefix."""
@@ -135,7 +135,7 @@ class Objects:
         if self.router.find(found, target, routing_key, arguments) is not None:
             return None
         op = Bind(self.name, found.id, target.id, routing_key, arguments.raw)
-        return self._commit([op], found.durable and target.durable)
+        return self._commit([op])
 
     def unbind(
         self, source: str, destination: str, routing_key: str, arguments: Arguments, *, to_queue: bool, owner: Hashable
@@ -148,12 +148,10 @@ class Objects:
         if self.router.find(found, target, routing_key, arguments) is None:
             return None
         _require_access(target, owner)
-        op = Unbind(self.name, found.id, target.id, routing_key, arguments.raw)
-        durable = found.durable and target.durable
-        ops: list[DefinitionOp] = [op]
+        ops: list[DefinitionOp] = [Unbind(self.name, found.id, target.id, routing_key, arguments.raw)]
         if found.auto_delete and len(list(islice(self.router.bindings_from(found), 2))) == 1:
             ops += self._deletions(found)
-        return self._commit(ops, durable)
+        return self._commit(ops)
 
     def _ends(self, source: str, destination: str, to_queue: bool) -> tuple[Exchange, Destination]:
         """What a binding binds. When both are missing, the source is named (RabbitMQ)."""
@@ -212,7 +210,7 @@ class Objects:
             exclusive,
             arguments.raw,
         )
-        position = self._commit([op], op.durable)
+        position = self._commit([op])
         queue = self.queues[name]
         if exclusive:
             queue.owner = owner
@@ -248,18 +246,22 @@ class Objects:
 
     # -- ops -----------------------------------------------------------------------------------------------------
 
-    def _commit(self, ops: list[DefinitionOp], durable: bool = True) -> Position | None:
-        kept: list[Op] = [op for op in ops if durable and self._is_durable(op)]
+    def _commit(self, ops: list[DefinitionOp]) -> Position | None:
+        kept: list[Op] = [op for op in ops if self._is_durable(op)]
         position = self._broker.log.append(kept) if kept else None
         for op in ops:
             self._broker.apply(op)
         return position
 
     def _is_durable(self, op: DefinitionOp) -> bool:
-        """Whether an op says something about an object that outlives the process."""
-        if isinstance(op, DeleteExchange | DeleteQueue):
-            return self.objects[op.id].durable
-        return True
+        """Whether an op says something about an object that outlives the process; a binding does if both ends do."""
+        match op:
+            case DeclareExchange() | DeclareQueue():
+                return op.durable
+            case DeleteExchange() | DeleteQueue():
+                return self.objects[op.id].durable
+            case Bind() | Unbind():
+                return self.objects[op.source].durable and self.objects[op.destination].durable
 
     def _deletions(self, first: Destination) -> list[DefinitionOp]:
         """Deleting an object takes along each auto-delete exchange that loses its last binding by it."""
