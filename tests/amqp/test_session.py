@@ -36,6 +36,7 @@ from leveret.wire.methods import (
     ConnectionOpen,
     ConnectionStartOk,
     ConnectionTuneOk,
+    QueueBind,
     QueueDeclare,
     QueueDeclareOk,
     QueuePurge,
@@ -545,6 +546,24 @@ def test_reference_counts_free_a_connection(clean: bool, monkeypatch: pytest.Mon
         del link
         assert session() is None
     assert kept.call(QueueDeclare("q", passive=True)) == QueueDeclareOk("q", 11, 0)
+
+
+def test_who_remembers_an_exclusive_queue_keeps_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A publisher's keys remember their queues until they are used again."""
+    monkeypatch.setattr("tests.amqp.support.Session", Watched)
+    world = World()
+    publisher = world.channel()
+    with without_collector():
+        link = world.channel()
+        link.send(QueueDeclare("mine", exclusive=True), QueueBind("mine", "amq.direct", "key"))
+        publisher.publish(b"a", exchange="amq.direct", key="key")
+        assert link.call(QueueDeclare("mine", passive=True)) == QueueDeclareOk("mine", 1, 0)
+        session = weakref.ref(link.session)
+        link.session.lost()
+        world.links.remove(link)
+        world.run()
+        del link
+        assert session() is None
 
 
 def test_an_idle_connection_is_small() -> None:

@@ -313,8 +313,10 @@ class Objects:
         assert isinstance(queue, Queue)
         queue.deleted = True
         del self.queues[queue.name]
-        if queue.owner is not None and queue.owner in self._exclusive:
-            self._exclusive[queue.owner].pop(queue.id, None)
+        if queue.owner is not None:
+            if queue.owner in self._exclusive:
+                self._exclusive[queue.owner].pop(queue.id, None)
+            queue.owner = None  # publishers may remember the queue for long: not the connection as well
         self.router.queue_removed(queue)
         self.router.remove_destination(queue)
         for consumer in [*queue.consumers]:
