@@ -102,6 +102,12 @@ impl Batch {
         self.rows.reserve(rows);
     }
 
+    /// Rows that it has room for.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.rows.capacity()
+    }
+
     /// The number of an arena that the next rows lie in.
     pub(crate) fn arena(&mut self, arena: &Arc<Arena>) -> u32 {
         if !self.arenas.last().is_some_and(|last| Arc::ptr_eq(last, arena)) {

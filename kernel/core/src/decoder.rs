@@ -24,6 +24,9 @@ use crate::whole::{Checked, Limits, Whole};
 
 const NO_METHOD: &str = "expected method frame, got non method frame instead";
 
+/// Messages that lie together after which more of them are expected: before, a read that goes from channel to channel
+/// would reserve room for all its messages in the batch of each.
+const LONG_RUN: usize = 8;
 /// Rows that a batch reserves at most before it has them.
 const RESERVE_MAX: usize = 8192;
 /// Events that are kept room for while there are none.
@@ -288,8 +291,8 @@ impl Decoder {
             return 0;
         };
         let batch = open_batch(&mut self.events, turn, channel, &keys);
-        batch.reserve((data.len() / message.whole.frames).min(RESERVE_MAX));
         let mut at = 0;
+        let mut run = 0;
         loop {
             let Whole { names, properties, body, .. } = message.whole;
             if self.pool.is_large(message.whole.size()) {
@@ -328,6 +331,10 @@ impl Decoder {
                 };
                 if next.key != message.key {
                     names_at = usize::MAX;
+                }
+                run += 1;
+                if run == LONG_RUN {
+                    batch.reserve(((data.len() - at) / next.whole.frames).min(RESERVE_MAX));
                 }
                 message = next;
             }
@@ -471,5 +478,42 @@ fn open_batch<'a>(events: &'a mut VecDeque<Event>, turn: &mut Turn, channel: u16
     match &mut events[event] {
         Event::Batch(batch) => batch,
         _ => unreachable!("it was looked at above"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
+        let size = (payload.len() as u32).to_be_bytes();
+        [&[kind], &channel.to_be_bytes()[..], &size, payload, &[FRAME_END]].concat()
+    }
+
+    /// An empty message.
+    fn message(channel: u16) -> Vec<u8> {
+        let method = frame(METHOD, channel, &[0, 60, 0, 40, 0, 0, 0, 1, b'q', 0]);
+        [method, frame(HEADER, channel, &[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])].concat()
+    }
+
+    fn opened() -> Decoder {
+        let mut decoder = Decoder::new(Arc::new(Pool::new(65536)), 8192, 1 << 20);
+        decoder.push(b"AMQP\0\0\x09\x01");
+        decoder.next();
+        decoder.open(131_072);
+        decoder
+    }
+
+    #[test]
+    fn messages_of_many_channels_reserve_no_room_for_each_other() {
+        let mut decoder = opened();
+        let data: Vec<u8> = (0..6000).flat_map(|number| message(1 + number % 3000)).collect();
+        decoder.push(&data);
+        let mut room = 0;
+        while let Some(Event::Batch(batch)) = decoder.next() {
+            assert_eq!(batch.len(), 2);
+            room += batch.capacity();
+        }
+        assert!((6000..20_000).contains(&room), "{room}");
     }
 }
