@@ -566,6 +566,25 @@ def test_who_remembers_an_exclusive_queue_keeps_no_connection(monkeypatch: pytes
         assert session() is None
 
 
+@pytest.mark.parametrize("transactional", [False, True])
+@pytest.mark.parametrize(
+    "changes", [{"exchange": "none"}, {"properties": b"\x00\x10\x05other"}, {"immediate": True}], ids=str
+)
+def test_a_refused_message_is_freed_at_once(changes: dict[str, object], transactional: bool) -> None:
+    """An error knows the calls that it came through, and these know the error and the message."""
+    world = World()
+    link = world.channel()
+    if transactional:
+        link.send(TxSelect())
+    link.received.clear()
+    with without_collector():
+        link.publish(bytes(100_000), **changes)  # type: ignore[arg-type]
+        (answer,) = link.received
+        assert isinstance(answer[1], ChannelClose | ConnectionClose)
+        link.feed(HEARTBEAT_FRAME)
+        assert world.pool.allocated == 0
+
+
 def test_an_idle_connection_is_small() -> None:
     """Counted without what the kernel holds and what all connections share."""
     world = World()

@@ -31,7 +31,10 @@ def fail(session: Session, number: int, method: int, error: Exception) -> None:
     """
     if not isinstance(error, AmqpError):
         logger.error("%s, channel %d: internal error", session, number, exc_info=error)
+        error.__traceback__ = None
         error = InternalError("")
+    # The calls that it came through hold it in turn, and the batch: they go now, not when the collector finds them.
+    error.__traceback__ = None
     channel = session.channels.get(number)
     if error.hard or channel is None or session.state is not OPEN:
         close_connection(session, error, method, number)
