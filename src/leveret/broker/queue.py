@@ -161,9 +161,8 @@ class Queue:
         if not self.ready:
             return
         ring = self.ring
-        if (
-            len(ring) == 1 and ring[0].shared is None
-        ):  # most queues have one consumer: the same as `_deal`, in fewer steps
+        if len(ring) == 1 and ring[0].shared is None:
+            # Most queues have one consumer: the same as `_deal`, in fewer steps.
             taker = ring[0]
             room = taker.channel.room
             if room <= 0:
