@@ -50,8 +50,9 @@ run: build ## serve AMQP on port 5672 (more: make run ARGS="--port 5673 --epheme
 
 test: lint test-twin test-python ## lint and all tests of normal size
 
+# Where the kernel can be built it has to be there: its tests are not skipped then.
 test-python: $(VENV)/.dev build
-	$(PYTEST) -m "not long" $(ARGS)
+	$(if $(CARGO),LEVERET_REQUIRE_KERNEL=1) $(PYTEST) -m "not long" $(ARGS)
 
 # What runs where there is no Rust toolchain: a broker on the twin, with real clients.
 test-twin: $(VENV)/.dev
@@ -66,6 +67,7 @@ lint-python: $(VENV)/.dev build
 	$(VENV)/bin/ruff check src tests scripts bench tools
 	$(VENV)/bin/ruff format --check src tests scripts bench tools
 	$(VENV)/bin/mypy
+	$(if $(CARGO),$(PYTHON) -m mypy.stubtest leveret._kernel)
 	$(VENV)/bin/lint-imports
 
 lint-kernel: $(VENV)/.run
