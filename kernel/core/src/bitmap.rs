@@ -23,7 +23,7 @@ pub(crate) fn lowest(word: u64, count: u32) -> u64 {
 }
 
 /// (word, mask) for each word that the rows `start..start + len` touch.
-fn words(start: u32, len: u32) -> impl Iterator<Item = (usize, u64)> {
+pub(crate) fn words(start: u32, len: u32) -> impl Iterator<Item = (usize, u64)> {
     let mut at = start;
     let end = start + len;
     std::iter::from_fn(move || {
