@@ -4,7 +4,7 @@ A *record* is a list of *ops* applied all or none. Objects are named by ids that
 the same whenever it is replayed. Layout of an encoded record, all integers big-endian:
 
     record   = 1*( kind:u8  length:u32  body )
-    PUBLISH  = count:u16  count*( queue:u64  first:u64 )  offsets  packed rows (`pack`)
+    PUBLISH  = count:u32  count*( queue:u64  first:u64 )  offsets  packed rows (`pack`)
     SETTLE   = queue:u64  base:u64  reason:u8  rows:u32*
     others   = msgpack of the op (definitions are few; their encoding may be comfortable)
 
@@ -144,7 +144,7 @@ def _encode_publish(op: Publish) -> bytes:
     targets = b"".join(_QUEUE.pack(queue, first) for queue, first in op.targets)
     return b"".join(
         (
-            len(op.targets).to_bytes(2, "big"),
+            len(op.targets).to_bytes(4, "big"),
             targets,
             len(offsets).to_bytes(4, "big"),
             offsets,
@@ -154,9 +154,10 @@ def _encode_publish(op: Publish) -> bytes:
 
 
 def _decode_publish(pool: Pool, body: bytes) -> Publish:
-    count = int.from_bytes(body[:2], "big")
-    end = 2 + count * _QUEUE.size
-    targets = [_QUEUE.unpack_from(body, at) for at in range(2, end, _QUEUE.size)]
+    end = 4 + int.from_bytes(body[:4], "big") * _QUEUE.size
+    if len(body) < end + 4:
+        raise ValueError(f"publish op of {len(body)} bytes")
+    targets = [*_QUEUE.iter_unpack(body[4:end])]
     size = int.from_bytes(body[end : end + 4], "big")
     offsets = _rows_from_bytes(body[end + 4 : end + 4 + size]) if size else None
     return Publish(targets, unpack(pool, body[end + 4 + size :]), None, offsets)

@@ -1,0 +1,87 @@
+"""Records of the log: what comes out is what went in, and nothing malformed is taken for a record."""
+
+from __future__ import annotations
+
+import pytest
+
+from leveret.wire import Batch, Pool, Selection
+from leveret.wire.records import (
+    REJECTED,
+    Bind,
+    DeclareExchange,
+    DeclareQueue,
+    DeleteExchange,
+    DeleteQueue,
+    Op,
+    Publish,
+    Settle,
+    Unbind,
+    decode_record,
+    encode_record,
+)
+
+DEFINITIONS: list[Op] = [
+    DeclareExchange(1, "/", "x", "topic", True, False, True, b"\x01aI\0\0\0\x01"),
+    DeclareQueue(1 << 40, "/", "q\N{SNOWMAN}", True, True, False, b""),
+    Bind("/", 1, 2, "key", b""),
+    Unbind("/", 1, 2, "", b""),
+    DeleteExchange(1, "/"),
+    DeleteQueue(2, "/"),
+]
+
+
+@pytest.fixture
+def batch() -> Batch:
+    rows = [("x", "key", b"\x10\0\x02", b"%d" % number, number == 1) for number in range(4)]
+    return Batch.build(Pool(), rows)
+
+
+def again(*ops: Op) -> list[Op]:
+    return [*decode_record(Pool(), encode_record([*ops]))]
+
+
+def test_definitions() -> None:
+    assert again(*DEFINITIONS) == DEFINITIONS
+
+
+@pytest.mark.parametrize("offsets", [None, Selection([0, 7])])
+def test_publish(batch: Batch, offsets: Selection | None) -> None:
+    (op,) = again(Publish([(1, 100), (2, 1 << 40)], batch, Selection([1, 3]), offsets))
+    assert isinstance(op, Publish)
+    assert op.targets == [(1, 100), (2, 1 << 40)]
+    assert op.selection is None, "only what was selected is kept"
+    assert op.offsets == offsets
+    assert [op.batch[row].body for row in range(len(op.batch))] == [b"1", b"3"]
+    assert op.batch[0].properties == b"\x10\0\x02"
+    assert (op.batch[0].exchange, op.batch[0].routing_key) == ("x", "key")
+
+
+def test_a_fanout_to_more_queues_than_a_short_counts(batch: Batch) -> None:
+    targets = [(number, number) for number in range(70_000)]
+    (op,) = again(Publish(targets, batch, None))
+    assert isinstance(op, Publish)
+    assert op.targets == targets
+
+
+def test_settle() -> None:
+    op = Settle(1 << 40, 1 << 41, Selection([0, 5, 4095]), REJECTED)
+    assert again(op) == [op]
+
+
+def test_nothing_that_is_cut_off_is_a_record(batch: Batch) -> None:
+    for op in (Publish([(1, 0)], batch, None, Selection([0, 1, 2, 5])), Settle(1, 0, Selection([1, 2])), *DEFINITIONS):
+        data = encode_record([op])
+        for size in range(1, len(data)):
+            with pytest.raises(ValueError, match=r"."):
+                [*decode_record(Pool(), data[:size])]
+        kind, body = data[:1], data[5:]
+        for size in range(len(body)):
+            if kind == b"\x02" and size >= 17 and (size - 17) % 4 == 0:
+                continue  # a settlement of fewer rows
+            with pytest.raises(ValueError, match=r"."):
+                [*decode_record(Pool(), kind + size.to_bytes(4, "big") + body[:size])]
+
+
+def test_an_unknown_kind() -> None:
+    with pytest.raises(ValueError, match="unknown kind of op 9"):
+        [*decode_record(Pool(), b"\x09\0\0\0\0")]
