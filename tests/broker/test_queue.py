@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 
 from leveret.broker.broker import Broker
+from leveret.broker.consumer import Consumer
 from leveret.broker.credit import Credit
 from leveret.broker.vhost import VHost
 from leveret.errors import AccessRefused, ResourceLocked
@@ -130,6 +133,30 @@ def test_shared_credit_bounds_all_consumers_of_a_channel(broker: Broker, vhost: 
     shared.limit = 0
     pump(broker)
     assert len(channel.deliveries) == 20
+
+
+class Watched(Consumer):
+    """A consumer whose end can be seen."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_a_cancelled_consumer_waits_for_no_credit(broker: Broker, vhost: VHost) -> None:
+    channel = Channel(vhost)
+    credit = Credit(1)
+    publish(broker, *numbers(2))
+    channel.consume("q", "first", shared=credit)
+    pump(broker)
+    consumer = Watched("second", channel, no_ack=False, shared=credit)
+    vhost.consume("q", consumer, owner=channel)
+    pump(broker)
+    gone = weakref.ref(consumer)
+    vhost.cancel(consumer)
+    del consumer
+    assert gone() is None
+    channel.settle(1)
+    pump(broker)
+    assert [(d.consumer, d.body) for d in channel.deliveries] == [("first", b"0"), ("first", b"1")]
 
 
 def test_a_consumer_without_room_does_not_hold_up_others(broker: Broker, vhost: VHost) -> None:

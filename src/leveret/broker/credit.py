@@ -22,7 +22,7 @@ class Credit:
     def __init__(self, limit: int = 0) -> None:
         self._limit = limit
         self.used = 0
-        self._waiting: list[Consumer] = []
+        self._waiting: dict[Consumer, None] = {}
 
     @property
     def limit(self) -> int:
@@ -46,9 +46,13 @@ class Credit:
 
     def wait(self, consumer: Consumer) -> None:
         """The consumer found nothing left; it goes on when something is given back."""
-        self._waiting.append(consumer)
+        self._waiting[consumer] = None
+
+    def forget(self, consumer: Consumer) -> None:
+        """The consumer is cancelled; what it has outstanding still counts."""
+        self._waiting.pop(consumer, None)
 
     def _let_in(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, {}
         for consumer in waiting:
             consumer.ready_again()

@@ -322,6 +322,8 @@ class Queue:
         consumer.cancelled = True
         if consumer.ringed:
             self._leave_ring(consumer)
+        if consumer.shared is not None:
+            consumer.shared.forget(consumer)
 
     def rejoin(self, consumer: Consumer) -> None:
         """The consumer can take messages (again)."""
