@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from leveret.amqp import Settings
+from leveret.amqp.deliveries import TaggedConsumer
 from leveret.limits import OUTPUT_HIGH
 from leveret.wire.fields import Arguments
 from leveret.wire.frames import PROTOCOL_HEADER
@@ -29,6 +32,7 @@ from leveret.wire.methods import (
     ChannelCloseOk,
     ChannelFlow,
     ChannelFlowOk,
+    ChannelOpen,
     ConnectionClose,
     ConnectionOpen,
     ConnectionStartOk,
@@ -391,6 +395,30 @@ def test_more_than_the_output_holds_in_one_turn() -> None:
         link.publish(*[b"x" * 10_000] * 10)
     link.send(BasicConsume("q", "tag", no_ack=True))
     assert len(link.bodies()) == 300
+
+
+def test_consumers_that_go_wait_for_no_room() -> None:
+    """However many come and go while the client reads nothing."""
+    world = World()
+    link = prepared(world)
+    link.publish(*[b"x" * 100_000] * 20)
+    link.send(BasicConsume("q", "stays", no_wait=True))
+    link.reads = False
+    world.run()
+    link.publish(*[b"x" * 100_000] * 20)
+    assert link.session.unwritten > OUTPUT_HIGH
+    for number in range(10):
+        link.send(BasicConsume("q", f"{number}", no_wait=True))
+        link.send(BasicCancel(f"{number}", no_wait=True))
+        link.send(ChannelOpen(), BasicConsume("q", "tag", no_wait=True), channel=2)
+        link.send(ChannelClose(200), channel=2)
+        link.send(BasicNack(1 + number, requeue=True))
+    queue = world.broker.vhosts["/"].queues["q"]
+    kept = [thing for thing in gc.get_objects() if isinstance(thing, TaggedConsumer) and thing.queue is queue]
+    assert [consumer.tag for consumer in kept] == ["stays"]
+    link.reads = True
+    world.run()
+    assert len(link.bodies()) == 50
 
 
 def test_two_connections_do_not_share_their_room() -> None:

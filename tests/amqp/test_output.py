@@ -63,6 +63,24 @@ def test_who_waits_for_room_waits_for_half_of_it() -> None:
     assert called == [1]
 
 
+def test_who_asks_for_room_twice_is_called_once() -> None:
+    output = Output(lambda: None)
+    called: list[str] = []
+
+    def one() -> None:
+        called.append("one")
+
+    def other() -> None:
+        called.append("other")
+
+    for callback in (one, other, one):
+        output.when_room(callback)
+    output.when_room(called.clear)
+    output.forget(called.clear)
+    output.drained()
+    assert called == ["one", "other"]
+
+
 def test_when_the_socket_takes_everything_the_next_turn_finds_room() -> None:
     shell = Wakes()
     output = Output(shell.wake)

@@ -92,6 +92,7 @@ class Deliveries:
 
     def cancelled(self, consumer: Consumer) -> None:
         """The consumer's queue is gone (RabbitMQ "Consumer Cancel Notification")."""
+        self._output.forget(consumer.ready_again)
         if self.consumers.pop(consumer.tag, None) is not None and self._notify:
             self._output.send(method_frame(self._number, BasicCancel(consumer_tag=consumer.tag, no_wait=True)))
 
@@ -105,6 +106,7 @@ class Deliveries:
         """basic.cancel; an unknown tag is nothing to complain about (spec 1.8.3.5)."""
         consumer = self.consumers.pop(tag, None)
         if consumer is not None:
+            self._output.forget(consumer.ready_again)
             self._vhost.cancel(consumer)
 
     def limit(self, prefetch_count: int) -> None:
@@ -166,6 +168,7 @@ class Deliveries:
         """
         consumers, self.consumers = self.consumers, {}
         for consumer in consumers.values():
+            self._output.forget(consumer.ready_again)
             self._vhost.cancel(consumer)
         portions: Any = self.ledger.drain()
         if portions:

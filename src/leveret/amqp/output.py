@@ -24,7 +24,7 @@ class Output:
         self._wake = wake
         self._awake = False
         self._flushes: list[Callable[[], None]] = []
-        self._waiters: list[Callable[[], None]] = []
+        self._waiters: dict[Callable[[], None], None] = {}  # in the order of asking
         self.unwritten = 0
         """Bytes that the shell handed to the socket and the socket has not taken; the shell sets it."""
         self.frames: list[bytes] = []
@@ -98,13 +98,17 @@ class Output:
         return self.size + self.unwritten > OUTPUT_STOP_READING
 
     def when_room(self, callback: Callable[[], None]) -> None:
-        """Call once when at least half of the output is free again."""
-        self._waiters.append(callback)
+        """Call once when at least half of the output is free again, however often it was asked for."""
+        self._waiters[callback] = None
+
+    def forget(self, callback: Callable[[], None]) -> None:
+        """Whoever asked for room is gone."""
+        self._waiters.pop(callback, None)
 
     def drained(self) -> None:
         """The socket took something: those who wait go on if there is room now."""
         if self.size + self.unwritten > OUTPUT_HIGH // 2:
             return
-        waiters, self._waiters = self._waiters, []
+        waiters, self._waiters = self._waiters, {}
         for callback in waiters:
             callback()
