@@ -187,12 +187,19 @@ class Decoder:
     merge likewise. Heartbeats on channel 0 are swallowed.
     """
 
-    def __new__(cls, pool: Pool, *, frame_max: int = 8192, max_message_size: int = 16777216) -> Self: ...
+    def __new__(
+        cls, pool: Pool, *, frame_max: int = 8192, max_message_size: int = 16777216, max_partial_size: int = 268435456
+    ) -> Self:
+        """`max_partial_size`: bytes that incomplete contents may have together after a push; over it is a 506."""
     def push(self, data: Buffer, size: int = -1) -> None:
         """Take the first `size` bytes of `data` (all when -1); they are copied before this returns."""
     def next(self) -> Event | None: ...
-    def open(self, frame_max: int) -> None:
-        """The connection is open; from here frames up to `frame_max` (0: no limit) are read eagerly."""
+    def open(self, frame_max: int, channel_max: int = 0) -> None:
+        """The connection is open; from here frames up to `frame_max` (0: no limit) are read eagerly.
+
+        More than `channel_max` (0: no limit) channels with an incomplete content after a push are a 530: nobody but the
+        decoder knows of these, and the channels need not be open.
+        """
     def close(self) -> None:
         """Drop everything, read nothing more."""
     def discard_channel(self, channel: int) -> None:

@@ -218,6 +218,18 @@ def test_more_channels_than_negotiated() -> None:
     assert link.received == [(0, ConnectionClose(530, text))]
 
 
+def test_messages_begun_on_more_channels_than_negotiated() -> None:
+    """Nobody but the decoder sees these; each would hold what was sent of its message."""
+    link = World().connect()
+    begun = BasicPublish("", "q")
+    link.feed(b"".join(method_frame(channel, begun) for channel in range(10_000, 12_047)))
+    assert link.received == []
+    link.feed(method_frame(1, begun))
+    text = "NOT_ALLOWED - number of channels opened (2047) has reached the negotiated channel_max (2047)"
+    assert link.received == [(0, ConnectionClose(530, text))]
+    assert link.session.held_bytes == 0
+
+
 # -- apart from each other ---------------------------------------------------------------------------------------------
 
 

@@ -167,11 +167,11 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
 
 def assert_same(pieces: list[bytes], *, frame_max: int = 4096, size_max: int = 30, discarded: int = 0) -> None:
     """Feed both; their events and what they hold must be the same after each piece."""
-    pair = [impl.Decoder(impl.Pool(), max_message_size=size_max) for impl in (kernel, twin)]
+    pair = [impl.Decoder(impl.Pool(), max_message_size=size_max, max_partial_size=40) for impl in (kernel, twin)]
     for decoder in pair:
         decoder.push(PROTOCOL_HEADER)
         decoder.next()
-        decoder.open(frame_max)
+        decoder.open(frame_max, 2)
     for number, piece in enumerate(pieces):
         found, wanted = [], []
         for decoder, said in zip(pair, (found, wanted), strict=True):

@@ -135,12 +135,12 @@ def nested(tag: bytes, depth: int) -> bytes:
 # -- decoders and their events -----------------------------------------------------------------------------------------
 
 
-def opened(impl: Any, frame_max: int = 131072, **options: int) -> Any:
+def opened(impl: Any, frame_max: int = 131072, channel_max: int = 0, **options: int) -> Any:
     """A decoder of an open connection."""
     decoder = impl.Decoder(impl.Pool(), **options)
     decoder.push(PROTOCOL_HEADER)
     assert type(decoder.next()).__name__ == "ProtocolHeader"
-    decoder.open(frame_max)
+    decoder.open(frame_max, channel_max)
     return decoder
 
 

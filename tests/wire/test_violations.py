@@ -260,6 +260,67 @@ class TestBeforeOpen:
         assert decoder.next() is None
 
 
+class TestTooMuchIncomplete:
+    """Contents that are half received are nobody's but the decoder's; their channels need not even be open."""
+
+    CHANNELS = "number of channels opened (3) has reached the negotiated channel_max (3)"
+
+    @pytest.mark.parametrize("begun", [publish_method, lambda channel: publish_method(channel) + header(channel, 9)])
+    def test_on_more_channels_than_there_may_be(self, impl: Any, begun: Any) -> None:
+        decoder = opened(impl, channel_max=3)
+        assert feed(decoder, *[begun(channel) for channel in (1, 7, 65535)]) == []
+        found = feed(decoder, publish(8, body=b"x") + begun(2) + publish(9, body=b"y"), publish(10))
+        assert [event[:2] for event in found] == [("Batch", 8), ("Batch", 9), ("Violation", 0)]
+        assert found[2] == ("Violation", 0, 530, self.CHANNELS, 0, 0)
+        assert decoder.held_bytes == 0
+
+    def test_channels_that_are_done_do_not_count(self, impl: Any) -> None:
+        decoder = opened(impl, channel_max=3)
+        for channel in range(1, 20):
+            found = feed(decoder, publish_method(channel), header(channel, 1), bodies(channel, b"x"))
+            assert len(messages(found)) == 1
+        assert len(messages(feed(decoder, *[publish(channel) for channel in range(1, 20)]))) == 19
+
+    def test_interleaved_in_one_push_they_do_not_count(self, impl: Any) -> None:
+        decoder = opened(impl, channel_max=3)
+        channels = range(1, 20)
+        begun = [publish_method(channel) for channel in channels] + [header(channel, 1) for channel in channels]
+        data = b"".join(begun + [bodies(channel, b"x") for channel in channels])
+        assert len(messages(feed(decoder, data))) == 19
+
+    def test_without_a_limit_all_channels_may(self, impl: Any) -> None:
+        decoder = opened(impl)
+        assert feed(decoder, b"".join(publish_method(channel) for channel in range(1, 65536))) == []
+        assert decoder.held_bytes == 65535 * 3
+
+    def test_more_bytes_than_there_may_be(self, impl: Any) -> None:
+        decoder = opened(impl, max_partial_size=1000)
+        begun = [publish_method(channel) + header(channel, 400) + bodies(channel, bytes(300)) for channel in (1, 2, 3)]
+        assert feed(decoder, *begun) == []
+        assert feed(decoder, publish(4, body=bytes(5000))) != []
+        assert feed(decoder, bodies(1, bytes(1000 - decoder.held_bytes))) == []
+        assert decoder.held_bytes == 1000
+        text = "3 incomplete messages take more than 1000 bytes"
+        assert feed(decoder, publish(5) + bodies(2, b"x"), publish(6))[1:] == [("Violation", 0, 506, text, 0, 0)]
+        assert decoder.held_bytes == 0
+
+    def test_bytes_that_nobody_keeps_do_not_count(self, impl: Any) -> None:
+        decoder = opened(impl, max_partial_size=1000, max_message_size=500)
+        (found,) = feed(decoder, publish_method(1) + header(1, 5000) + bodies(1, bytes(4000)))
+        assert found[2] == 406
+        feed(decoder, publish_method(2) + header(2, 500) + bodies(2, bytes(400)))
+        decoder.discard_channel(2)
+        assert feed(decoder, publish_method(3) + header(3, 500) + bodies(3, bytes(499))) == []
+        assert decoder.held_bytes < 1000
+
+    def test_contents_that_came_with_the_handshake_count_too(self, impl: Any) -> None:
+        decoder = impl.Decoder(impl.Pool())
+        decoder.push(PROTOCOL_HEADER + b"".join(publish_method(channel) for channel in range(1, 6)))
+        decoder.next()
+        decoder.open(131072, 3)
+        assert [plain(event)[2] for event in events(decoder)] == [530]
+
+
 class TestMessagesTooLarge:
     TEXT = "message size 11 is larger than configured max size 10"
 

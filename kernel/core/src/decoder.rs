@@ -13,7 +13,8 @@ use std::sync::Arc;
 use crate::assembler::{Content, MESSAGE_SIZE_HARD_MAX, Progress};
 use crate::batch::Batch;
 use crate::event::{
-    BASIC_ACK, BASIC_NACK, BASIC_PUBLISH, BASIC_REJECT, Command, Event, FRAME_ERROR, Settlement, Violation,
+    BASIC_ACK, BASIC_NACK, BASIC_PUBLISH, BASIC_REJECT, Command, Event, FRAME_ERROR, NOT_ALLOWED, RESOURCE_ERROR,
+    Settlement, Violation,
 };
 use crate::frame::{self, BODY, CONTENT_HEAD_SIZE, ENVELOPE, FRAME_END, HEAD_SIZE, HEADER, HEARTBEAT, Head, METHOD};
 use crate::keys::{Keys, are_text};
@@ -58,10 +59,14 @@ pub struct Decoder {
     /// By channel: contents that are not complete.
     contents: BTreeMap<u16, Content>,
     content_bytes: usize,
+    /// So many may be incomplete at a time; 0: no bound.
+    channel_max: u16,
+    /// So many bytes incomplete contents may have together.
+    partial_max: u64,
 }
 
 impl Decoder {
-    pub fn new(pool: Arc<Pool>, frame_max: u32, max_message_size: u64) -> Decoder {
+    pub fn new(pool: Arc<Pool>, frame_max: u32, max_message_size: u64, partial_max: u64) -> Decoder {
         let message = max_message_size.min(MESSAGE_SIZE_HARD_MAX);
         let mut decoder = Decoder {
             pool,
@@ -73,6 +78,8 @@ impl Decoder {
             events: VecDeque::new(),
             contents: BTreeMap::new(),
             content_bytes: 0,
+            channel_max: 0,
+            partial_max,
         };
         decoder.limit(frame_max);
         decoder
@@ -100,7 +107,7 @@ impl Decoder {
                 }
                 self.tail.extend_from_slice(data);
             }
-            Phase::Open => self.feed(data),
+            Phase::Open => self.read(data),
         }
     }
 
@@ -117,8 +124,9 @@ impl Decoder {
         event
     }
 
-    /// From here frames up to `frame_max` (0: no limit) are read as they come.
-    pub fn open(&mut self, frame_max: u32) {
+    /// From here frames up to `frame_max` (0: no limit) are read as they come. At most `channel_max` (0: no limit)
+    /// channels can have a content that is half received.
+    pub fn open(&mut self, frame_max: u32, channel_max: u16) {
         if self.phase == Phase::Dead {
             return;
         }
@@ -126,10 +134,11 @@ impl Decoder {
             self.step();
         }
         self.limit(frame_max);
+        self.channel_max = channel_max;
         self.phase = Phase::Open;
         let stash = std::mem::take(&mut self.tail);
         let read = std::mem::take(&mut self.tail_read);
-        self.feed(&stash[read..]);
+        self.read(&stash[read..]);
     }
 
     /// Drop everything, read nothing more.
@@ -201,7 +210,21 @@ impl Decoder {
         }
     }
 
-    /// All that came in one push.
+    /// All that came in one push. What stays here until more comes is bounded, whether its channels are open or not:
+    /// the session does not hear of contents before they are complete.
+    fn read(&mut self, data: &[u8]) {
+        self.feed(data);
+        let (count, max) = (self.contents.len(), self.channel_max);
+        if max > 0 && count > max.into() {
+            let text = format!("number of channels opened ({max}) has reached the negotiated channel_max ({max})");
+            self.violate(Violation::hard(NOT_ALLOWED, 0, text));
+        } else if self.content_bytes as u64 > self.partial_max {
+            let max = self.partial_max;
+            let text = format!("{count} incomplete messages take more than {max} bytes");
+            self.violate(Violation::hard(RESOURCE_ERROR, 0, text));
+        }
+    }
+
     fn feed(&mut self, mut data: &[u8]) {
         if self.keys.as_ref().is_some_and(|keys| keys.is_full()) {
             self.keys = None;
@@ -497,10 +520,10 @@ mod tests {
     }
 
     fn opened() -> Decoder {
-        let mut decoder = Decoder::new(Arc::new(Pool::new(65536)), 8192, 1 << 20);
+        let mut decoder = Decoder::new(Arc::new(Pool::new(65536)), 8192, 1 << 20, 1 << 28);
         decoder.push(b"AMQP\0\0\x09\x01");
         decoder.next();
-        decoder.open(131_072);
+        decoder.open(131_072, 0);
         decoder
     }
 

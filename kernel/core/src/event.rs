@@ -12,6 +12,8 @@ pub const FRAME_ERROR: u16 = 501;
 pub const SYNTAX_ERROR: u16 = 502;
 pub const UNEXPECTED_FRAME: u16 = 505;
 pub const PRECONDITION_FAILED: u16 = 406;
+pub const RESOURCE_ERROR: u16 = 506;
+pub const NOT_ALLOWED: u16 = 530;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

@@ -39,10 +39,10 @@ fn ack(channel: u16, tag: u64) -> Vec<u8> {
 }
 
 fn opened(pool: &Arc<Pool>) -> Decoder {
-    let mut decoder = Decoder::new(Arc::clone(pool), 8192, 1 << 20);
+    let mut decoder = Decoder::new(Arc::clone(pool), 8192, 1 << 20, 1 << 28);
     decoder.push(b"AMQP\0\0\x09\x01");
     assert!(matches!(decoder.next(), Some(Event::ProtocolHeader(_))));
-    decoder.open(131_072);
+    decoder.open(131_072, 0);
     decoder
 }
 

@@ -104,9 +104,9 @@ pub struct Decoder {
 #[pymethods]
 impl Decoder {
     #[new]
-    #[pyo3(signature = (pool, *, frame_max = 8192, max_message_size = 16_777_216))]
-    fn new(pool: &Pool, frame_max: u32, max_message_size: u64) -> Decoder {
-        Decoder { core: Core::new(Arc::clone(&pool.0), frame_max, max_message_size), keys: None }
+    #[pyo3(signature = (pool, *, frame_max = 8192, max_message_size = 16_777_216, max_partial_size = 268_435_456))]
+    fn new(pool: &Pool, frame_max: u32, max_message_size: u64, max_partial_size: u64) -> Decoder {
+        Decoder { core: Core::new(Arc::clone(&pool.0), frame_max, max_message_size, max_partial_size), keys: None }
     }
 
     #[pyo3(signature = (data, size = -1), text_signature = "($self, data, size=-1)")]
@@ -143,8 +143,9 @@ impl Decoder {
         }))
     }
 
-    fn open(&mut self, frame_max: u32) {
-        self.core.open(frame_max);
+    #[pyo3(signature = (frame_max, channel_max = 0))]
+    fn open(&mut self, frame_max: u32, channel_max: u16) {
+        self.core.open(frame_max, channel_max);
     }
 
     fn close(&mut self) {

@@ -159,7 +159,7 @@ def open_(session: Session, method: ConnectionOpen) -> None:
         session.park,
         session.resume,
     )
-    session.open_decoder(client.frame_max)
+    session.open_decoder(client.frame_max, client.channel_max)
     session.send(ConnectionOpenOk())
     logger.info(
         "connection %s: user '%s' authenticated and granted access to vhost '%s'", session.peer, user.name, name

@@ -16,7 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ..errors import ChannelNumberError, CommandInvalid, ConnectionForced, NotAllowed
-from ..limits import INBOX_EVENTS_MAX, INITIAL_FRAME_MAX, TURN_BUDGET_MS
+from ..limits import INBOX_EVENTS_MAX, INITIAL_FRAME_MAX, PARTIAL_SIZE_MAX, TURN_BUDGET_MS
 from ..ports import Wait
 from ..wire import Batch, Command, Decoder, ProtocolHeader, Settlement, Violation
 from ..wire.frames import HEARTBEAT_FRAME, method_frame
@@ -113,7 +113,13 @@ class Session:
         self.deadline_ms = self.last_received_ms + settings.handshake_timeout_ms
         """When a peer has to be done with the handshake, or with answering connection.close."""
         self._clock = clock
-        self.decoder = Decoder(pool, frame_max=INITIAL_FRAME_MAX, max_message_size=settings.message_size_max)
+        size_max = settings.message_size_max
+        self.decoder = Decoder(
+            pool,
+            frame_max=INITIAL_FRAME_MAX,
+            max_message_size=size_max,
+            max_partial_size=max(PARTIAL_SIZE_MAX, 2 * size_max),
+        )
         self.channels: dict[int, Channel] = {}
         self.left: set[int] | None = None  # channels that the peer closed in what was received last
         self.serving = 0  # the method that is being handled
@@ -306,9 +312,9 @@ class Session:
         """Send a method on channel 0."""
         self.out.send(method_frame(0, method))
 
-    def open_decoder(self, frame_max: int) -> None:
-        """The connection is open: read on with the negotiated maximum."""
-        self.decoder.open(frame_max)
+    def open_decoder(self, frame_max: int, channel_max: int) -> None:
+        """The connection is open: read on with the negotiated maxima."""
+        self.decoder.open(frame_max, channel_max)
 
     def _handle(self, event: Event) -> None:
         """Everything that is not content for an open channel that waits for nothing."""

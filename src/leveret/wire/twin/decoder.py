@@ -61,6 +61,7 @@ class Decoder:
 
     __slots__ = (
         "_arena",
+        "_channel_max",
         "_channels",
         "_closed",
         "_events",
@@ -70,6 +71,7 @@ class Decoder:
         "_keys",
         "_needed",
         "_opened",
+        "_partial_max",
         "_payload_max",
         "_pool",
         "_position",
@@ -78,8 +80,12 @@ class Decoder:
         "_started",
     )
 
-    def __init__(self, pool: Pool, *, frame_max: int = 8192, max_message_size: int = 16777216) -> None:
+    def __init__(
+        self, pool: Pool, *, frame_max: int = 8192, max_message_size: int = 16777216, max_partial_size: int = 268435456
+    ) -> None:
         self._pool = pool
+        self._partial_max = max_partial_size
+        self._channel_max = 0
         self._limit(frame_max)
         self._size_max = min(max_message_size, MESSAGE_SIZE_HARD_MAX)
         self._started = False
@@ -114,9 +120,13 @@ class Decoder:
             self._read_one()
         return self._events.popleft() if self._events else None
 
-    def open(self, frame_max: int) -> None:
-        """The connection is open; from here frames up to `frame_max` (0: no limit) are read eagerly."""
+    def open(self, frame_max: int, channel_max: int = 0) -> None:
+        """The connection is open; from here frames up to `frame_max` (0: no limit) are read eagerly.
+
+        More than `channel_max` (0: no limit) channels with an incomplete content after a push are a violation.
+        """
         self._limit(frame_max)
+        self._channel_max = channel_max
         self._opened = True
         if not self._closed:
             self._read()
@@ -198,6 +208,17 @@ class Decoder:
             self._violated(stop)
         else:
             self._finish_push()
+            self._check_partial()
+
+    def _check_partial(self) -> None:
+        """Contents stay here until they are complete, so how many and how large they are is bounded."""
+        count, most = len(self._channels), self._channel_max
+        if most and count > most:
+            text = f"number of channels opened ({most}) has reached the negotiated channel_max ({most})"
+            self._violated(StopReading(530, text))
+        elif self._held > self._partial_max:
+            text = f"{count} incomplete messages take more than {self._partial_max} bytes"
+            self._violated(StopReading(506, text))
 
     def _read_frames(self, data: bytes) -> None:
         """The loop over complete frames; `_position` is where the next one begins."""
