@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 
 import pytest
 
@@ -11,7 +12,8 @@ from leveret.broker.consumer import Consumer
 from leveret.broker.credit import Credit
 from leveret.broker.vhost import VHost
 from leveret.errors import AccessRefused, ResourceLocked
-from leveret.wire import EXTENT_ROWS, REJECT, REQUEUE
+from leveret.limits import OUTPUT_STOP_READING
+from leveret.wire import EXTENT_ROWS, REJECT, REQUEUE, Extent, Selection
 
 from .support import Channel, batch, make_broker, pump
 
@@ -133,6 +135,37 @@ def test_shared_credit_bounds_all_consumers_of_a_channel(broker: Broker, vhost: 
     shared.limit = 0
     pump(broker)
     assert len(channel.deliveries) == 20
+
+
+@pytest.mark.parametrize("size", [100_000, 1_000_000])
+def test_consumers_that_share_a_connection_share_its_room(broker: Broker, vhost: VHost, size: int) -> None:
+    connection = Channel(vhost)  # as far as its room goes
+
+    class Sharing(Channel):
+        room = property(lambda self: connection.room, lambda self, room: None)  # type: ignore[assignment]
+
+        def deliver(self, consumer: Consumer, extent: Extent, selection: Selection) -> None:
+            connection.room -= len(selection) * size
+            super().deliver(consumer, extent, selection)
+
+        def when_room(self, callback: Callable[[], None]) -> None:
+            connection.when_room(callback)
+
+    channels = [Sharing(vhost) for _ in range(50)]
+    for channel in channels:
+        channel.consume("q", "c", prefetch=1 if channel is channels[1] else 0)
+    publish(broker, *[b"%07d" % number + bytes(size - 7) for number in range(210)])
+    while vhost.queues["q"].ready:
+        connection.room = 1 << 20
+        waiters, connection.room_waiters = connection.room_waiters, []
+        for callback in waiters:
+            callback()
+        pump(broker)
+        assert connection.room > -OUTPUT_STOP_READING - size
+    rounds = [*range(50), *([0, *range(2, 50)] * 4)]
+    for at, channel in enumerate(channels):
+        got = [int(delivery.body[:7]) for delivery in channel.deliveries]
+        assert got == [number for number in range(210) if rounds[number] == at]
 
 
 class Watched(Consumer):

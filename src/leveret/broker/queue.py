@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from ..limits import FLOW_BYTES, FLOW_MESSAGES
+from ..limits import FLOW_BYTES, FLOW_MESSAGES, OUTPUT_STOP_READING
 from ..wire import EXTENT_ROWS, Extent, Selection
 
 if TYPE_CHECKING:
@@ -196,7 +196,14 @@ class Queue:
             self._deliver(taker, extent, extent.take(taker.credit, taker.channel.room))
             self.ring.rotate(-1)
         else:
-            parts, turn = extent.deal([c.credit for c in takers], [c.channel.room for c in takers], 0)
+            credits = [taker.credit for taker in takers]
+            rooms = [taker.channel.room for taker in takers]
+            if extent.ready_bytes > OUTPUT_STOP_READING:
+                # They may share a connection, and so its room: at once no more rounds than that much holds.
+                fit = max(OUTPUT_STOP_READING * extent.ready // extent.ready_bytes, 1)
+                del takers[fit:], credits[fit:], rooms[fit:]
+                credits = [min(credit, fit // len(takers)) for credit in credits]
+            parts, turn = extent.deal(credits, rooms, 0)
             if len({id(taker.channel) for taker in takers}) < len(takers):
                 self._deliver_in_order(takers, extent, parts)
             else:
