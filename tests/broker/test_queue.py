@@ -362,3 +362,5 @@ def test_publishers_slow_down_when_consumers_are_behind(broker: Broker, vhost: V
     assert publisher.slowed == 1
     vhost.publish(batch(broker, *[bytes(1 << 18)] * 20), publisher)
     assert publisher.slowed == 2
+    vhost.transact([batch(broker, b"more"), batch(broker, b"more")], [], publisher)
+    assert publisher.slowed == 3

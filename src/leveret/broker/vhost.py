@@ -111,12 +111,15 @@ class VHost(Objects):
         for portions, kind in settlements:
             ops += settle_ops(portions, kind)
         position = self._broker.log.append(ops) if ops else None
+        slow = False
         for placement in placements:
-            placement.apply()
+            slow |= placement.apply()
             if placement.returned is not None:
                 publisher.returned(placement.batch, placement.returned)
         for portions, kind in settlements:
             self._apply_settled(portions, kind)
+        if slow:
+            publisher.slow_down()
         return position
 
     # -- messages out --------------------------------------------------------------------------------------------
