@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from leveret.broker.broker import Broker
+from leveret.broker.queue import Queue
 from leveret.broker.vhost import VHost
 from leveret.errors import AccessRefused, AmqpError, NotFound, PreconditionFailed, ResourceLocked
 from leveret.wire.fields import Arguments, Timestamp
@@ -262,6 +265,27 @@ def test_unbinding_the_last_takes_the_exchange_along(vhost: VHost) -> None:
     assert "a" in vhost.router.exchanges
     unbind(vhost, "a", "q", "2")
     assert "a" not in vhost.router.exchanges
+
+
+def test_a_fault_in_one_queue_does_not_hold_up_others(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    vhost = broker.vhosts["/"]
+    channel = Channel(vhost)
+    for name in ("bad", "good"):
+        vhost.declare_queue(name)
+        channel.consume(name, name)
+        vhost.publish(batch(broker, b"a", key=name), channel)
+
+    def pump_good(queue: Queue, pump: Callable[[Queue], None] = Queue.pump) -> None:
+        assert queue.name == "good"
+        pump(queue)
+
+    monkeypatch.setattr(Queue, "pump", pump_good)
+    wakes = broker._scheduler.count  # type: ignore[attr-defined]
+    with pytest.raises(AssertionError):
+        broker.pump(1000)
+    assert broker._scheduler.count > wakes  # type: ignore[attr-defined]
+    pump(broker)
+    assert [delivery.consumer for delivery in channel.deliveries] == ["good"]
 
 
 def test_what_goes_with_a_transient_binding_is_gone_after_a_restart(broker: Broker) -> None:

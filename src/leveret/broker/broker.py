@@ -74,14 +74,19 @@ class Broker:
         """Let active queues deliver, in turns, until nothing moves or the budget is used. True when more is waiting."""
         active = self._active
         end = self.clock.monotonic_ms() + budget_ms
-        while active:
-            for _ in range(min(len(active), _QUEUES_PER_LOOK)):
-                queue = active.popleft()
-                queue.active = False
-                if not queue.deleted:
-                    queue.pump()
-            if self.clock.monotonic_ms() >= end:
-                break
+        try:
+            while active:
+                for _ in range(min(len(active), _QUEUES_PER_LOOK)):
+                    queue = active.popleft()
+                    queue.active = False
+                    if not queue.deleted:
+                        queue.pump()
+                if self.clock.monotonic_ms() >= end:
+                    break
+        except Exception:
+            if active:  # our own fault, in one queue: nobody else will ask for the turn of the others
+                self._scheduler.wake()
+            raise
         return bool(active)
 
     # -- ops -----------------------------------------------------------------------------------------------------
