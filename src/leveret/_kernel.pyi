@@ -264,8 +264,10 @@ class Extent:
         """Raises IndexError for a settled or absent row."""
     def recycle(self) -> bool:
         """If all rows are settled: forget them, free their memory, base += rows; True. Otherwise False."""
-    def compact(self, pool: Pool) -> int:
-        """Copy live rows out of arenas of which less than a quarter is live; bytes moved."""
+    def compact(self, pool: Pool, limit: int = -1) -> int:
+        """Copy live rows out of arenas of which less than a quarter is live, until `limit` bytes (-1: no bound) are
+        moved; bytes moved.
+        """
     def batch(self, pool: Pool, selection: Selection) -> Batch:
         """These rows as a batch of their own (shares the arenas): for dead letters, moves, the log."""
 

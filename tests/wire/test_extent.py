@@ -10,9 +10,11 @@ import pytest
 from .support import (
     NO_PROPERTIES,
     PERSISTENT_PROPERTIES,
+    PROTOCOL_HEADER,
     build,
     filled,
     headers,
+    publish,
     refused,
     rows,
 )
@@ -311,3 +313,42 @@ class TestCompact:
         assert [extent[row].body for row in kept] == [bytes([row]) * 100 for row in kept]
         extent.requeue(impl.Selection(kept))
         assert list(extent.take(99)) == kept
+
+    def test_in_portions(self, impl: Any) -> None:
+        pool = impl.Pool(4096)
+        extent = impl.Extent(0)
+        extent.append(build(impl, *[bytes([number]) * 100 for number in range(200)], pool=pool))
+        extent.take(200)
+        kept = range(0, 200, 10)
+        extent.settle(impl.Selection(row for row in range(200) if row % 10))
+        assert extent.compact(pool, 0) == 0
+        moved = []
+        while portion := extent.compact(pool, 250):
+            moved.append(portion)
+        assert len(moved) >= 4
+        assert max(moved) < 500
+        assert sum(moved) >= 1500
+        assert [extent[row].body for row in kept] == [bytes([row]) * 100 for row in kept]
+
+    def test_messages_that_share_long_names_take_no_more_memory_than_before(self, impl: Any) -> None:
+        pool = impl.Pool(65536)
+        decoder = impl.Decoder(pool)
+        decoder.push(PROTOCOL_HEADER)
+        decoder.next()
+        decoder.open(0)
+        extents = [impl.Extent(0) for _ in range(4)]
+        for number in range(200):
+            decoder.push(publish(exchange="e" * 250, routing_key="k" * 250, body=b"%03d" % number) * 500)
+            batch = decoder.next()
+            for extent in extents:
+                extent.append(batch, impl.Selection(range(5, 500, 10)))
+        del batch
+        for extent in extents[1:]:
+            extent.settle(extent.take(4096))
+        before = pool.allocated
+        assert extents[0].compact(pool) > 0
+        gc.collect()
+        assert pool.allocated < before / 2
+        assert [extents[0][row].body for row in range(0, 4000, 50)] == [b"%03d" % number for number in range(80)]
+        assert extents[0][1].exchange == "e" * 250
+        assert extents[0][3999].routing_key == "k" * 250

@@ -162,6 +162,21 @@ impl Pool {
         Arc::new(Arena::new(Memory::of(data), &self.shared))
     }
 
+    /// Store some parts in this very arena, and say where; None unless it is being filled and has room for them.
+    pub(crate) fn store_in(&self, arena: &Arc<Arena>, parts: &[&[u8]]) -> Option<u32> {
+        if !lock(&self.current).as_ref().is_some_and(|current| Arc::ptr_eq(current, arena)) {
+            return None;
+        }
+        let mut memory = arena.write();
+        let mut writer = memory.writer();
+        if parts.iter().map(|part| part.len()).sum::<usize>() > writer.room() {
+            return None;
+        }
+        let start = writer.len() as u32;
+        parts.iter().for_each(|part| writer.put(part));
+        Some(start)
+    }
+
     /// Store the parts of one message one after the other.
     pub(crate) fn store(&self, parts: &[&[u8]]) -> Place {
         let size = parts.iter().map(|part| part.len()).sum();

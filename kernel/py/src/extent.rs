@@ -142,8 +142,9 @@ impl Extent {
         self.0.recycle()
     }
 
-    fn compact(&mut self, pool: &Pool) -> u64 {
-        self.0.compact(&pool.0)
+    #[pyo3(signature = (pool, limit = -1), text_signature = "($self, pool, limit=-1)")]
+    fn compact(&mut self, pool: &Pool, limit: i64) -> u64 {
+        self.0.compact(&pool.0, u64::try_from(limit).unwrap_or(u64::MAX))
     }
 
     fn batch(&self, py: Python<'_>, pool: &Pool, selection: &Selection) -> PyResult<Batch> {

@@ -216,14 +216,18 @@ class Extent:
 
     # -- memory --------------------------------------------------------------------------------------------------
 
-    def compact(self, pool: Pool) -> int:
-        """Move live rows to a new arena when less than a quarter of theirs is live; bytes moved."""
+    def compact(self, pool: Pool, limit: int = -1) -> int:
+        """Move live rows to a new arena when less than a quarter of theirs is live, until `limit` bytes (-1: no bound)
+        are moved; bytes moved.
+        """
         live: dict[Arena, int] = {}
         for row in self._rows:
             if row is not None:
                 live[row[4]] = live.get(row[4], 0) + row_size(row)
         fresh = Arena(pool)
         for index, row in enumerate(self._rows):
+            if 0 <= limit <= fresh.size:
+                break
             if row is not None and live[row[4]] * 4 < row[4].size:
                 names, properties, body, features, _ = row
                 self._rows[index] = (names, properties, body, features, fresh)
