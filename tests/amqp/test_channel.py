@@ -383,13 +383,50 @@ def test_a_parked_channel_that_closes_with_its_connection() -> None:
     world = World()
     link = prepared(world)
     world.held = True
-    link.send(QueueDeclare("kept", durable=True), BasicQos(0, 1))
+    link.send(QueueDeclare("kept", durable=True))
     link.send(ConnectionClose(200), channel=0)
     assert link.received == [(0, ConnectionCloseOk())]
-    assert link.session.held_events == 0
     world.held = False
     world.run()
     assert link.received == [(0, ConnectionCloseOk())]
+
+
+def test_what_was_sent_before_the_connection_closes_counts() -> None:
+    """Clients that do not wait for a declare's answer publish and close right behind it."""
+    world = World()
+    link = prepared(world)
+    link.open_channel(2)
+    world.held = True
+    for channel in (1, 2):
+        link.send(QueueDeclare(f"kept{channel}", durable=True), channel=channel)
+        link.publish(b"a", b"b", channel=channel)
+    link.send(ConnectionClose(200), channel=0)
+    assert link.received == []
+    world.held = False
+    world.run()
+    assert [type(reply) for _, reply in link.received] == [QueueDeclareOk, QueueDeclareOk, ConnectionCloseOk]
+    assert link.session.finished
+    assert world.broker.vhosts["/"].queues["q"].ready == 4
+
+
+@pytest.mark.parametrize("how", ["error", "shutdown", "lost"])
+def test_a_connection_that_ends_before_what_was_sent_before_it_closes(how: str) -> None:
+    world = World()
+    link = prepared(world)
+    world.held = True
+    link.send(QueueDeclare("kept", durable=True), BasicQos(1, 0) if how == "error" else BasicQos(0, 1))
+    link.send(ConnectionClose(200), channel=0)
+    if how == "shutdown":
+        link.session.shutdown("stop")
+    elif how == "lost":
+        link.session.lost()
+    world.held = False
+    world.run()
+    methods = [type(method) for number, method in link.received if number == 0]
+    assert methods == ([] if how == "lost" else [ConnectionClose, ConnectionCloseOk])
+    link.send(ConnectionCloseOk(), channel=0)
+    assert link.session.finished
+    assert link.session.held_events == 0
 
 
 def test_a_close_waits_for_its_turn() -> None:

@@ -83,6 +83,7 @@ def _serve_inbox(session: Session, number: int, end_ms: int) -> bool:
         session.inboxes.pop(number, None)
         if number in session.channels:
             session.channels[number].go_on()
+        ending.leave(session)
     return False
 
 

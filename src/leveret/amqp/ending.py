@@ -107,6 +107,15 @@ def close_connection(session: Session, error: AmqpError, method: int, number: in
     _release_all(session)
     session.deadline_ms = session.now_ms() + session.settings.close_timeout_ms
     session.send(connection_close(error, method))
+    leave(session)
+
+
+def leave(session: Session) -> None:
+    """The peer closes the connection: after what it sent before on channels that wait for an answer (RabbitMQ)."""
+    method = session.leaving
+    if method is not None and not session.inboxes:
+        session.leaving = None
+        closed_by_peer(session, method)
 
 
 def closed_by_peer(session: Session, method: ConnectionClose) -> None:

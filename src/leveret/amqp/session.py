@@ -81,6 +81,7 @@ class Session:
         "held_events",
         "inboxes",
         "last_received_ms",
+        "leaving",
         "left",
         "out",
         "parked",
@@ -129,6 +130,7 @@ class Session:
         self.inboxes: dict[int, deque[Event]] = {}  # by channel number: events that came while it was parked
         self.resumed: list[int] = []  # channel numbers that go on with their inbox
         self.held_events = 0  # in all inboxes
+        self.leaving: ConnectionClose | None = None  # the peer's last word, which waits until they are served
         self.stalled = False  # the peer does not read its answers: nothing is served until it does
         self.pending = False  # there is something to go on with, without new bytes
 
@@ -361,7 +363,8 @@ class Session:
         method = decode_method(method_id, event.arguments)
         self.serving = method_id
         if isinstance(method, ConnectionClose):
-            ending.closed_by_peer(self, method)
+            self.leaving = method
+            ending.leave(self)
         elif isinstance(method, ConnectionCloseOk):
             ending.end(self, method.id)
         else:
