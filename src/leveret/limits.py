@@ -32,7 +32,7 @@ CONSUMERS_PER_CHANNEL_MAX: Final = 65_536
 
 # One turn of the event loop.
 TURN_BUDGET_MS: Final = 2
-READ_SIZE_MAX: Final = 128 * 1024
+READ_SIZE_MAX: Final = 256 * 1024
 READ_SIZE_MIN: Final = 8 * 1024
 READ_BYTES_PER_TURN: Final = 512 * 1024
 """Shared between the connections that were readable in the last turn."""
@@ -49,6 +49,17 @@ FLOW_BYTES: Final = 4 * 1024 * 1024
 FLOW_WAIT_MS: Final = 4
 """So long others go first while they have something to say: a slow consumer does not stop its publishers."""
 
+# Housekeeping: giving back arenas of which little is still needed.
+HOUSEKEEPING_MS: Final = 2_000
+"""Between two passes over all queues."""
+HOUSEKEEPING_PAUSE_MS: Final = 20
+"""Between two steps of a pass."""
+HOUSEKEEPING_STEP_MS: Final = 1
+COMPACT_BYTES: Final = 512 * 1024
+"""Bytes copied between two looks at the clock."""
+COMPACT_POOL_MIN: Final = 8 * 1024 * 1024
+"""With less payload than this in memory there is nothing worth looking for."""
+
 # Buffers of one connection.
 OUTPUT_HIGH: Final = 1024 * 1024
 """Deliveries stop while this much waits to be written to a connection."""
@@ -56,6 +67,8 @@ OUTPUT_STOP_READING: Final = 4 * 1024 * 1024
 """A peer that sends requests but reads no answers is not read any more."""
 INBOX_EVENTS_MAX: Final = 4096
 """Events that wait for a parked channel; the socket is not read past this."""
+INBOX_EVENT_SIZE: Final = 4096
+"""Messages among them count once more for each so many bytes of their bodies."""
 
 # Caches.
 ROUTES_CACHED_MAX: Final = 65_536
