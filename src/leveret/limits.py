@@ -68,7 +68,7 @@ OUTPUT_STOP_READING: Final = 4 * 1024 * 1024
 INBOX_EVENTS_MAX: Final = 4096
 """Events that wait for a parked channel; the socket is not read past this."""
 INBOX_EVENT_SIZE: Final = 4096
-"""Messages among them count once more for each so many bytes of their bodies."""
+"""Large ones count once more for each so many bytes."""
 
 # Caches.
 ROUTES_CACHED_MAX: Final = 65_536

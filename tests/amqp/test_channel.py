@@ -7,7 +7,7 @@ import pytest
 from leveret.amqp import Settings
 from leveret.amqp.channel import CHANNEL, CLOSED, CLOSING, OPEN, SERVED, UNOPENED, ChannelState
 from leveret.amqp.methods import HANDLERS
-from leveret.limits import INBOX_EVENTS_MAX
+from leveret.limits import INBOX_EVENT_SIZE, INBOX_EVENTS_MAX
 from leveret.wire.frames import content_frames, method_frame
 from leveret.wire.methods import (
     METHODS,
@@ -377,6 +377,23 @@ def test_the_socket_is_not_read_when_too_much_waits() -> None:
     world.run()
     assert link.session.reading
     assert len(link.take()) == 1 + INBOX_EVENTS_MAX
+
+
+def test_the_socket_is_not_read_when_much_too_large_waits() -> None:
+    world = World()
+    link = prepared(world)
+    world.held = True
+    link.send(QueueDeclare("kept", durable=True))
+    count = 0
+    while link.session.reading:
+        link.publish(bytes(1_000_000))
+        count += 1
+    assert count * 1_000_000 == pytest.approx(INBOX_EVENTS_MAX * INBOX_EVENT_SIZE, abs=1_000_000)
+    world.held = False
+    world.run()
+    assert link.session.reading
+    assert link.session.held_events == 0
+    assert world.broker.vhosts["/"].queues["q"].ready == count
 
 
 def test_a_parked_channel_that_closes_with_its_connection() -> None:

@@ -7,16 +7,23 @@ its login is checked, and while its peer asks without reading what it is answere
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, Final
 
 from ..errors import AmqpError
+from ..limits import INBOX_EVENT_SIZE
+from ..wire import Batch, Command, Settlement
 from ..wire.frames import method_frame
 from ..wire.methods import Method
 from . import ending, opening
 from .failures import method_of
 
 if TYPE_CHECKING:
+    from ..wire import Event
     from .session import Session
+
+_ITEM_SIZE: Final = 32
+"""About the memory of a message beside its body, or of a settlement, in bytes."""
 
 
 def resume(session: Session, token: int, result: object) -> None:
@@ -51,6 +58,23 @@ def go_ahead(session: Session) -> None:
     session.out.wake()
 
 
+def hold(session: Session, number: int, event: Event) -> None:
+    """An event has to wait until its channel goes on."""
+    session.inboxes.setdefault(number, deque()).append(event)
+    session.held_events += _weight(event)
+
+
+def _weight(event: Event) -> int:
+    size = 0
+    if isinstance(event, Batch):
+        size = event.body_bytes + len(event) * _ITEM_SIZE
+    elif isinstance(event, Settlement):
+        size = len(event) * _ITEM_SIZE
+    elif isinstance(event, Command):
+        size = len(event.arguments)
+    return 1 + size // INBOX_EVENT_SIZE
+
+
 def serve_inboxes(session: Session, end_ms: int) -> bool:
     """Channels whose answer came serve what collected meanwhile; True when time is up."""
     resumed = session.resumed
@@ -72,7 +96,7 @@ def _serve_inbox(session: Session, number: int, end_ms: int) -> bool:
         if channel is not None and channel.parked > 0:
             return False
         event = inbox.popleft()
-        session.held_events -= 1
+        session.held_events -= _weight(event)
         try:
             session.dispatch(number, event)
         except Exception as error:

@@ -129,7 +129,7 @@ class Session:
         self.parked: dict[int, tuple[Channel, int]] = {}  # by token, with the method that waits
         self.inboxes: dict[int, deque[Event]] = {}  # by channel number: events that came while it was parked
         self.resumed: list[int] = []  # channel numbers that go on with their inbox
-        self.held_events = 0  # in all inboxes
+        self.held_events = 0  # in all inboxes; large ones count as several
         self.leaving: ConnectionClose | None = None  # the peer's last word, which waits until they are served
         self.stalled = False  # the peer does not read its answers: nothing is served until it does
         self.pending = False  # there is something to go on with, without new bytes
@@ -327,12 +327,10 @@ class Session:
         if number == 0:
             self._handle_own(event)
         elif self.state is OPEN:
-            inbox = self.inboxes.get(number)
-            if inbox is None:
-                self.dispatch(number, event)
+            if number in self.inboxes:
+                answers.hold(self, number, event)
             else:
-                inbox.append(event)
-                self.held_events += 1
+                self.dispatch(number, event)
         else:  # before that the decoder lets no channel through
             assert self.state is CLOSING or self.state is CLOSED
 
@@ -345,8 +343,7 @@ class Session:
         elif channel.state is CHANNEL_CLOSING:
             ending.finish_closing(self, channel, event)
         elif channel.parked:
-            self.inboxes[number] = deque((event,))
-            self.held_events += 1
+            answers.hold(self, number, event)
         else:
             self._serve(channel, event)
 
