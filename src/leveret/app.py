@@ -20,9 +20,10 @@ from . import __version__, config, limits, wire
 from .access.internal import InternalAccess
 from .amqp import Peer, Session, Settings
 from .broker.broker import Broker as Brain
+from .broker.housekeeping import Housekeeping
 from .clock import SystemClock
 from .errors import ConfigError
-from .net import Server, Turn
+from .net import Housekeeper, Server, Turn
 from .store.memory import MemoryLog
 
 if TYPE_CHECKING:
@@ -59,6 +60,13 @@ class Node:
         self.turn.start(self.log.run_callbacks, self.brain.pump)
         self.settings = Settings()
         self.server = Server(loop, self.turn, self.clock, self._open_session)
+        self.housekeeper = Housekeeper(self.server.timers, Housekeeping(self.brain).step)
+
+    def listen(self, host: str, port: int) -> list[Address]:
+        """Serve there from now on. Raises ConfigError when that is not possible."""
+        addresses = self.server.listen(host, port)
+        self.housekeeper.start(self.clock.monotonic_ms())
+        return addresses
 
     def _open_session(self, peer: Address, local: Address, shell: Connection) -> Session:
         ends = Peer(peer.host, peer.port, local.host, local.port, loopback=_is_loopback(peer.host))
@@ -86,7 +94,7 @@ class Broker:
         """Listen. Raises ConfigError when that is not possible."""
         assert self._node is None, "it is started already"
         node = Node(asyncio.get_running_loop())
-        self._listening = node.server.listen(*self._address)
+        self._listening = node.listen(*self._address)
         self._node = node
 
     async def stop(self) -> None:
@@ -138,7 +146,7 @@ async def _serve(options: Options, started_ns: int) -> None:
     directory = None if options.ephemeral else _prepare(options)
     loop = asyncio.get_running_loop()
     node = Node(loop)
-    for address in node.server.listen(options.host, options.port):
+    for address in node.listen(options.host, options.port):
         logger.info("listening for AMQP on %s", address)
     if options.management_port != config.DEFAULTS.management_port:
         logger.warning("management-port %d is not used: this version has no management", options.management_port)

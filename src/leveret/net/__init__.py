@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .connection import Connection, Session
+from .housekeeper import Housekeeper
 from .server import Server
 from .turn import Turn
 
-__all__ = ["Connection", "Server", "Session", "Turn"]
+__all__ = ["Connection", "Housekeeper", "Server", "Session", "Turn"]
