@@ -280,7 +280,7 @@ async def test_reads_shrink_when_many_connections_are_readable() -> None:
         assert len(fixture.turn.view) == limits.READ_SIZE_MAX
         for readable, size in [
             (1, limits.READ_SIZE_MAX),
-            (4, limits.READ_SIZE_MAX),
+            (2, limits.READ_SIZE_MAX),
             (8, limits.READ_BYTES_PER_TURN // 8),
             (64, limits.READ_SIZE_MIN),
             (5000, limits.READ_SIZE_MIN),
