@@ -204,8 +204,10 @@ impl Decoder {
                 self.tail_read = read + head.total();
             }
         }
-        if self.tail_read == self.tail.len() {
-            self.tail = Vec::new();
+        let rest = &self.tail[self.tail_read..];
+        if self.tail.capacity() > 2 * rest.len() {
+            // A peer that goes no further than this should not keep the memory of all that it sent.
+            self.tail = rest.to_vec();
             self.tail_read = 0;
         }
     }
@@ -538,5 +540,19 @@ mod tests {
             room += batch.capacity();
         }
         assert!((6000..20_000).contains(&room), "{room}");
+    }
+
+    #[test]
+    fn before_the_connection_is_open_little_is_kept_of_what_was_read() {
+        let mut decoder = Decoder::new(Arc::new(Pool::new(65536)), 8192, 1 << 20, 1 << 28);
+        decoder.push(b"AMQP\0\0\x09\x01");
+        decoder.push(&frame(HEARTBEAT, 0, &[]).repeat(10_000));
+        decoder.push(&frame(METHOD, 0, &[0, 10, 0, 11])[..9]);
+        assert!(matches!(decoder.next(), Some(Event::ProtocolHeader(_))));
+        assert!(decoder.next().is_none());
+        assert_eq!(decoder.held_bytes(), 9);
+        assert!(decoder.tail.capacity() < 100);
+        decoder.push(&frame(METHOD, 0, &[0, 10, 0, 11])[9..]);
+        assert!(matches!(decoder.next(), Some(Event::Command(_))));
     }
 }
