@@ -364,3 +364,17 @@ def test_publishers_slow_down_when_consumers_are_behind(broker: Broker, vhost: V
     assert publisher.slowed == 2
     vhost.transact([batch(broker, b"more"), batch(broker, b"more")], [], publisher)
     assert publisher.slowed == 3
+
+
+def test_what_is_outstanding_of_a_deleted_queue_does_not_keep_the_rest(broker: Broker, vhost: VHost) -> None:
+    for _ in range(40):
+        publish(broker, *[bytes(10_000)] * 100)
+    channel = Channel(vhost)
+    channel.consume("q", "tag", prefetch=1)
+    pump(broker)
+    assert len(channel.deliveries) == 1
+    assert broker.pool.allocated > 40_000_000
+    vhost.delete_queue("q")
+    assert broker.pool.allocated < 3_000_000
+    assert channel.settle(1) is None
+    assert broker.pool.allocated < 1_000_000

@@ -300,7 +300,12 @@ class Queue:
             self.settle(extent, rows)
 
     def discard(self) -> None:
-        """The queue is deleted: forget its messages; channels may still hold extents of it in their ledgers."""
+        """The queue is deleted: forget its messages. Channels that have some outstanding keep their extents, and only
+        these messages in them.
+        """
+        for extent in self.extents:
+            if extent.unacked and extent.ready:
+                extent.settle(extent.take(EXTENT_ROWS))
         self.extents = deque((Extent(self.next_sequence),))
         self.cursor = 0
         self.ready = 0
