@@ -95,7 +95,7 @@ class Naive:
             ]
             if not exchange.name:
                 found = [self.queues[message.key]] if message.key in self.queues else []
-            if not found and exchange.alternate in exchanges:
+            if not found and exchange.alternate and exchange.alternate in exchanges:  # "" is nobody's alternate
                 found = [exchanges[exchange.alternate]]
             for destination in found:
                 if isinstance(destination, Exchange):
