@@ -10,6 +10,7 @@ from leveret.broker.broker import Broker
 from leveret.broker.queue import Queue
 from leveret.broker.vhost import VHost
 from leveret.errors import AccessRefused, AmqpError, NotFound, PreconditionFailed, ResourceLocked
+from leveret.store.memory import MemoryLog
 from leveret.wire.fields import Arguments, Timestamp
 
 from .support import Channel, batch, make_broker, pump
@@ -353,3 +354,19 @@ def test_line_breaks_are_stripped_from_names(vhost: VHost) -> None:
     assert "ab" in vhost.queues
     vhost.delete_queue("a\nb")
     assert "ab" not in vhost.queues
+
+
+def test_what_is_there_but_not_yet_durable_is_waited_for() -> None:
+    log = MemoryLog(keep=True, lag=True)
+    vhost = make_broker(log).vhosts["/"]
+    first = vhost.declare_queue("q", durable=True).position
+    assert first is not None
+    assert vhost.declare_queue("q", durable=True).position == first
+    exchange = vhost.declare_exchange("x", "fanout", durable=True)
+    assert exchange is not None
+    assert vhost.declare_exchange("x", "fanout", durable=True) == exchange
+    bound = vhost.bind("x", "q", "", Arguments.EMPTY, to_queue=True, owner=None)
+    assert bound is not None
+    assert vhost.bind("x", "q", "", Arguments.EMPTY, to_queue=True, owner=None) == bound
+    vhost.declare_queue("transient")
+    assert vhost.declare_queue("transient").position is None

@@ -58,7 +58,7 @@ class QueueDeleted(NamedTuple):
 class Objects:
     """Exchanges, queues and bindings of one virtual host."""
 
-    __slots__ = ("_broker", "_exclusive", "name", "objects", "queues", "router")
+    __slots__ = ("_broker", "_defined", "_exclusive", "name", "objects", "queues", "router")
 
     def __init__(self, broker: Broker, name: str) -> None:
         self._broker = broker
@@ -68,6 +68,8 @@ class Objects:
         self.objects: dict[int, Destination] = {}
         """Exchanges and queues by their id."""
         self._exclusive: dict[Hashable, dict[int, Queue]] = {}
+        self._defined: Position | None = None
+        """The newest record about objects: who finds a durable one there waits until it is durable, too."""
         for exchange in predeclared(name, broker.next_id):
             self.router.add(exchange)
             self.objects[exchange.id] = exchange
@@ -103,7 +105,7 @@ class Objects:
         existing = self.router.exchanges.get(name)
         if existing is not None:
             require_same_exchange(existing, type, durable, auto_delete, internal, arguments)
-            return None
+            return self._defined if durable else None
         op = DeclareExchange(
             self._broker.peek_id(), self.name, name, type, durable, auto_delete, internal, arguments.raw
         )
@@ -133,7 +135,7 @@ class Objects:
         binding = Binding(found, target, routing_key, arguments)
         found.validate_binding(binding)
         if self.router.find(found, target, routing_key, arguments) is not None:
-            return None
+            return self._defined if found.durable and target.durable else None
         op = Bind(self.name, found.id, target.id, routing_key, arguments.raw)
         return self._commit([op])
 
@@ -197,7 +199,7 @@ class Objects:
             if existing.owner is not (owner if exclusive else None):
                 raise _locked(existing)
             require_same_queue(existing, durable, auto_delete, arguments)
-            return self._declared(existing, None)
+            return self._declared(existing, self._defined if existing.durable else None)
         _refuse_other_types(name, self.name, arguments)
         if not name:
             name = names.generate(self._broker.randomness)
@@ -248,7 +250,9 @@ class Objects:
 
     def _commit(self, ops: list[DefinitionOp]) -> Position | None:
         kept: list[Op] = [op for op in ops if self._is_durable(op)]
-        position = self._broker.log.append(kept) if kept else None
+        position = None
+        if kept:
+            position = self._defined = self._broker.log.append(kept)
         for op in ops:
             self._broker.apply(op)
         return position
