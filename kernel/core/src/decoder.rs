@@ -359,7 +359,7 @@ impl Decoder {
                 }
                 run += 1;
                 if run == LONG_RUN {
-                    batch.reserve(((data.len() - at) / next.whole.frames).min(RESERVE_MAX));
+                    expect_more(batch, (data.len() - at) / next.whole.frames);
                 }
                 message = next;
             }
@@ -490,6 +490,13 @@ impl Decoder {
         let arena = batch.arena(&arena);
         batch.push(Row::new(arena, &spot, features), key);
     }
+}
+
+/// Room for so many more rows. Not worth a place in the loop that calls it once.
+#[cold]
+#[inline(never)]
+fn expect_more(batch: &mut Batch, rows: usize) {
+    batch.reserve(rows.min(RESERVE_MAX));
 }
 
 /// The batch of this push that a channel adds to; a new one if something else came in between.
