@@ -24,6 +24,7 @@
           NotImplemented_           540
           InternalError             541
       ConfigError                   the operator's fault; one line and exit code 2
+        DamageError                 a data directory that cannot be trusted
 
 Our own faults are assertions, never an AmqpError.
 """
@@ -43,6 +44,15 @@ class LeveretError(Exception):
 
 class ConfigError(LeveretError):
     """A bad option, an unreadable file or directory, a port in use."""
+
+
+class DamageError(ConfigError):
+    """What a data directory holds cannot be trusted."""
+
+    def __init__(self, problem: str, file: str, offset: int) -> None:
+        super().__init__(f"{problem}: {file} at offset {offset}")
+        self.file = file
+        self.offset = offset
 
 
 class AmqpError(LeveretError):

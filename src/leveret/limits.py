@@ -81,3 +81,26 @@ TOPIC_HASHES_MAX: Final = 2
 """'#' in one binding key of a topic exchange, as RabbitMQ 4.3.5."""
 HASH_WEIGHT_MAX: Final = 1_000_000
 """Weight of one binding of a consistent hash exchange."""
+
+# Paging: extents that are on disk only.
+EXTENT_BYTES: Final = 4 * 1024 * 1024
+"""An extent with so many bytes ready takes no more: it is read back as a whole."""
+READ_AHEAD_BYTES: Final = 8 * 1024 * 1024
+"""Of a queue's next messages, brought back before its consumers come to them."""
+READ_AHEAD_EXTENTS: Final = 16
+FETCH_GAP: Final = 16 * 1024
+"""Bytes between two blocks that are read along rather than asked for separately."""
+FETCH_SIZE_MAX: Final = 1024 * 1024
+"""One read."""
+SPILLING_BYTES_MAX: Final = 32 * 1024 * 1024
+"""On their way to the spill; publishers wait past this."""
+SPILL_FILE_SIZE: Final = 64 * 1024 * 1024
+
+# The log.
+SEGMENT_SIZE: Final = 16 * 1024 * 1024
+LOG_LAG_BYTES: Final = 16 * 1024 * 1024
+"""Appended and not written; publishers wait past this."""
+CHECKPOINT_LOG_MIN: Final = 64 * 1024 * 1024
+"""A log that grew by this much gets a checkpoint."""
+CHECKPOINT_RECORD_SIZE: Final = 256 * 1024
+"""About the size of the records in which a long queue is told."""

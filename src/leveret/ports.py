@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NewType, Protocol
 
 if TYPE_CHECKING:
     from .broker.consumer import Consumer
     from .wire import Batch, Extent, Selection
-    from .wire.records import Op
+    from .wire.records import EndCheckpoint, Op, Settle
+
+    Fetched = Callable[[list[tuple[int, bytes]] | None], None]
+    """Told (position, bytes) each, or None when it cannot be read."""
 
 Position = NewType("Position", int)
 """A place in the log. Opaque: only its order means something."""
@@ -43,12 +46,87 @@ class Log(Protocol):
         """Everything up to here is on disk."""
         ...
 
+    @property
+    def written(self) -> int:
+        """Everything up to here can be read back."""
+        ...
+
+    @property
+    def lagging(self) -> bool:
+        """Whether so much is not written that who publishes should wait."""
+        ...
+
     def append(self, record: list[Op]) -> Position:
-        """Add a record; it is durable when `durable` has reached the returned position."""
+        """Add a record; it is durable when `durable` has reached the returned position. Ops with messages are told
+        where these lie (`place`).
+        """
+        ...
+
+    def settle(self, ops: list[Settle]) -> None:
+        """Add settlements, for which nobody waits."""
+        ...
+
+    def want(self, position: Position) -> None:
+        """Somebody will wait for this position: do not delay it."""
         ...
 
     def when_durable(self, position: Position, callback: Callable[[], None]) -> None:
         """Call once, on a later turn or now, when `durable >= position`. Callbacks run in the order of positions."""
+        ...
+
+    def when_caught_up(self, callback: Callable[[], None]) -> None:
+        """Call once, on a later turn, when it is not lagging any more."""
+        ...
+
+    def fetch(self, ranges: Sequence[tuple[int, int]], callback: Fetched) -> None:
+        """Read (position, size) each, and call on a later turn."""
+        ...
+
+
+class CheckpointLog(Log, Protocol):
+    """A log that takes checkpoints: what came before one is not needed any more."""
+
+    @property
+    def end(self) -> int:
+        """Where the next record goes."""
+        ...
+
+    @property
+    def checkpoint_end(self) -> int:
+        """Where the newest checkpoint ended."""
+        ...
+
+    def begin_checkpoint(self) -> int:
+        """Add the record that a checkpoint begins with; its position."""
+        ...
+
+    def end_checkpoint(self, op: EndCheckpoint, usage: dict[int, int], done: Callable[[], None]) -> None:
+        """Add the record that closes it. `usage`: live bytes by the base of each segment; those without any go."""
+        ...
+
+    def segments_before(self, position: int) -> dict[int, int]:
+        """Segments that end before it: base and size in bytes, ascending."""
+        ...
+
+
+class Spill(Protocol):
+    """Where messages go that must leave memory and that the log does not have. It does not outlive the process."""
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that are on their way."""
+        ...
+
+    def write(self, batch: Batch, callback: Callable[[tuple[int, int] | None], None]) -> None:
+        """Store messages as a block; told on a later turn where it lies, or None when there is no room."""
+        ...
+
+    def release(self, position: int) -> None:
+        """The block is not needed any more."""
+        ...
+
+    def fetch(self, ranges: Sequence[tuple[int, int]], callback: Fetched) -> None:
+        """Read (position, size) each, and call on a later turn."""
         ...
 
 

@@ -59,6 +59,8 @@ class Confirms:
         self._waiting.append((first, last, position, rejected))
         if not self._listening:
             self._listen()
+        elif position is not None:
+            self._log.want(position)
 
     def _listen(self) -> None:
         assert self._waiting

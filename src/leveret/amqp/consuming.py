@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..errors import NotAllowed, NotImplemented_
+from ..broker.vhost import Got
+from ..errors import AmqpError, NotAllowed, NotImplemented_
+from ..ports import Wait
 from ..wire.methods import (
     BasicCancel,
     BasicCancelOk,
@@ -23,6 +25,7 @@ from ..wire.methods import (
 from .deliveries import TaggedConsumer
 
 if TYPE_CHECKING:
+    from ..broker.queue import Queue
     from .channel import Channel, Reply
 
 _TAG_BYTES: Final = 16
@@ -82,15 +85,38 @@ def basic_cancel(channel: Channel, method: BasicCancel) -> Reply:
 
 
 def basic_get(channel: Channel, method: BasicGet) -> Reply:
-    """basic.get; no prefetch limit applies."""
+    """basic.get; no prefetch limit applies. The answer waits when the message has to be read from disk first."""
     shared = channel.connection
     deliveries = channel.deliveries
-    queue = channel.queue_name(method.queue)
-    got = shared.vhost.get(queue, no_ack=method.no_ack, owner=shared.owner, consumer=deliveries.getter)
+    name = channel.queue_name(method.queue)
+    got = shared.vhost.get(name, no_ack=method.no_ack, owner=shared.owner, consumer=deliveries.getter)
     if got is None:
         return BasicGetEmpty()
+    if not isinstance(got, Got):
+        return _get_later(channel, method, got)
     deliveries.got(got, method.no_ack)
     return None
+
+
+def _get_later(channel: Channel, method: BasicGet, queue: Queue) -> Wait:
+    wait = channel.connection.park(channel)
+
+    def again() -> None:
+        if channel.parked != wait.token:
+            return  # it was closed meanwhile
+        if not queue.deleted and queue.head_stored:
+            queue.when_loaded(again)
+            return
+        result: object
+        try:
+            result = basic_get(channel, method)
+        except AmqpError as error:
+            result = error
+        if not isinstance(result, Wait):  # else it waits for another queue of that name
+            channel.connection.resume(wait.token, result)
+
+    queue.when_loaded(again)
+    return wait
 
 
 def basic_recover(channel: Channel, method: BasicRecover) -> Reply:

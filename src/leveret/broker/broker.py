@@ -8,38 +8,45 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from ..wire import Pool
 from ..wire.records import (
     Bind,
     DeclareExchange,
     DeclareQueue,
-    DefinitionOp,
     DeleteExchange,
     DeleteQueue,
-    Op,
-    Publish,
-    Settle,
     Unbind,
-    decode_record,
 )
+from .paging import Pager
 from .queue import Queue
 from .vhost import VHost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ..ports import Clock, Log, Randomness, Scheduler
+    from ..ports import Clock, Log, Randomness, Scheduler, Spill
+    from ..wire import Pool
+    from ..wire.records import DefinitionOp
+    from .binding import Destination
 
 _QUEUES_PER_LOOK: Final = 8
 """Queues that deliver between two looks at the clock."""
 
 
 class Broker:
-    """The brain of one node. `pool` counts the payload bytes."""
+    """The brain of one node. `pool` counts the payload bytes; over `paging_budget` of them go to disk."""
 
-    __slots__ = ("_active", "_last_id", "_scheduler", "clock", "log", "pool", "randomness", "vhosts")
+    __slots__ = ("_active", "_last_id", "_scheduler", "clock", "log", "objects", "pager", "pool", "randomness", "vhosts")
 
-    def __init__(self, log: Log, clock: Clock, randomness: Randomness, scheduler: Scheduler, pool: Pool) -> None:
+    def __init__(
+        self,
+        log: Log,
+        clock: Clock,
+        randomness: Randomness,
+        scheduler: Scheduler,
+        pool: Pool,
+        *,
+        spill: Spill | None = None,
+        paging_budget: int = 0,
+    ) -> None:
+        """Without a `spill` all messages stay in memory."""
         self.log = log
         self.clock = clock
         self.randomness = randomness
@@ -47,6 +54,9 @@ class Broker:
         self._scheduler = scheduler
         self._active: deque[Queue] = deque()
         self._last_id = 0
+        self.pager = Pager(log, pool, self.queues, spill, paging_budget)
+        self.objects: dict[int, Destination] = {}
+        """The exchanges and queues of all virtual hosts by their id."""
         self.vhosts: dict[str, VHost] = {}
         self.vhosts["/"] = VHost(self, "/")
 
@@ -60,6 +70,19 @@ class Broker:
         """A new id for an object that every broker has from the start."""
         self._last_id += 1
         return self._last_id
+
+    @property
+    def last_id(self) -> int:
+        """The highest id in use."""
+        return self._last_id
+
+    def skip_ids(self, last: int) -> None:
+        """Ids up to this one were used."""
+        self._last_id = max(self._last_id, last)
+
+    def queues(self) -> list[Queue]:
+        """All queues, in the order of declaration."""
+        return [queue for vhost in self.vhosts.values() for queue in vhost.queues.values()]
 
     # -- turns ---------------------------------------------------------------------------------------------------
 
@@ -83,6 +106,7 @@ class Broker:
                         queue.pump()
                 if self.clock.monotonic_ms() >= end:
                     break
+            self.pager.step()
         except Exception:
             if active:  # our own fault, in one queue: nobody else will ask for the turn of the others
                 self._scheduler.wake()
@@ -91,23 +115,15 @@ class Broker:
 
     # -- ops -----------------------------------------------------------------------------------------------------
 
-    def apply(self, op: Op) -> None:
+    def apply(self, op: DefinitionOp) -> None:
         """Make the change that an op describes: now, or again after a restart."""
-        if isinstance(op, Publish):
-            self._vhost_of(op.targets[0][0]).apply_publish(op)
-        elif isinstance(op, Settle):
-            self._vhost_of(op.queue).apply_settle(op)
-        else:
-            self._apply_definition(op)
-
-    def _apply_definition(self, op: DefinitionOp) -> None:
         vhost = self.vhosts[op.vhost]
         match op:
             case DeclareExchange():
-                self._last_id = max(self._last_id, op.id)
+                self.skip_ids(op.id)
                 vhost.apply_declare_exchange(op)
             case DeclareQueue():
-                self._last_id = max(self._last_id, op.id)
+                self.skip_ids(op.id)
                 vhost.apply_declare_queue(op)
             case DeleteExchange():
                 vhost.apply_delete_exchange(op)
@@ -117,12 +133,3 @@ class Broker:
                 vhost.apply_bind(op)
             case Unbind():
                 vhost.apply_unbind(op)
-
-    def _vhost_of(self, queue_id: int) -> VHost:
-        return next(vhost for vhost in self.vhosts.values() if queue_id in vhost.objects)
-
-    def replay(self, records: Iterable[bytes]) -> None:
-        """Apply what a log holds. Raises ValueError for a record that cannot be read."""
-        for record in records:
-            for op in decode_record(self.pool, record):
-                self.apply(op)

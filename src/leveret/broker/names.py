@@ -19,6 +19,11 @@ def clean(name: str) -> str:
     return name.replace("\r", "").replace("\n", "")
 
 
+def is_reserved(name: str) -> bool:
+    """Whether the broker itself gives this name: what has it is there from the start or made for somebody."""
+    return not name or name.startswith(RESERVED_PREFIX)
+
+
 def refuse_reserved(kind: str, name: str) -> None:
     """Raises AccessRefused when a client wants to make an object under the broker's own prefix."""
     if name.startswith(RESERVED_PREFIX):

@@ -65,8 +65,8 @@ class Objects:
         self.name = name
         self.router = Router(name)
         self.queues: dict[str, Queue] = {}
-        self.objects: dict[int, Destination] = {}
-        """Exchanges and queues by their id."""
+        self.objects: dict[int, Destination] = broker.objects
+        """Exchanges and queues by their id, also those of other virtual hosts."""
         self._exclusive: dict[Hashable, dict[int, Queue]] = {}
         self._defined: Position | None = None
         """The newest record about objects: who finds a durable one there waits until it is durable, too."""
@@ -307,6 +307,7 @@ class Objects:
             owner=None,
             activate=self._broker.activate,
             settled=self._settled_unseen,
+            pager=self._broker.pager,
         )
         self.queues[op.name] = queue
         self.objects[op.id] = queue
@@ -342,7 +343,7 @@ class Objects:
         """no_ack consumers took these rows: gone from the log too."""
         op = settle_op(queue, extent, rows, ACKED)
         if op is not None:
-            self._broker.log.append([op])
+            self._broker.log.settle([op])
 
 
 def _refuse_default(name: str) -> None:

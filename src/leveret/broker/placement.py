@@ -7,7 +7,7 @@ as its messages one by one": rows before the first bad one are done, it and thos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import AmqpError
@@ -30,35 +30,38 @@ class Placement:
     queues: list[tuple[tuple[Queue, ...], Selection | None]]
     returned: Selection | None
     error: AmqpError | None
+    kept: dict[int, Publish] = field(default_factory=dict)
+    """The op of those in `queues` that have one."""
 
     def publish_ops(self) -> list[Publish]:
         """What of it must be kept: persistent rows that durable queues take."""
         batch = self.batch
         if not batch.features & PERSISTENT:
             return []
-        ops = []
         persistent = batch.select(PERSISTENT)
-        for queues, selection in self.queues:
+        for number, (queues, selection) in enumerate(self.queues):
             targets = [(queue.id, queue.next_sequence) for queue in queues if queue.durable]
             if not targets:
                 continue
             if len(persistent) == len(batch):
-                ops.append(Publish(targets, batch, selection))
+                self.kept[number] = Publish(targets, batch, selection)
                 continue
             rows = _all(selection, batch)
             kept = frozenset(persistent)
             offsets = Selection([at for at, row in enumerate(rows) if row in kept])
             if len(offsets):
-                ops.append(Publish(targets, batch, _intersection(rows, persistent), offsets))
-        return ops
+                self.kept[number] = Publish(targets, batch, _intersection(rows, persistent), offsets)
+        return [*self.kept.values()]
 
     def apply(self) -> bool:
-        """Append to the queues; True when one of them has more than its consumers keep up with."""
+        """Append to the queues, after the log; True when one of them has more than its consumers keep up with."""
         batch = self.batch
         congested = False
-        for queues, selection in self.queues:
+        for number, (queues, selection) in enumerate(self.queues):
+            op = self.kept.get(number)
+            place = None if op is None else op.place
             for queue in queues:
-                congested |= queue.append(batch, selection)
+                congested |= queue.append(batch, selection, place if queue.durable else None)
         return congested
 
 

@@ -3,6 +3,9 @@
 It is a deque of extents. New messages go to the last one; `cursor` is the first that may hold ready ones. Messages keep
 their place by construction: requeueing sets their ready bits again. An extent goes when all of it is settled. What is
 outstanding with whom is the channels' business (their ledgers), not the queue's.
+
+Extents in the middle of a long queue may be *stored*: their messages are on disk only. The pager stores them and brings
+them back ahead of consumers; a queue whose head is stored waits for it.
 """
 
 from __future__ import annotations
@@ -12,15 +15,19 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from ..limits import FLOW_BYTES, FLOW_MESSAGES, OUTPUT_STOP_READING
+from ..limits import EXTENT_BYTES, FLOW_BYTES, FLOW_MESSAGES, OUTPUT_STOP_READING
 from ..wire import EXTENT_ROWS, Extent, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..wire import Batch
+    from ..wire import Batch, Pieces
     from ..wire.fields import Arguments
     from .consumer import Consumer
+    from .paging import Pager
+
+    Place = tuple[int, int]
+    """Position and length of a block in the log."""
 
 _RECYCLE_ROWS: Final = 256
 """A lone extent with this many settled rows and nothing else is started anew, so that an idle queue is small."""
@@ -35,7 +42,8 @@ class Queue:
 
     __slots__ = (
         "_activate",
-        "_consumed_by",
+        "_getters",
+        "_pager",
         "_settled",
         "active",
         "arguments",
@@ -49,8 +57,10 @@ class Queue:
         "id",
         "name",
         "owner",
+        "quarantined",
         "ready",
         "ring",
+        "stored",
         "unacked",
         "vhost",
     )
@@ -69,9 +79,10 @@ class Queue:
         owner: object,
         activate: Callable[[Queue], None],
         settled: Callable[[Queue, Extent, Selection], None],
+        pager: Pager,
     ) -> None:
         """`activate` asks for a `pump` in the next turn; `settled` is told of what no_ack consumers took, before it is
-        gone.
+        gone; `pager` brings extents back.
         """
         self.id = id
         self.vhost = vhost
@@ -91,6 +102,12 @@ class Queue:
         self.ring: deque[Consumer] = deque()
         self.active = False
         self.deleted = False
+        self.stored = 0
+        """Extents whose messages are on disk only."""
+        self.quarantined: list[Extent] = []
+        """Extents whose messages are damaged on disk."""
+        self._pager = pager
+        self._getters: list[Callable[[], None]] = []
 
     def __str__(self) -> str:
         return f"queue '{self.name}' in vhost '{self.vhost}'"
@@ -103,14 +120,24 @@ class Queue:
         tail = self.extents[-1]
         return tail.base + len(tail)
 
-    def append(self, batch: Batch, selection: Selection | None) -> bool:
-        """Rows of a batch (None: all) go to the end. True: its consumers are behind, publishers better slow down."""
+    def append(self, batch: Batch, selection: Selection | None, place: Place | None = None) -> bool:
+        """Rows of a batch (None: all) go to the end; `place`: where the log has the persistent ones. True: its
+        consumers are behind, publishers better slow down.
+        """
         count = len(batch) if selection is None else len(selection)
         tail = self.extents[-1]
-        done = tail.append(batch, selection)
-        while done < count:
+        if tail.ready_bytes > EXTENT_BYTES:
             tail = self._new_tail(tail.base + len(tail))
-            done += tail.append(batch, selection, done)
+        if place is None:
+            done = tail.append(batch, selection)
+            while done < count:
+                tail = self._new_tail(tail.base + len(tail))
+                done += tail.append(batch, selection, done)
+        else:
+            done = tail.append(batch, selection, 0, *place)
+            while done < count:
+                tail = self._new_tail(tail.base + len(tail))
+                done += tail.append(batch, selection, done, *place)
         self.ready = ready = self.ready + count
         if self.ring and not self.active:
             self._activate(self)
@@ -118,23 +145,22 @@ class Queue:
             return False
         return ready > FLOW_MESSAGES or tail.ready_bytes > FLOW_BYTES
 
-    def skip_to(self, sequence: int) -> None:
-        """The next message gets this number: those between were never kept (recovery of a log with only persistent
-        ones).
-        """
-        tail = self.extents[-1]
-        if tail.base + len(tail) != sequence:
-            self._new_tail(sequence)
-
     def _new_tail(self, base: int) -> Extent:
         """In the place of the last extent when nothing is left in it: while it was the last, nobody took it away."""
         tail = self.extents[-1]
         if not tail.ready and not tail.unacked:
             self.extents.pop()
             self.cursor = min(self.cursor, len(self.extents))
+        else:
+            self._pager.closed(self, tail)
         tail = Extent(base)
         self.extents.append(tail)
         return tail
+
+    def close_tail(self) -> None:
+        """Nothing more goes to the last extent, so that it can be stored."""
+        if self.extents[-1].ready:
+            self._new_tail(self.next_sequence)
 
     # -- messages out --------------------------------------------------------------------------------------------
 
@@ -146,20 +172,45 @@ class Queue:
             extent = self.extents[self.cursor]
         return extent
 
+    @property
+    def head_stored(self) -> bool:
+        """Whether the first ready message is on disk only."""
+        return self.stored > 0 and self.ready > 0 and not self._head().resident
+
+    def when_loaded(self, callback: Callable[[], None]) -> None:
+        """The first ready message is on disk only: call once when it is in memory, or the queue is gone."""
+        self._getters.append(callback)
+        self._pager.need(self)
+
+    def loaded(self) -> None:
+        """Extents were brought back, or given up."""
+        getters, self._getters = self._getters, []
+        for getter in getters:
+            getter()
+        if self.ready and self.ring and not self.active:
+            self._activate(self)
+
     def take_one(self) -> tuple[Extent, Selection] | None:
-        """The first ready message, now outstanding (basic.get)."""
+        """The first ready message, now outstanding (basic.get); not when `head_stored`."""
         if not self.ready:
             return None
         extent = self._head()
         rows = extent.take(1)
         self.ready -= 1
         self.unacked += 1
+        if self.stored:
+            self._pager.ahead(self)
         return extent, rows
 
     def pump(self) -> None:
         """Hand ready messages of one extent to the consumers that can take some; once more later while that helps."""
         if not self.ready:
             return
+        if self.stored:
+            if not self._head().resident:
+                self._pager.need(self)
+                return
+            self._pager.ahead(self)
         ring = self.ring
         if len(ring) == 1 and ring[0].shared is None:
             # Most queues have one consumer: the same as `_deal`, in fewer steps.
@@ -265,13 +316,18 @@ class Queue:
         self.unacked -= len(rows)
         self.ready += len(rows)
         self.cursor = 0
+        if extent is not self.extents[-1]:
+            self._pager.closed(self, extent)
         if self.ring and not self.active:
             self._activate(self)
 
     def _tidy(self, extent: Extent) -> None:
         """An extent with nothing left in it goes, or starts anew if it is the last one."""
         extents = self.extents
+        if not extent.resident:
+            self.stored -= 1
         if len(extents) > 1 and extent is not extents[-1]:
+            self._pager.gone(extent)
             if extent is extents[0]:
                 extents.popleft()
                 self.cursor = max(self.cursor - 1, 0)
@@ -281,46 +337,33 @@ class Queue:
         elif len(extents) == 1 and len(extent) >= _RECYCLE_ROWS:
             extent.recycle()
 
-    def locate(self, sequence: int) -> tuple[Extent, int] | None:
-        """The extent and row of a sequence number, or None when it is gone."""
-        for extent in self.extents:
-            if extent.base <= sequence < extent.base + len(extent):
-                return extent, sequence - extent.base
-        return None
-
-    def settle_numbers(self, sequences: list[int]) -> None:
-        """Settle by sequence number whatever of these is there (recovery, where nobody has them outstanding)."""
-        for sequence in sequences:
-            place = self.locate(sequence)
-            assert place is not None, f"{self}: message {sequence} is settled but was never there"
-            extent, row = place
-            rows = extent.take_rows(Selection.range(row, row + 1))
-            self.ready -= len(rows)
-            self.unacked += len(rows)
-            self.settle(extent, rows)
-
     def discard(self) -> None:
         """The queue is deleted: forget its messages. Channels that have some outstanding keep their extents, and only
         these messages in them.
         """
         for extent in self.extents:
             if extent.unacked and extent.ready:
-                extent.settle(extent.take(EXTENT_ROWS))
+                extent.drop(extent.select_ready())
+        self._pager.forget(self)
         self.extents = deque((Extent(self.next_sequence),))
+        self.quarantined.clear()
         self.cursor = 0
         self.ready = 0
         self.unacked = 0
+        self.stored = 0
+        self.loaded()
 
-    def drain_ready(self) -> list[tuple[Extent, Selection]]:
-        """All ready rows, now outstanding: the caller settles them (purge)."""
-        drained = []
-        for extent in self.extents:
-            if extent.ready:
-                rows = extent.take(EXTENT_ROWS)
-                self.ready -= len(rows)
-                self.unacked += len(rows)
-                drained.append((extent, rows))
-        return drained
+    def ready_rows(self) -> list[tuple[Extent, Selection]]:
+        """All that is ready, by extent."""
+        return [(extent, extent.select_ready()) for extent in self.extents if extent.ready]
+
+    def drop(self, extent: Extent, rows: Selection) -> None:
+        """Ready rows are done with, without having been taken."""
+        before = extent.ready
+        extent.drop(rows)
+        self.ready -= before - extent.ready
+        if not extent.ready and not extent.unacked:
+            self._tidy(extent)
 
     # -- consumers -----------------------------------------------------------------------------------------------
 

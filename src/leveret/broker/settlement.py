@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..wire import ACK, PERSISTENT, REQUEUE
-from ..wire.records import ACKED, REJECTED, Op, Settle
+from ..wire.records import ACKED, REJECTED, Settle
 
 if TYPE_CHECKING:
     from ..wire import Extent, Selection
@@ -17,18 +17,21 @@ if TYPE_CHECKING:
 
 
 def settle_op(queue: Queue, extent: Extent, rows: Selection, reason: int) -> Settle | None:
-    """The op for settled rows: of a durable queue, persistent ones."""
+    """The op for settled rows: of a durable queue, persistent ones. (Of a stored extent all of them: to settle what was
+    not kept says nothing.)
+    """
     if not queue.durable or queue.deleted or not extent.features & PERSISTENT:
         return None
-    kept = extent.select_persistent(rows)
+    kept = extent.select_persistent(rows) if extent.resident else rows
     return Settle(queue.id, extent.base, kept, reason) if len(kept) else None
 
 
-def settle_ops(portions: list[Portion], kind: int) -> list[Op]:
+def settle_ops(portions: list[Portion], kind: int) -> list[Settle]:
+    """The ops for what a ledger resolved; none when it is requeued, which is not kept."""
     if kind == REQUEUE:
         return []
     reason = ACKED if kind == ACK else REJECTED
-    ops: list[Op] = []
+    ops: list[Settle] = []
     for consumer, extent, rows in portions:
         assert consumer.queue is not None
         op = settle_op(consumer.queue, extent, rows, reason)

@@ -13,7 +13,6 @@ from ..wire.records import PURGED, Op, Publish, Settle
 from .consumer import Consumer
 from .objects import Objects
 from .placement import place
-from .queue import Queue
 from .settlement import settle_op, settle_ops
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..ports import Position, Publisher
     from .placement import Cells
+    from .queue import Queue
     from .settlement import Portion as Portion
 
 
@@ -49,11 +49,11 @@ class VHost(Objects):
         """queue.purge: ready messages go, outstanding ones stay."""
         queue = self.queue(name, owner)
         count = queue.ready
-        drained = queue.drain_ready()
-        ops: list[Op] = [op for extent, rows in drained if (op := settle_op(queue, extent, rows, PURGED)) is not None]
+        ready = queue.ready_rows()
+        ops: list[Op] = [op for extent, rows in ready if (op := settle_op(queue, extent, rows, PURGED)) is not None]
         position = self._broker.log.append(ops) if ops else None
-        for extent, rows in drained:
-            queue.settle(extent, rows)
+        for extent, rows in ready:
+            queue.drop(extent, rows)
         return QueuePurged(count, position)
 
     # -- messages in ---------------------------------------------------------------------------------------------
@@ -124,9 +124,13 @@ class VHost(Objects):
 
     # -- messages out --------------------------------------------------------------------------------------------
 
-    def get(self, name: str, *, no_ack: bool, owner: Hashable, consumer: Consumer) -> Got | None:
-        """basic.get; `consumer` says which channel asks."""
+    def get(self, name: str, *, no_ack: bool, owner: Hashable, consumer: Consumer) -> Got | Queue | None:
+        """basic.get; `consumer` says which channel asks. A queue when its first message has to be read from disk: ask
+        again when it is loaded (`Queue.when_loaded`).
+        """
         queue = self.queue(name, owner)
+        if queue.head_stored:
+            return queue
         taken = queue.take_one()
         if taken is None:
             return None
@@ -160,7 +164,7 @@ class VHost(Objects):
         """Acks, rejects and requeues (ACK, REJECT, REQUEUE), resolved to rows by the channel's ledger."""
         ops = settle_ops(portions, kind)
         if ops:
-            self._broker.log.append(ops)
+            self._broker.log.settle(ops)
         self._apply_settled(portions, kind)
 
     def _apply_settled(self, portions: list[Portion], kind: int) -> None:
@@ -175,26 +179,6 @@ class VHost(Objects):
             if not consumer.no_ack:
                 consumer.gave_back(len(rows))
 
-    # -- ops -----------------------------------------------------------------------------------------------------
-
-    def apply_publish(self, op: Publish) -> None:
-        """Recovery: what durable queues kept of a batch."""
-        for id, first in op.targets:
-            queue = self.objects.get(id)
-            if not isinstance(queue, Queue):
-                continue
-            rows = _rows(op)
-            offsets = rows if op.offsets is None else op.offsets
-            for at, offset in enumerate(offsets):
-                queue.skip_to(first + (at if op.offsets is None else offset))
-                queue.append(op.batch, Selection.range(rows[at], rows[at] + 1))
-
-    def apply_settle(self, op: Settle) -> None:
-        """Recovery: messages that were done with."""
-        queue = self.objects.get(op.queue)
-        assert isinstance(queue, Queue)
-        queue.settle_numbers([op.base + row for row in op.selection])
-
 
 def _one_queue_each(cells: Cells) -> bool:
     """Whether every row goes to one queue; then no two cells have the same, and nothing is returned or refused."""
@@ -202,10 +186,6 @@ def _one_queue_each(cells: Cells) -> bool:
         if queues.__class__ is not tuple or len(queues) != 1:
             return False
     return True
-
-
-def _rows(op: Publish) -> Selection:
-    return Selection.range(0, len(op.batch)) if op.selection is None else op.selection
 
 
 def _shift(op: Publish, taken: dict[int, int]) -> None:

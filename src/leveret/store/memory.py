@@ -6,12 +6,11 @@ durable when `sync` was called, as with a disk; so a test can take the path on w
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from ..ports import Position
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from ..ports import Scheduler
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 class MemoryLog:
     """The port `Log`. Positions count records from 1."""
 
-    __slots__ = ("_due", "_durable", "_encode", "_lag", "_last", "_records", "_scheduler", "_serial", "_waiting")
+    __slots__ = ("_durable", "_encode", "_lag", "_last", "_records", "_scheduler", "_waiting")
 
     def __init__(self, keep: bool = False, *, lag: bool = False, scheduler: Scheduler | None = None) -> None:
         """With `keep`, records are kept for `replay`, without a bound. `scheduler` is woken when callbacks are due."""
@@ -29,9 +28,7 @@ class MemoryLog:
         self._scheduler = scheduler
         self._last = 0
         self._durable = 0
-        self._waiting: list[tuple[int, int, Callable[[], None]]] = []  # a heap of (position, serial number, callback)
-        self._due: deque[Callable[[], None]] = deque()  # what `run_callbacks` has under way
-        self._serial = 0
+        self._waiting = Waiting()
         self._records: list[bytes] = []
         self._encode: Callable[[list[Op]], bytes] | None = None
         if keep:
@@ -59,8 +56,7 @@ class MemoryLog:
         if not self._lag:
             callback()
             return
-        self._serial += 1
-        heappush(self._waiting, (position, self._serial, callback))
+        self._waiting.add(position, callback)
         self._wake()
 
     def sync(self) -> None:
@@ -70,24 +66,15 @@ class MemoryLog:
 
     def run_callbacks(self) -> bool:
         """Call those that are due, in the order of positions, then of asking; True when more became due meanwhile."""
-        while self._waiting and self._waiting[0][0] <= self._durable:
-            self._due.append(heappop(self._waiting)[2])
-        # What callbacks ask for has to wait for the next turn, so that no chain of them can hold this one up.
-        for _ in range(len(self._due)):
-            if not self._due:
-                break  # one of them ran the others
-            self._due.popleft()()
+        self._waiting.run(self._durable)
         self._wake()
-        return self._is_due()
+        return self._waiting.is_due(self._durable)
 
     def replay(self) -> Iterator[bytes]:
         """The durable records, encoded. Only of a log that keeps them."""
         assert self._encode is not None, "this log keeps nothing"
         yield from self._records[: self._durable]
 
-    def _is_due(self) -> bool:
-        return bool(self._due) or (bool(self._waiting) and self._waiting[0][0] <= self._durable)
-
     def _wake(self) -> None:
-        if self._scheduler is not None and self._is_due():
+        if self._scheduler is not None and self._waiting.is_due(self._durable):
             self._scheduler.wake()

@@ -1,0 +1,227 @@
+"""Checkpoints: everything that is there told once more, so that the log before it is not needed.
+
+It is told object by object, a little per turn, while others go on changing things (`restoring` has the rules that make
+this right). On the way each extent says in which segments of the log its messages lie: segments in which nothing lies
+any more go when the checkpoint is closed. Of those in which little lives the messages are moved: appended once more
+(`Relocate`), so that a stuck message does not keep a whole segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from ..limits import CHECKPOINT_LOG_MIN, CHECKPOINT_RECORD_SIZE, FETCH_GAP, FETCH_SIZE_MAX
+from ..wire import Usage
+from ..wire.records import (
+    Bind,
+    BindingState,
+    DeclareExchange,
+    DeclareQueue,
+    EndCheckpoint,
+    ExchangeState,
+    ExtentState,
+    Op,
+    QueueEnd,
+    QueueState,
+    Relocate,
+)
+from .names import is_reserved
+from .queue import Queue
+
+if TYPE_CHECKING:
+    from ..ports import CheckpointLog
+    from ..wire import Extent
+    from .broker import Broker
+    from .exchange import Exchange
+
+_SPARSE: Final = 4
+"""A segment of which less than this fraction lives is emptied."""
+_OPS_PER_RECORD: Final = 64
+
+
+class Checkpointing:
+    """One per broker: when a checkpoint is due, and the one that is under way."""
+
+    __slots__ = ("_broker", "_log", "_running", "_size", "_sparse")
+
+    def __init__(self, broker: Broker, log: CheckpointLog) -> None:
+        self._broker = broker
+        self._log = log
+        self._running: Iterator[None] | None = None
+        self._size = 0  # of the last one
+        self._sparse: dict[int, int] = {}  # segments to be emptied: base and size
+
+    @property
+    def due(self) -> bool:
+        """Whether the log has grown enough for one."""
+        return self._log.end - self._log.checkpoint_end > max(CHECKPOINT_LOG_MIN, 4 * self._size)
+
+    @property
+    def worthwhile(self) -> bool:
+        """Whether anything was said since the last one."""
+        return self._log.end > self._log.checkpoint_end
+
+    @property
+    def running(self) -> bool:
+        """Whether one is under way."""
+        return self._running is not None
+
+    def step(self, budget_ms: int) -> bool:
+        """Go on, or begin one, for about so many milliseconds. True while it is not closed."""
+        if self._running is None:
+            self._running = self._run(clean=False)
+        now_ms = self._broker.clock.monotonic_ms
+        end_ms = now_ms() + budget_ms
+        for _ in self._running:
+            if now_ms() >= end_ms:
+                return True
+        self._running = None
+        return False
+
+    def finish(self) -> None:
+        """The broker stops in good order: one last checkpoint, all at once, after which recovery is exact."""
+        self._running = None
+        for _ in self._run(clean=True):
+            pass
+
+    # -- telling -------------------------------------------------------------------------------------------------
+
+    def _run(self, *, clean: bool) -> Iterator[None]:
+        log = self._log
+        if self._sparse and not clean:
+            yield from self._empty(self._sparse)
+        begin = log.begin_checkpoint()
+        segments = log.segments_before(begin)
+        usage = Usage([*segments])
+        exchanges: list[Exchange] = []
+        queues: list[Queue] = []
+        for known in self._broker.objects.values():
+            if isinstance(known, Queue):
+                if known.durable:
+                    queues.append(known)
+            elif known.durable:
+                exchanges.append(known)
+        yield from self._append(
+            ExchangeState(_declaration(exchange))
+            for exchange in exchanges
+            if self._is_there(exchange) and not is_reserved(exchange.name)
+        )
+        for queue in queues:
+            if not queue.deleted:
+                yield from self._tell_queue(queue, usage)
+        for exchange in exchanges:
+            if self._is_there(exchange):
+                yield from self._tell_bindings(exchange)
+        live = dict(zip(segments, usage.bytes, strict=True))
+        self._sparse = {base: size for base, size in segments.items() if 0 < live[base] < size // _SPARSE}
+        log.end_checkpoint(EndCheckpoint(begin, self._broker.last_id, clean), live, lambda: None)
+        self._size = log.end - begin
+
+    def _append(self, ops: Iterator[Op]) -> Iterator[None]:
+        while record := list(islice(ops, _OPS_PER_RECORD)):
+            self._log.append(record)
+            yield
+
+    def _is_there(self, exchange: Exchange) -> bool:
+        return exchange.id in self._broker.objects
+
+    def _tell_queue(self, queue: Queue, usage: Usage) -> Iterator[None]:
+        """The queue and its extents. The last extent and the queue's end are one record: what is published between
+        them would be lost.
+        """
+        record: list[Op] = [QueueState(_queue_declaration(queue))]
+        size = 0
+        told = -1
+        while extents := [extent for extent in _extents(queue) if extent.base > told]:
+            for extent in extents:
+                told = extent.base
+                if not extent.ready and not extent.unacked:
+                    continue
+                usage.add(extent)
+                state = extent.state()
+                record.append(ExtentState(queue.id, state))
+                size += len(state)
+                if size > CHECKPOINT_RECORD_SIZE and extent is not queue.extents[-1]:
+                    self._log.append(record)
+                    record, size = [], 0
+                    yield
+                    if queue.deleted:
+                        return
+        record.append(QueueEnd(queue.id, queue.next_sequence))
+        self._log.append(record)
+        yield
+
+    def _tell_bindings(self, exchange: Exchange) -> Iterator[None]:
+        router = self._broker.vhosts[exchange.vhost].router
+        yield from self._append(
+            BindingState(
+                Bind(exchange.vhost, exchange.id, binding.destination.id, binding.routing_key, binding.arguments.raw)
+            )
+            for binding in [*router.bindings_from(exchange)]
+            if binding.destination.durable and self._is_there(exchange) and binding in router.bindings_from(exchange)
+        )
+
+    # -- moving --------------------------------------------------------------------------------------------------
+
+    def _empty(self, segments: dict[int, int]) -> Iterator[None]:
+        """Append once more what lives in these segments."""
+        for queue in self._broker.queues():
+            if not queue.durable:
+                continue
+            for extent in [*queue.extents]:
+                if extent.resident or extent.ready:
+                    yield from self._move(queue, extent, segments)
+
+    def _move(self, queue: Queue, extent: Extent, segments: dict[int, int]) -> Iterator[None]:
+        for base, size in segments.items():
+            if not len(extent.places_in(base, base + size)):
+                continue
+            if not extent.resident:
+                yield from self._load(queue, extent)
+            rows = extent.places_in(base, base + size)
+            if queue.deleted or not len(rows) or not extent.resident:
+                return
+            op = Relocate(queue.id, extent.base, rows, extent.batch(self._broker.pool, rows))
+            self._log.append([op])
+            assert op.place is not None
+            extent.store(*op.place, rows)
+            yield
+
+    def _load(self, queue: Queue, extent: Extent) -> Iterator[None]:
+        self._broker.pager.fetch(queue, extent)
+        while not extent.resident and not queue.deleted and self._broker.pager.is_fetching(extent):
+            yield
+
+
+def _extents(queue: Queue) -> list[Extent]:
+    """Those set aside, too, in the order of their numbers."""
+    if not queue.quarantined:
+        return [*queue.extents]
+    return sorted([*queue.quarantined, *queue.extents], key=lambda extent: extent.base)
+
+
+def _declaration(exchange: Exchange) -> DeclareExchange:
+    return DeclareExchange(
+        exchange.id,
+        exchange.vhost,
+        exchange.name,
+        exchange.type,
+        exchange.durable,
+        exchange.auto_delete,
+        exchange.internal,
+        exchange.arguments.raw,
+    )
+
+
+def _queue_declaration(queue: Queue) -> DeclareQueue:
+    return DeclareQueue(
+        queue.id,
+        queue.vhost,
+        queue.name,
+        queue.durable,
+        queue.auto_delete,
+        queue.exclusive,
+        queue.arguments.raw,
+    )

@@ -1,0 +1,122 @@
+"""Restoring: the steps of a log, applied to a new broker.
+
+What was decided live is applied by the same `apply_*` as live. A checkpoint in the log is a second telling of what is
+there, object by object, while others go on changing it. It is *ours* if recovery begins with it: then what is said of an
+object counts from where the checkpoint told of it, and before that is skipped. Any other checkpoint is skipped itself.
+
+    BeginCheckpoint | ExchangeState, QueueState, EXTENT ..., QueueEnd | BindingState | EndCheckpoint
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..wire import Extent
+from ..wire.records import (
+    DEFINITION,
+    EXTENT,
+    PUBLISH,
+    RELOCATE,
+    SETTLE,
+    BeginCheckpoint,
+    Bind,
+    BindingState,
+    DeclareExchange,
+    DeclareQueue,
+    DefinitionOp,
+    DeleteExchange,
+    DeleteQueue,
+    EndCheckpoint,
+    ExchangeState,
+    QueueEnd,
+    QueueState,
+    Unbind,
+    decode_definition,
+)
+from .queue import Queue
+
+if TYPE_CHECKING:
+    from ..wire import Step
+    from .binding import Destination
+    from .broker import Broker
+
+
+class Restoring:
+    """Applies steps in their order; `begin` is the position of the record that recovery begins with."""
+
+    __slots__ = ("_begin", "_broker", "_clean", "_incomplete", "_objects", "_ours")
+
+    def __init__(self, broker: Broker, begin: int) -> None:
+        self._broker = broker
+        self._begin = begin
+        self._objects: dict[int, Destination] = broker.objects
+        self._ours = False  # in the checkpoint that recovery begins with
+        self._clean = False  # the last thing said was that the broker stopped in good order
+        self._incomplete: set[int] = set()  # queues whose checkpoint has begun and not ended
+
+    def apply(self, step: Step) -> None:
+        """One step. Raises ValueError for a definition that cannot be read."""
+        self._clean = False
+        kind = step[0]
+        detail: Any = step
+        if kind == DEFINITION:
+            self._definition(decode_definition(detail[2]), detail[1])
+            return
+        queue = self._objects.get(detail[1])
+        if not isinstance(queue, Queue):
+            return  # deleted later, or not told of yet
+        if kind == PUBLISH:
+            if queue.id not in self._incomplete:
+                queue.restore(detail[2])
+        elif kind == SETTLE:
+            queue.drop_numbers(detail[2], detail[3])
+        elif kind == RELOCATE:
+            queue.relocate(detail[2], detail[3], (detail[4], detail[5]))
+        elif kind == EXTENT and queue.id in self._incomplete:
+            queue.restore_extent(Extent.from_state(detail[2]))
+
+    def _definition(self, op: DefinitionOp, position: int) -> None:
+        match op:
+            case BeginCheckpoint():
+                self._ours = position == self._begin
+            case EndCheckpoint():
+                self._ours = False
+                self._broker.skip_ids(op.last_id)
+                self._clean = op.clean
+            case ExchangeState() | QueueState() | QueueEnd() | BindingState():
+                if self._ours:
+                    self._state(op)
+            case DeclareExchange() | DeclareQueue():
+                self._broker.apply(op)
+            case DeleteExchange() | DeleteQueue():
+                if op.id in self._objects:
+                    self._incomplete.discard(op.id)
+                    self._broker.apply(op)
+            case Bind() | Unbind():
+                if op.source in self._objects and op.destination in self._objects:
+                    self._broker.apply(op)
+
+    def _state(self, op: ExchangeState | QueueState | QueueEnd | BindingState) -> None:
+        match op:
+            case ExchangeState():
+                self._broker.apply(op.declaration)
+            case BindingState():
+                if op.binding.source in self._objects and op.binding.destination in self._objects:
+                    self._broker.apply(op.binding)
+            case QueueState():
+                self._broker.apply(op.declaration)
+                self._incomplete.add(op.declaration.id)
+            case QueueEnd():
+                queue = self._objects.get(op.id)
+                if isinstance(queue, Queue):
+                    self._incomplete.discard(op.id)
+                    queue.skip_to(op.next_sequence)
+
+    def finish(self) -> int:
+        """The log is at its end: what was outstanding in an unclean stop may have been delivered. Messages restored."""
+        messages = 0
+        for queue in self._objects.values():
+            if isinstance(queue, Queue):
+                queue.restored(exact=self._clean)
+                messages += queue.ready
+        return messages

@@ -1,0 +1,455 @@
+"""The log on disk: records appended in memory, written and synced in groups, read back by position.
+
+    append -> pending -> flush (once per turn) -> Disk: one write, one fdatasync for all that waits -> durable -> callbacks
+
+What a turn appended leaves as one batch. The disk's thread takes all batches that wait at once, so the slower the disk,
+the larger the groups. Settlements need no wait: those of a turn are joined per queue and extent, and a batch of which
+nobody waits for anything is not synced by itself but with the next one, or on a tick.
+
+Rule: what was handed to the disk is never changed. After a failure (a full disk) the same bytes go to the same place
+again; a failed sync is the end of the process, since nobody can say what is on the disk then (`fatal`).
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import SyncError
+from ..limits import LOG_LAG_BYTES, SEGMENT_SIZE
+from ..ports import Position
+from ..wire import RECORD_HEADER, Selection, seal_record
+from ..wire.records import BeginCheckpoint, EndCheckpoint, Publish, Relocate, Settle, encode_op
+from .checkpoints import Checkpoints
+from .segments import SEGMENT_HEADER, Segment, Segments, encode_header
+from .waiting import Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..ports import Disk, DiskOp, Fetched, Scheduler
+    from .recovery import Recovered
+    from ..wire.records import Op
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_PREPARE_AT: Final = 4
+"""The next segment is made when this fraction of the current one is written: the rest is there for settlements when the
+disk is full."""
+
+logger = logging.getLogger("leveret.store")
+
+
+class _Batch:
+    """What was, or is to be, handed to the disk together."""
+
+    __slots__ = ("end", "ops", "prepares", "size", "sync", "then")
+
+    def __init__(
+        self,
+        ops: Sequence[DiskOp],
+        sync: bool,
+        *,
+        end: int = 0,
+        size: int = 0,
+        prepares: Segment | None = None,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        self.ops = ops
+        self.sync = sync
+        self.end = end
+        """The log is written up to here when it is done."""
+        self.size = size
+        """Bytes of records in it."""
+        self.prepares = prepares
+        """A segment that is made ahead of time."""
+        self.then = then
+        """Called when it is done."""
+
+
+class _Fetch:
+    """Ranges of the log that are being read."""
+
+    __slots__ = ("callback", "failed", "left", "parts")
+
+    def __init__(self, callback: Fetched) -> None:
+        self.callback = callback
+        self.parts: list[tuple[int, list[bytes]]] = []
+        self.left = 0
+        self.failed = False
+
+
+class DiskLog:
+    """The port `Log`, over the port `Disk`."""
+
+    __slots__ = (
+        "_batches",
+        "_caught_up",
+        "_checkpoints",
+        "_disk",
+        "_durable",
+        "_end",
+        "_fatal",
+        "_fetches",
+        "_last_record",
+        "_next",
+        "_on_full",
+        "_parts",
+        "_pending",
+        "_pending_at",
+        "_pending_bytes",
+        "_preparing",
+        "_scheduler",
+        "_segment_size",
+        "_settled",
+        "_sync",
+        "_synced_up_to",
+        "_ticket",
+        "_unsent",
+        "_waiting",
+        "_wanted",
+        "backlog",
+        "checkpoint_end",
+        "full",
+        "segments",
+        "syncs",
+        "written",
+    )
+
+    def __init__(
+        self,
+        disk: Disk,
+        scheduler: Scheduler,
+        *,
+        fatal: Callable[[OSError], None],
+        on_full: Callable[[bool], None] = lambda full: None,
+        sync: bool = True,
+        segment_size: int = SEGMENT_SIZE,
+    ) -> None:
+        """`fatal` is called when the disk cannot be trusted any more; `on_full` when it has no room for the next
+        segment, and when it has again. `sync`: durable means on disk; without it, handed to the operating system.
+        """
+        self._disk = disk
+        self._scheduler = scheduler
+        self._segment_size = segment_size
+        self._sync = sync
+        self._fatal = fatal
+        self._on_full = on_full
+        self.segments = Segments([])
+        self._checkpoints = Checkpoints()
+        self._end = 0
+        self._durable = 0
+        self.written = 0
+        """Up to here the operating system has it."""
+        self._wanted = 0  # somebody waits, or will, for everything up to here
+        self._synced_up_to = 0  # a sync is under way for everything up to here
+        self._pending: list[DiskOp] = []  # of this turn
+        self._parts: list[bytes] = []  # records that go to one place, at the end of `_pending`
+        self._pending_at = 0  # where they go
+        self._pending_bytes = 0  # of records, in both
+        self._last_record = 0
+        self._settled: dict[tuple[int, int, int], list[Selection]] = {}
+        self._batches: dict[int, _Batch] = {}  # by ticket, in order
+        self._unsent: deque[_Batch] = deque()  # the disk is full: to be handed over again, in order
+        self._fetches: dict[int, tuple[_Fetch, int, int]] = {}  # by ticket: which range of it, which part
+        self._ticket = 0
+        self._next: Segment | None = None  # made ahead of time
+        self._preparing = False
+        self.full = False
+        """There is no room for the next segment."""
+        self._waiting = Waiting()
+        self._caught_up: dict[Callable[[], None], None] = {}
+        self.backlog = 0
+        """Bytes that were appended and are not written yet."""
+        self.syncs = 0
+        """Batches that were synced, for statistics."""
+        self.checkpoint_end = 0
+        """Where the newest checkpoint ended."""
+
+    def open(self, recovered: Recovered) -> None:
+        """Go on where recovery found the end; before the first `append`."""
+        self.segments = Segments(recovered.segments)
+        self._checkpoints = recovered.checkpoints
+        self._pending = recovered.ops
+        self._end = self._durable = self.written = self._synced_up_to = recovered.end
+        self.checkpoint_end = recovered.begin
+
+    # -- appending -----------------------------------------------------------------------------------------------
+
+    @property
+    def durable(self) -> Position:
+        """Everything up to here is on disk."""
+        return Position(self._durable)
+
+    @property
+    def end(self) -> int:
+        """Where the next record goes, unless it needs a new segment."""
+        return self._end
+
+    def append(self, record: list[Op]) -> Position:
+        """Add a record; it is durable when `durable` has reached the returned position. Tells ops with messages where
+        these lie (`place`).
+        """
+        encoded = [encode_op(op) for op in record]
+        size = RECORD_HEADER + sum(len(data) for data, _, _ in encoded)
+        position = self._make_room(size)
+        data = seal_record(position, self._durable, [data for data, _, _ in encoded])
+        at = position + RECORD_HEADER
+        for op, (body, offset, length) in zip(record, encoded, strict=True):
+            if length:
+                assert isinstance(op, Publish | Relocate)
+                op.place = (at + offset, length)
+            at += len(body)
+        self._put(position, data)
+        return Position(self._end)
+
+    def settle(self, ops: list[Settle]) -> None:
+        """Add settlements, for which nobody waits; those of one turn become one record."""
+        for op in ops:
+            key = (op.queue, op.base, op.reason)
+            selections = self._settled.get(key)
+            if selections is None:
+                self._settled[key] = [op.selection]
+                self._scheduler.wake()
+            else:
+                selections.append(op.selection)
+
+    def want(self, position: Position) -> None:
+        """Somebody will wait for this: the next flush syncs it."""
+        if position > self._wanted:
+            self._wanted = position
+
+    def when_durable(self, position: Position, callback: Callable[[], None]) -> None:
+        """Call once, in `run_callbacks`, when `durable >= position`."""
+        assert position <= self._end, "waits for a record that was not appended"
+        self.want(position)
+        self._waiting.add(position, callback)
+        self._scheduler.wake()
+
+    @property
+    def lagging(self) -> bool:
+        """Whether so much is not written that who publishes should wait."""
+        return self.backlog > LOG_LAG_BYTES
+
+    def when_caught_up(self, callback: Callable[[], None]) -> None:
+        """Call once, on a later turn, when it is not lagging any more."""
+        self._caught_up[callback] = None
+        self._scheduler.wake()
+
+    def _put(self, position: int, data: bytes) -> None:
+        if not self._parts:
+            self._pending_at = position
+            self._scheduler.wake()
+        self._parts.append(data)
+        self._last_record = position
+        self._end = position + len(data)
+        self._pending_bytes += len(data)
+        self.backlog += len(data)
+
+    def _make_room(self, size: int) -> int:
+        """Where a record of so many bytes goes; in a new segment if need be."""
+        if len(self.segments):
+            last = self.segments.last
+            if self._end + size + RECORD_HEADER <= last.end:
+                return self._end
+            self._put(self._end, seal_record(self._end, self._durable, []))
+            self._close_parts()
+            base = last.end
+        else:
+            base = self._end
+        return self._begin_segment(base, size + SEGMENT_HEADER + RECORD_HEADER)
+
+    def _begin_segment(self, base: int, need: int) -> int:
+        segment = self._next
+        self._next = None
+        if segment is None or segment.size < need:
+            size = max(self._segment_size, -(-need // self._segment_size) * self._segment_size)
+            segment = Segment(base, size)
+            self._pending += self._creation(segment)
+        assert segment.base == base
+        self.segments.add(segment)
+        self._end = segment.first_record
+        return self._end
+
+    @staticmethod
+    def _creation(segment: Segment) -> list[DiskOp]:
+        return [("create", segment.name, segment.size), ("write", segment.name, 0, [encode_header(segment.base)])]
+
+    def _close_parts(self) -> None:
+        """The records that go to one place become one write."""
+        if self._parts:
+            segment = self.segments.last
+            self._pending.append(("write", segment.name, self._pending_at - segment.base, [b"".join(self._parts)]))
+            self._parts = []
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Hand over what was appended: once at the end of each turn."""
+        if self._settled:
+            settled, self._settled = self._settled, {}
+            self.append(
+                [
+                    Settle(queue, base, parts[0] if len(parts) == 1 else Selection.merge(parts), reason)
+                    for (queue, base, reason), parts in settled.items()
+                ]
+            )
+        self._close_parts()
+        wanted = self._sync and self._wanted > self._synced_up_to
+        if not self._pending and not wanted:
+            return
+        self._submit(_Batch(self._pending, wanted, end=self._end, size=self._pending_bytes))
+        self._pending = []
+        self._pending_bytes = 0
+        if self._next is None and not self._preparing and not self.full:
+            last = self.segments.last
+            if self._end - last.base > last.size // _PREPARE_AT:
+                self._prepare()
+
+    def _prepare(self) -> None:
+        self._preparing = True
+        segment = Segment(self.segments.last.end, self._segment_size)
+        self._submit(_Batch(self._creation(segment), self._sync, prepares=segment))
+
+    def _submit(self, batch: _Batch) -> None:
+        if batch.sync:
+            self._synced_up_to = max(self._synced_up_to, batch.end)
+        if self._unsent:
+            self._unsent.append(batch)
+            return
+        self._ticket += 1
+        self._batches[self._ticket] = batch
+        self._disk.submit(self._ticket, batch.ops, batch.sync)
+
+    def tick(self) -> None:
+        """Time has passed: sync what nobody waits for, try again what a full disk refused."""
+        if self._unsent:
+            unsent, self._unsent = self._unsent, deque()
+            for batch in unsent:
+                self._submit(batch)
+        elif self.full and not self._preparing:
+            self._prepare()
+        if self._sync and self.written > self._synced_up_to:
+            self._wanted = max(self._wanted, self.written)
+            self.flush()
+
+    # -- what the disk says --------------------------------------------------------------------------------------
+
+    def run_callbacks(self) -> bool:
+        """Look at what the disk has done, and tell those who waited for it; True when more became due meanwhile."""
+        for ticket, result in self._disk.poll():
+            if ticket in self._fetches:
+                self._read(ticket, result)
+            elif ticket in self._batches:
+                self._written(self._batches.pop(ticket), result)
+        self._waiting.run(self._durable)
+        if self._caught_up and self.backlog <= LOG_LAG_BYTES // 2:
+            caught_up, self._caught_up = self._caught_up, {}
+            for callback in caught_up:
+                callback()
+        return self._waiting.is_due(self._durable)
+
+    def _written(self, batch: _Batch, result: object) -> None:
+        if isinstance(result, OSError):
+            self._failed(batch, result)
+            return
+        self.backlog -= batch.size
+        self.written = max(self.written, batch.end)
+        if batch.sync or not self._sync:
+            self.syncs += 1
+            self._durable = max(self._durable, batch.end)
+        if batch.prepares is not None:
+            self._preparing = False
+            # A large record may have begun a segment in this place meanwhile.
+            if batch.prepares.base == self.segments.last.end:
+                self._next = batch.prepares
+            self._set_full(False)
+        if batch.then is not None:
+            batch.then()
+
+    def _failed(self, batch: _Batch, error: OSError) -> None:
+        if isinstance(error, SyncError) or error.errno not in (*_FULL, errno.ECANCELED):
+            self._fatal(error)
+            return
+        if error.errno in _FULL:
+            self._set_full(True)
+        if batch.prepares is not None:
+            self._preparing = False
+        else:
+            self._unsent.append(batch)
+        if not self._batches:
+            self._disk.resume()
+
+    def _set_full(self, full: bool) -> None:
+        if full is not self.full:
+            self.full = full
+            self._on_full(full)
+
+    # -- reading back --------------------------------------------------------------------------------------------
+
+    def fetch(self, ranges: Sequence[tuple[int, int]], callback: Fetched) -> None:
+        """Read (position, size) each; `callback` gets (position, bytes) each on a later turn, or None when the disk
+        refuses.
+        """
+        fetch = _Fetch(callback)
+        for position, size in ranges:
+            parts: list[bytes] = []
+            fetch.parts.append((position, parts))
+            for name, offset, length in self.segments.pieces(position, size):
+                self._ticket += 1
+                self._fetches[self._ticket] = (fetch, len(fetch.parts) - 1, len(parts))
+                parts.append(b"")
+                fetch.left += 1
+                self._disk.read(self._ticket, name, offset, length)
+
+    def _read(self, ticket: int, result: Any) -> None:
+        fetch, number, part = self._fetches.pop(ticket)
+        if isinstance(result, OSError):
+            logger.error("cannot read the log at position %d: %s", fetch.parts[number][0], result)
+            fetch.failed = True
+        else:
+            fetch.parts[number][1][part] = result
+        fetch.left -= 1
+        if not fetch.left:
+            found = [(position, parts[0] if len(parts) == 1 else b"".join(parts)) for position, parts in fetch.parts]
+            fetch.callback(None if fetch.failed else found)
+
+    # -- checkpoints ---------------------------------------------------------------------------------------------
+
+    def begin_checkpoint(self) -> int:
+        """The position of the record that a checkpoint begins with."""
+        self.append([BeginCheckpoint()])
+        return self._last_record
+
+    def end_checkpoint(self, op: EndCheckpoint, usage: dict[int, int], done: Callable[[], None]) -> None:
+        """Everything that lives was said since `op.begin`. Once that is on disk recovery begins there, and segments
+        before it go in which nothing lives (`usage`: live bytes by base); then `done` is called.
+        """
+        position = self.append([op])
+        self.checkpoint_end = position
+        dead = [
+            segment for segment in self.segments.all() if segment.end <= op.begin and not usage.get(segment.base, 0)
+        ]
+        self.when_durable(position, lambda: self._point_to(op.begin, dead, done))
+
+    def _point_to(self, begin: int, dead: list[Segment], done: Callable[[], None]) -> None:
+        def drop() -> None:
+            for segment in dead:
+                self.segments.remove(segment)
+            self._submit(_Batch([("remove", segment.name) for segment in dead], False))
+            done()
+
+        # Synced whatever `durability` says: segments go when this is there.
+        self._submit(_Batch(self._checkpoints.point_to(begin), True, then=drop))
+
+    def segments_before(self, position: int) -> dict[int, int]:
+        """Segments that end before it: base and size in bytes, ascending."""
+        return {segment.base: segment.size for segment in self.segments.all() if segment.end <= position}
+
+    def close(self) -> None:
+        """Write and sync all that there is, and stop. Blocks."""
+        self._wanted = self._end
+        self.flush()
+        self._disk.close()
+        self.run_callbacks()

@@ -1,0 +1,135 @@
+"""The spill: where transient messages go that must leave memory.
+
+Files that are filled one after the other with blocks. They are never synced, and erased when a broker starts. A file goes
+when no block in it is needed any more and it is not the one that is being filled.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from ..limits import SPILL_FILE_SIZE
+from ..wire import SPILL, encode_block
+
+if TYPE_CHECKING:
+    from ..ports import Disk, Fetched
+    from ..wire import Batch
+
+FOLDER: Final = "spill"
+
+logger = logging.getLogger("leveret.store")
+
+Written = Callable[[tuple[int, int] | None], None]
+
+
+def _name(base: int) -> str:
+    return f"{FOLDER}/{base:016x}.spill"
+
+
+class DiskSpill:
+    """The port `Spill`, over a `Disk` of its own. Position: SPILL | file number << 32 | offset."""
+
+    __slots__ = ("_blocks", "_disk", "_file", "_offset", "_reads", "_ticket", "_writes", "backlog")
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._file = 0
+        self._offset = 0  # where the next block goes
+        self._blocks: dict[int, int] = {}  # files, and how many blocks of each are needed
+        self._ticket = 0
+        self._writes: dict[int, tuple[int, int, Written]] = {}
+        self._reads: dict[int, _Read] = {}
+        self.backlog = 0
+        """Bytes that are on their way."""
+
+    def write(self, batch: Batch, callback: Written) -> None:
+        """Store messages as a block."""
+        data = encode_block(batch)
+        if self._offset >= SPILL_FILE_SIZE:
+            self._next_file()
+        place = SPILL | self._file << 32 | self._offset
+        self._blocks[self._file] = self._blocks.get(self._file, 0) + 1
+        self._ticket += 1
+        self._writes[self._ticket] = (place, len(data), callback)
+        self._disk.submit(self._ticket, [("write", _name(self._file), self._offset, [data])], False)
+        self._offset += len(data)
+        self.backlog += len(data)
+
+    def _next_file(self) -> None:
+        full = self._file
+        self._file += 1
+        self._offset = 0
+        if not self._blocks.get(full, 0):
+            self._remove(full)
+
+    def release(self, position: int) -> None:
+        """The block is not needed any more."""
+        file = (position & ~SPILL) >> 32
+        self._blocks[file] -= 1
+        if not self._blocks[file] and file != self._file:
+            self._remove(file)
+
+    def _remove(self, file: int) -> None:
+        self._blocks.pop(file, None)
+        self._ticket += 1
+        self._disk.submit(self._ticket, [("remove", _name(file))], False)
+
+    def fetch(self, ranges: Sequence[tuple[int, int]], callback: Fetched) -> None:
+        """Read (position, size) each; each lies in one file."""
+        read = _Read(callback, len(ranges))
+        for number, (position, size) in enumerate(ranges):
+            self._ticket += 1
+            read.tickets[self._ticket] = number
+            read.parts.append((position, b""))
+            self._reads[self._ticket] = read
+            place = position & ~SPILL
+            self._disk.read(self._ticket, _name(place >> 32), place & 0xFFFFFFFF, size)
+
+    def run_callbacks(self) -> None:
+        """Look at what the disk has done, and tell those who asked for it."""
+        failed = False
+        for ticket, result in self._disk.poll():
+            if ticket in self._writes:
+                place, size, callback = self._writes.pop(ticket)
+                self.backlog -= size
+                if isinstance(result, OSError):
+                    failed = True
+                    self.release(place)
+                    callback(None)
+                else:
+                    callback((place, size))
+            elif ticket in self._reads:
+                self._reads.pop(ticket).arrived(ticket, result)
+        if failed:
+            logger.error("the spill cannot be written: transient messages stay in memory")
+            self._disk.resume()
+
+    def close(self) -> None:
+        """Stop. Blocks."""
+        self._disk.close()
+
+
+class _Read:
+    """Ranges that are being read."""
+
+    __slots__ = ("_callback", "_failed", "_left", "parts", "tickets")
+
+    def __init__(self, callback: Fetched, ranges: int) -> None:
+        self._callback = callback
+        self._left = ranges
+        self._failed = False
+        self.tickets: dict[int, int] = {}
+        self.parts: list[tuple[int, bytes]] = []
+
+    def arrived(self, ticket: int, result: bytes | OSError | None) -> None:
+        """One of them is there."""
+        number = self.tickets[ticket]
+        if isinstance(result, bytes):
+            self.parts[number] = (self.parts[number][0], result)
+        else:
+            self._failed = True
+        self._left -= 1
+        if not self._left:
+            self._callback(None if self._failed else self.parts)
