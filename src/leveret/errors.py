@@ -24,6 +24,7 @@
           NotImplemented_           540
           InternalError             541
       ConfigError                   the operator's fault; one line and exit code 2
+      SyncError     (OSError)       the disk's fault: what was written may be lost
 
 Our own faults are assertions, never an AmqpError.
 """
@@ -43,6 +44,12 @@ class LeveretError(Exception):
 
 class ConfigError(LeveretError):
     """A bad option, an unreadable file or directory, a port in use."""
+
+
+class SyncError(LeveretError, OSError):
+    """An fsync failed. The system forgets then what it could not write, and a second fsync succeeds without it: nothing
+    can be promised about the disk any more.
+    """
 
 
 class AmqpError(LeveretError):
