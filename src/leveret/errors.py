@@ -25,6 +25,7 @@
           InternalError             541
       ConfigError                   the operator's fault; one line and exit code 2
         DamageError                 a data directory that cannot be trusted
+      SyncError     (OSError)       the disk's fault: what was written may be lost
 
 Our own faults are assertions, never an AmqpError.
 """
@@ -53,6 +54,12 @@ class DamageError(ConfigError):
         super().__init__(f"{problem}: {file} at offset {offset}")
         self.file = file
         self.offset = offset
+
+
+class SyncError(LeveretError, OSError):
+    """An fsync failed. The system forgets then what it could not write, and a second fsync succeeds without it: nothing
+    can be promised about the disk any more.
+    """
 
 
 class AmqpError(LeveretError):

@@ -76,6 +76,10 @@ KEYS_PER_DECODER_MAX: Final = 4096
 KEY_BYTES_PER_DECODER_MAX: Final = 256 * 1024
 ARENA_SIZE: Final = 256 * 1024
 
+# Disk.
+FILES_OPEN_MAX: Final = 64
+"""Open files that one disk keeps for the next write or read."""
+
 # Routing.
 TOPIC_HASHES_MAX: Final = 2
 """'#' in one binding key of a topic exchange, as RabbitMQ 4.3.5."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NewType, Protocol
+from typing import TYPE_CHECKING, Literal, NewType, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from .broker.consumer import Consumer
@@ -127,6 +127,55 @@ class Spill(Protocol):
 
     def fetch(self, ranges: Sequence[tuple[int, int]], callback: Fetched) -> None:
         """Read (position, size) each, and call on a later turn."""
+        ...
+
+
+DiskOp: TypeAlias = (
+    tuple[Literal["write"], str, int, Sequence[bytes]]  # name, offset, parts; the file has to be there
+    | tuple[Literal["create"], str, int]  # name, size: a new file of zeros that has its space; synced, with its name
+    | tuple[Literal["cut"], str, int, int]  # name, size, full: shorten to size, then zeros again up to full; synced
+    | tuple[Literal["rename"], str, str]  # old, new; a file `new` is gone
+    | tuple[Literal["remove"], str]  # name
+    | tuple[Literal["replace"], str, bytes]  # name, data: all or none of it is seen under that name; synced
+)
+"""What is done to the files of one directory. Names are relative to it."""
+
+
+class Disk(Protocol):
+    """Files of one directory, written and read by somebody else. Nothing here waits.
+
+    *Batches* of ops are executed in the order of submission, and complete in that order; reads among themselves
+    likewise. There is no order between the two: a read may be executed before a batch that was submitted earlier.
+
+    The first failure fails its batch with an OSError; ops before the failed one were executed, a failed write may be in
+    the file in part. From there on batches complete with ECANCELED, without effect, until `resume`. When a sync failed
+    it is a SyncError, and nothing resumes: what is on the disk is not known any more.
+    """
+
+    def submit(self, ticket: int, ops: Sequence[DiskOp], sync: bool) -> None:
+        """A batch. With `sync` it completes when everything that was done through this disk so far will outlive a loss
+        of power: what was written, and what was renamed or removed.
+        """
+        ...
+
+    def read(self, ticket: int, name: str, offset: int, size: int) -> None:
+        """Completes with the bytes; fewer than `size` at the end of the file."""
+        ...
+
+    def poll(self) -> list[tuple[int, bytes | OSError | None]]:
+        """What is complete, each ticket once: bytes of a read, None for a batch, or why it failed."""
+        ...
+
+    def resume(self) -> None:
+        """After a failure: execute batches that are submitted from now on."""
+        ...
+
+    def fileno(self) -> int:
+        """Readable while something is complete; -1 where there is no such thing."""
+        ...
+
+    def close(self) -> None:
+        """Wait for what was submitted. `poll` still works afterwards, nothing else does."""
         ...
 
 

@@ -1,0 +1,10 @@
+"""Files: what the store has written and read by others than the event loop, and the data directory itself.
+
+`Disk` is the kernel's, or where that is not built (or not wanted) its twin with Python's threads.
+"""
+
+from __future__ import annotations
+
+from .threaded import ThreadedDisk as Disk
+
+__all__ = ["Disk"]
