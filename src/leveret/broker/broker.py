@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Final
 from ..wire import Pool
 from ..wire.records import (
     Bind,
+    CheckpointOp,
     DeclareExchange,
     DeclareQueue,
     DefinitionOp,
     DeleteExchange,
     DeleteQueue,
+    ExtentState,
     Op,
     Publish,
+    Relocate,
     Settle,
     Unbind,
     decode_record,
@@ -98,6 +101,7 @@ class Broker:
         elif isinstance(op, Settle):
             self._vhost_of(op.queue).apply_settle(op)
         else:
+            assert not isinstance(op, Relocate | ExtentState | CheckpointOp), "an op of the store's own"
             self._apply_definition(op)
 
     def _apply_definition(self, op: DefinitionOp) -> None:
