@@ -8,13 +8,15 @@ an arena. A *selection* is an ascending list of row indices without duplicates.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar, Final, Self, final, overload
+from typing import ClassVar, Final, Literal, Self, final, overload
 
 from typing_extensions import Buffer
 
 VERSION: Final[str]
 EXTENT_ROWS: Final = 4096
 """Rows that one extent holds at most."""
+RECORD_HEADER: Final = 24
+"""Bytes of a record before its body."""
 
 # Features of a row; a batch's features are the OR over its rows.
 PERSISTENT: Final = 1  # delivery-mode = 2
@@ -66,6 +68,8 @@ class Selection:
     def __getitem__(self, index: slice, /) -> Selection:
         """A part of the selection; only slices of step 1."""
     def __eq__(self, other: object, /) -> bool: ...
+    def window(self, start: int, stop: int, shift: int = 0) -> Selection:
+        """The rows in `start..stop`, each minus `shift`. Raises ValueError when one is no u32 then."""
     @staticmethod
     def merge(parts: Sequence[Selection]) -> Selection:
         """The union of any number of selections, in time linear in their rows (and sorting)."""
@@ -317,3 +321,97 @@ def pack(batch: Batch, selection: Selection | None = None) -> bytes:
 
 def unpack(pool: Pool, data: bytes) -> Batch:
     """The inverse. Raises ValueError for anything malformed."""
+
+# -- the log -----------------------------------------------------------------------------------------------------------
+#
+# A log is made of *records*, a record of *ops*: kind, length, body. `leveret.wire.records` says what they mean. The
+# rows of an op are a *block* at its end, which can be read alone: its *place* is (position in the log, length).
+
+def crc32c(data: Buffer, seed: int = 0) -> int:
+    """CRC-32C (Castagnoli) of `data`, or of what `seed` is the crc of followed by `data`."""
+
+def encode_publish(
+    targets: Sequence[tuple[int, int]], batch: Batch, selection: Selection | None, offsets: Selection | None
+) -> tuple[bytes, int, int]:
+    """The op that rows of a batch (None: all) went to queues: (the op, offset of its block, length of the block).
+
+    `targets` are (queue id, first); row i has number first + offsets[i] there (None or empty: first + i). Raises
+    ValueError when there is not an offset per row, or a number would be over 64 bits.
+    """
+
+def encode_settle(queue: int, base: int, reason: int, selection: Selection) -> bytes:
+    """The op that rows of the extent at `base` are done with. Raises ValueError for rows over EXTENT_ROWS."""
+
+def encode_relocate(queue: int, base: int, selection: Selection, batch: Batch) -> tuple[bytes, int, int]:
+    """The op that rows of the extent at `base` are from now on, in order, the rows of the block that it carries."""
+
+def encode_op(kind: int, body: Buffer) -> bytes:
+    """Any op of which the body is known."""
+
+def encode_block(batch: Batch, selection: Selection | None = None) -> bytes:
+    """A block alone: u32 length and u32 crc of what `pack` gives, then that."""
+
+def unpack_block(pool: Pool, data: Buffer) -> Batch:
+    """Its rows. Raises ValueError unless `data` is one whole block with its crc."""
+
+def seal_record(position: int, synced: int, ops: Sequence[bytes]) -> bytes:
+    """Header, ops, and zeros up to the next multiple of 8. Without ops: the record that ends a segment.
+
+    `position` is where it will be, everything before `synced` is on disk now. Raises ValueError when it is more than
+    4 GiB, or `synced` is after `position`.
+    """
+
+def find_record(data: Buffer, start: int, after: int) -> tuple[int, int] | None:
+    """The first record at a position > `after`, where `data` begins at position `start`: (position, its `synced`).
+
+    It tells a torn end from damage. Only its header and crc are looked at.
+    """
+
+@final
+class Pieces:
+    """Rows of one queue, in order, that were not looked at yet: their numbers, and the blocks that they are in."""
+
+    def __len__(self) -> int:
+        """Rows that are left."""
+    @property
+    def next(self) -> int | None:
+        """Sequence number of the next row."""
+
+Step = (
+    tuple[Literal[1], int, Pieces]  # PUBLISH: queue id, rows
+    | tuple[Literal[2], int, int, Selection]  # SETTLE: queue id, base, rows
+    | tuple[Literal[3], int, bytes]  # DEFINITION: position of the record, what the op holds
+    | tuple[Literal[4], int, int, Selection, int, int]  # RELOCATE: queue id, base, rows, place of the block
+    | tuple[Literal[5], int, bytes]  # EXTENT: queue id, what the op holds of its state
+)
+
+@final
+class Replay:
+    """Reads a log without a Python step per record.
+
+    Rows are not unpacked; that a record has its crc and is well-formed is checked, and it counts whole or not at all.
+    """
+
+    position: int
+    """Where the next record is expected. After the end of a segment: to be set to the next one's first record."""
+    def __new__(cls, position: int) -> Self: ...
+    @property
+    def synced(self) -> int:
+        """The highest `synced` of all records so far."""
+    @property
+    def stop(self) -> str:
+        """Why `read` ended: "end" (of the data; a record may follow), "sealed" (end of this segment; `position` is
+        after the record that says so) or "bad" (no record at `position`).
+        """
+    @property
+    def need(self) -> int:
+        """With "end": bytes from `position` on that make the next record whole. Only its header says so, unchecked:
+        when that is more than the segment has, there is no record.
+        """
+    def read(self, data: Buffer, start: int) -> list[Step]:
+        """Take all records of `data`, bytes of the log from position `start` <= `position` on, that are whole; the
+        steps in the order in which they are to be applied.
+
+        Between two steps of other kinds all publishes to a queue are joined to one step (in two only if their numbers
+        do not ascend), then all settlements of a (queue, base) to one.
+        """

@@ -139,7 +139,7 @@ pub(crate) fn word_runs(base: u32, mut word: u64, f: &mut impl FnMut(u32, u32)) 
             return;
         }
         word >>= ones;
-        at += ones;
+        at = at.wrapping_add(ones); // the last row may be the last u32
     }
 }
 

@@ -5,6 +5,8 @@
 //! bytes -> Decoder -> Batch -> Extent -> render -> bytes
 //!            |                   |  ^
 //!            +-> Settlement -> Ledger
+//!
+//! Batch -> op -> record -> bytes of a log -> Replay -> Pieces
 //! ```
 
 #![forbid(unsafe_code)]
@@ -12,6 +14,8 @@
 mod assembler;
 pub mod batch;
 mod bitmap;
+pub mod block;
+mod compact;
 mod deal;
 pub mod decoder;
 pub mod event;
@@ -21,12 +25,17 @@ pub mod keys;
 mod lease;
 pub mod ledger;
 mod memory;
+pub mod op;
 pub mod pack;
+pub mod piece;
 pub mod pool;
 pub mod properties;
+pub mod record;
 pub mod render;
+pub mod replay;
 pub mod row;
 pub mod selection;
 mod tags;
+mod take;
 mod turn;
 mod whole;

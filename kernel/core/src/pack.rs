@@ -14,6 +14,7 @@ use crate::pool::Pool;
 use crate::properties::MANDATORY;
 use crate::render::Sink;
 use crate::selection::Selection;
+use crate::take::{take_bytes, take_u32};
 
 /// Why bytes are not what `pack` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,14 +36,29 @@ impl Unpackable {
     }
 }
 
-/// Bytes that `pack` fills.
-pub fn packed_size(batch: &Batch, selection: Option<&Selection>) -> usize {
-    let mut size = 4;
-    batch.for_each(selection, |row| size += row.names_len() + 9 + row.properties_len as usize + row.body_len as usize);
-    size
+/// What rows come to when they are packed.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// Bytes that `pack` fills.
+    pub size: usize,
+    pub body_bytes: u64,
+    pub features: u32,
 }
 
-/// Fill `out`, which has the size that `packed_size` gave.
+/// The fewest bytes of a packed row: two empty names, flags, no properties, no body.
+pub const ROW_SIZE_MIN: u64 = 2 + 1 + 4 + 4;
+
+pub fn measure(batch: &Batch, selection: Option<&Selection>) -> Measure {
+    let mut measure = Measure { size: 4, body_bytes: 0, features: 0 };
+    batch.for_each(selection, |row| {
+        measure.size += row.names_len() + 9 + row.properties_len as usize + row.body_len as usize;
+        measure.body_bytes += u64::from(row.body_len);
+        measure.features |= row.features();
+    });
+    measure
+}
+
+/// Fill `out`, which has the size that `measure` gave.
 pub fn pack(batch: &Batch, selection: Option<&Selection>, out: &mut [u8]) {
     let mut sink = Sink::new(out);
     let mut reader = batch.reader();
@@ -74,17 +90,4 @@ pub fn unpack(pool: &Pool, data: &[u8]) -> Result<Batch, Unpackable> {
         batch.store(pool, names, properties, body, flags).map_err(Unpackable::Message)?;
     }
     if rest.is_empty() { Ok(batch) } else { Err(Unpackable::Rest) }
-}
-
-fn take_u32(data: &mut &[u8]) -> Option<u32> {
-    let (head, rest) = data.split_first_chunk::<4>()?;
-    *data = rest;
-    Some(u32::from_be_bytes(*head))
-}
-
-fn take_bytes<'a>(data: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let len = take_u32(data)?;
-    let (head, rest) = data.split_at_checked(usize::try_from(len).ok()?)?;
-    *data = rest;
-    Some(head)
 }

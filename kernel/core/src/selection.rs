@@ -87,6 +87,31 @@ impl Selection {
         }
     }
 
+    /// How many of the rows are below `row`.
+    fn count_below(&self, row: u64) -> usize {
+        match self {
+            Selection::Stride { start, step, len } => {
+                let above = row.saturating_sub(u64::from(*start)).div_ceil(u64::from(*step));
+                above.min(u64::from(*len)) as usize
+            }
+            Selection::List(rows) => rows.partition_point(|&own| u64::from(own) < row),
+        }
+    }
+
+    /// The rows in `start..stop`, each minus `shift`; None when one of them is no u32 then.
+    pub fn window(&self, start: u64, stop: u64, shift: i64) -> Option<Selection> {
+        let part = self.slice(self.count_below(start), self.count_below(stop));
+        let moved = |row: u32| i64::from(row).checked_sub(shift).and_then(|row| u32::try_from(row).ok());
+        let (Some(last), Some(first)) = (part.last(), part.iter().next()) else {
+            return Some(Selection::EMPTY);
+        };
+        let (first, _) = (moved(first)?, moved(last)?);
+        Some(match part {
+            Selection::Stride { step, len, .. } => Selection::Stride { start: first, step, len },
+            Selection::List(rows) => Selection::List(rows.iter().filter_map(|&row| moved(row)).collect()),
+        })
+    }
+
     /// The rows at the places that are set in a bitmap.
     pub fn pick(&self, places: &Bitmap) -> Selection {
         let mut picked = Builder::default();
@@ -334,5 +359,19 @@ mod tests {
         assert_eq!(a.slice(1, 4), of(&[2, 3, 10]));
         assert_eq!(a.slice(4, 9), of(&[20]));
         assert_eq!(of(&[0, 2, 4, 6]).slice(1, 3), of(&[2, 4]));
+    }
+
+    #[test]
+    fn windows() {
+        for rows in [&[][..], &[5], &[3, 4, 5, 6], &[1, 4, 7, 10], &[1, 2, 4, 8, 9, 10]] {
+            for (start, stop) in [(0, 20), (3, 8), (4, 5), (5, 5), (8, 2), (11, 20), (0, 1 << 40)] {
+                let inside = |row: &&u32| start <= u64::from(**row) && u64::from(**row) < stop;
+                let wanted: Vec<u32> = rows.iter().filter(inside).map(|row| row - start.min(1) as u32).collect();
+                assert_eq!(of(rows).window(start, stop, start.min(1) as i64), Some(of(&wanted)));
+            }
+        }
+        assert_eq!(of(&[4, 5]).window(0, 9, 5), None);
+        assert_eq!(of(&[u32::MAX]).window(0, u64::MAX, -1), None);
+        assert_eq!(of(&[4, 5]).window(5, 9, i64::MIN), None);
     }
 }

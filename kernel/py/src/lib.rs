@@ -6,6 +6,8 @@ mod buffer;
 mod decoder;
 mod extent;
 mod ledger;
+mod pieces;
+mod record;
 mod render;
 mod selection;
 
@@ -16,6 +18,7 @@ use pyo3::prelude::*;
 fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
     module.add("EXTENT_ROWS", leveret_core::extent::EXTENT_ROWS)?;
+    module.add("RECORD_HEADER", leveret_core::record::HEADER)?;
     for (name, value) in [
         ("PERSISTENT", properties::PERSISTENT),
         ("HEADERS", properties::HEADERS),
@@ -48,11 +51,22 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::Decoder>()?;
     module.add_class::<extent::Extent>()?;
     module.add_class::<ledger::Ledger>()?;
+    module.add_class::<pieces::Pieces>()?;
+    module.add_class::<record::Replay>()?;
     module.add_function(wrap_pyfunction!(render::render_deliver, module)?)?;
     module.add_function(wrap_pyfunction!(render::render_get_ok, module)?)?;
     module.add_function(wrap_pyfunction!(render::render_return, module)?)?;
     module.add_function(wrap_pyfunction!(render::pack, module)?)?;
     module.add_function(wrap_pyfunction!(render::unpack, module)?)?;
+    module.add_function(wrap_pyfunction!(record::crc32c, module)?)?;
+    module.add_function(wrap_pyfunction!(record::encode_publish, module)?)?;
+    module.add_function(wrap_pyfunction!(record::encode_settle, module)?)?;
+    module.add_function(wrap_pyfunction!(record::encode_relocate, module)?)?;
+    module.add_function(wrap_pyfunction!(record::encode_op, module)?)?;
+    module.add_function(wrap_pyfunction!(record::encode_block, module)?)?;
+    module.add_function(wrap_pyfunction!(record::unpack_block, module)?)?;
+    module.add_function(wrap_pyfunction!(record::seal_record, module)?)?;
+    module.add_function(wrap_pyfunction!(record::find_record, module)?)?;
     let event = module
         .getattr("Batch")?
         .bitor(module.getattr("Settlement")?)?
@@ -60,6 +74,10 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
         .bitor(module.getattr("ProtocolHeader")?)?
         .bitor(module.getattr("Violation")?)?;
     module.add("Event", event)?;
+    let step =
+        c"tuple[int, int, Pieces] | tuple[int, int, int, Selection] | tuple[int, int, int, Selection, int, int] | \
+        tuple[int, int, bytes]";
+    module.add("Step", module.py().eval(step, None, Some(&module.dict()))?)?;
     // Everything here is public, so a list of it would only have to be kept equal to the one in the .pyi.
     module.delattr("__all__")
 }

@@ -1,6 +1,6 @@
 //! Rendered frames and packed messages.
 
-use leveret_core::pack::{pack as pack_into, packed_size, unpack as unpack_from};
+use leveret_core::pack::{measure, pack as pack_into, unpack as unpack_from};
 use leveret_core::render::{Deliver, GetOk, Return};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
@@ -20,7 +20,8 @@ fn check_shortstr(text: &[u8]) -> PyResult<()> {
     if text.len() > 255 { Err(PyValueError::new_err("longer than 255 bytes")) } else { Ok(()) }
 }
 
-fn filled<'py>(py: Python<'py>, size: usize, fill: impl FnOnce(&mut [u8])) -> PyResult<Bound<'py, PyBytes>> {
+/// Bytes of this size, zero until they are filled.
+pub fn filled<'py>(py: Python<'py>, size: usize, fill: impl FnOnce(&mut [u8])) -> PyResult<Bound<'py, PyBytes>> {
     PyBytes::new_with(py, size, |out| {
         fill(out);
         Ok(())
@@ -89,7 +90,7 @@ pub fn pack<'py>(
     let selection = selection.map(Bound::get);
     batch.check(selection)?;
     let selection = selection.map(|selection| &selection.0);
-    filled(py, packed_size(&batch.core, selection), |out| pack_into(&batch.core, selection, out))
+    filled(py, measure(&batch.core, selection).size, |out| pack_into(&batch.core, selection, out))
 }
 
 #[pyfunction]

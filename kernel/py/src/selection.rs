@@ -82,6 +82,12 @@ impl Selection {
         }
     }
 
+    #[pyo3(signature = (start, stop, shift = 0))]
+    fn window(&self, start: i64, stop: i64, shift: i64) -> PyResult<Selection> {
+        let window = self.0.window(start.max(0) as u64, stop.max(0) as u64, shift);
+        window.map(Selection).ok_or_else(|| PyValueError::new_err("rows must fit in 32 bits"))
+    }
+
     #[staticmethod]
     fn merge(parts: Vec<Bound<'_, Selection>>) -> Selection {
         let parts: Vec<&Core> = parts.iter().map(|part| &part.get().0).collect();

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .. import _kernel as _chosen
-    from .._kernel import Event
+    from .._kernel import Event, Step
 else:
     _chosen = None
     if os.environ.get("LEVERET_TWIN") != "1":
@@ -35,6 +35,7 @@ IMMEDIATE = _chosen.IMMEDIATE
 MANDATORY = _chosen.MANDATORY
 PERSISTENT = _chosen.PERSISTENT
 PRIORITY = _chosen.PRIORITY
+RECORD_HEADER = _chosen.RECORD_HEADER
 REJECT = _chosen.REJECT
 REPLY_TO = _chosen.REPLY_TO
 REQUEUE = _chosen.REQUEUE
@@ -47,19 +48,31 @@ Extent = _chosen.Extent
 KeyTable = _chosen.KeyTable
 Ledger = _chosen.Ledger
 Message = _chosen.Message
+Pieces = _chosen.Pieces
 Pool = _chosen.Pool
 ProtocolHeader = _chosen.ProtocolHeader
+Replay = _chosen.Replay
 Selection = _chosen.Selection
 Settlement = _chosen.Settlement
 Violation = _chosen.Violation
+crc32c = _chosen.crc32c
+encode_block = _chosen.encode_block
+encode_op = _chosen.encode_op
+encode_publish = _chosen.encode_publish
+encode_relocate = _chosen.encode_relocate
+encode_settle = _chosen.encode_settle
+find_record = _chosen.find_record
 pack = _chosen.pack
 render_deliver = _chosen.render_deliver
 render_get_ok = _chosen.render_get_ok
 render_return = _chosen.render_return
+seal_record = _chosen.seal_record
 unpack = _chosen.unpack
+unpack_block = _chosen.unpack_block
 
 if not TYPE_CHECKING:
     Event = Batch | Settlement | Command | ProtocolHeader | Violation
+    Step = _chosen.Step
 
 IMPLEMENTATION: str = "twin" if _chosen.__name__.endswith("twin") else "kernel"
 """Which one it is: `kernel` or `twin`."""
@@ -79,6 +92,7 @@ __all__ = [
     "MANDATORY",
     "PERSISTENT",
     "PRIORITY",
+    "RECORD_HEADER",
     "REJECT",
     "REPLY_TO",
     "REQUEUE",
@@ -92,14 +106,26 @@ __all__ = [
     "KeyTable",
     "Ledger",
     "Message",
+    "Pieces",
     "Pool",
     "ProtocolHeader",
+    "Replay",
     "Selection",
     "Settlement",
+    "Step",
     "Violation",
+    "crc32c",
+    "encode_block",
+    "encode_op",
+    "encode_publish",
+    "encode_relocate",
+    "encode_settle",
+    "find_record",
     "pack",
     "render_deliver",
     "render_get_ok",
     "render_return",
+    "seal_record",
     "unpack",
+    "unpack_block",
 ]

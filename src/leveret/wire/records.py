@@ -1,40 +1,38 @@
-"""Records and ops: what the log is made of.
+"""Ops: what happened to the broker, as Python objects, and their way into the log.
 
-A *record* is a list of *ops* applied all or none. Objects are named by ids that are never used twice, so an op means
-the same whenever it is replayed. Layout of an encoded record, all integers big-endian:
+A *record* is a list of ops applied all or none. Objects are named by ids that are never used twice, so an op means
+the same whenever it is replayed. In the log an op is, all integers big-endian:
 
-    record   = 1*( kind:u8  length:u32  body )
-    PUBLISH  = count:u32  count*( queue:u64  first:u64 )  offsets  packed rows (`pack`)
-    SETTLE   = queue:u64  base:u64  reason:u8  rows:u32*
-    others   = msgpack of the op (definitions are few; their encoding may be comfortable)
+    kind:u8  length:u32  body
 
-`first + offsets[i]` is the sequence number of packed row i in that queue; `offsets` is `size:u32 rows:u32*`, size 0
-when they count up from 0.
+    PUBLISH, SETTLE, RELOCATE, EXTENT    layouts in `twin/ops.py` (and in the kernel, which reads and writes them)
+    DEFINITION                           msgpack of the op (definitions are few; their encoding may be comfortable)
+
+How records lie in a log is in `twin/record.py`. Where an op carries rows they are a *block* at its end, and the block's
+*place* is (its position in the log, its length): whoever knows that can read the rows again.
 """
 
 from __future__ import annotations
 
-import struct
-import sys
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from . import Selection, pack, unpack
+from . import Selection, encode_publish, encode_relocate, encode_settle, unpack_block
+from . import encode_op as encode_body
 
 if TYPE_CHECKING:
-    from . import Batch, Pool
+    from typing_extensions import Buffer
 
-_HEAD: Final = struct.Struct(">BI")
-_QUEUE: Final = struct.Struct(">QQ")
-_SETTLE: Final = struct.Struct(">QQB")
+    from . import Batch, Pool
 
 PUBLISH: Final = 1
 SETTLE: Final = 2
 DEFINITION: Final = 3
+RELOCATE: Final = 4
+EXTENT: Final = 5
 
 # Why messages were settled.
 ACKED: Final = 0
@@ -95,6 +93,38 @@ class Unbind(Definition, frozen=True, tag="unbind"):
     arguments: bytes
 
 
+class BeginCheckpoint(msgspec.Struct, frozen=True, tag_field="op", tag="begin checkpoint"):
+    """From here on everything that the broker has is written down, until the end."""
+
+
+class EndCheckpoint(msgspec.Struct, frozen=True, tag_field="op", tag="end checkpoint"):
+    """The checkpoint that began at position `begin` is complete."""
+
+    begin: int
+    last_id: int
+    clean: bool
+
+
+class QueueState(msgspec.Struct, frozen=True, tag_field="op", tag="queue state"):
+    """A queue of a checkpoint: what declared it, and the number of the next message. Its extents follow."""
+
+    id: int
+    vhost: str
+    name: str
+    durable: bool
+    auto_delete: bool
+    exclusive: bool
+    arguments: bytes
+    next_sequence: int
+
+
+class QueueEnd(msgspec.Struct, frozen=True, tag_field="op", tag="queue end"):
+    """The extents of this queue are all there."""
+
+    id: int
+    next_sequence: int
+
+
 @dataclass(slots=True)
 class Publish:
     """Rows of a batch that some queues took. `targets` are (queue id, first sequence number); row i of `selection` has
@@ -105,6 +135,8 @@ class Publish:
     batch: Batch
     selection: Selection | None
     offsets: Selection | None = None
+    place: tuple[int, int] | None = None
+    """Of its block, once it is in a log."""
 
 
 @dataclass(slots=True)
@@ -117,87 +149,73 @@ class Settle:
     reason: int = ACKED
 
 
+@dataclass(slots=True)
+class Relocate:
+    """Messages `base + row` of a queue were copied: they are, in order, the rows of this batch."""
+
+    queue: int
+    base: int
+    selection: Selection
+    batch: Batch
+    place: tuple[int, int] | None = None
+    """Of its block, once it is in a log."""
+
+
+@dataclass(slots=True)
+class ExtentState:
+    """One extent of a queue, in a checkpoint; `data` is what `Extent.state` gave."""
+
+    queue: int
+    data: bytes
+
+
 DefinitionOp = DeclareExchange | DeleteExchange | DeclareQueue | DeleteQueue | Bind | Unbind
-Op = Publish | Settle | DefinitionOp
+CheckpointOp = BeginCheckpoint | EndCheckpoint | QueueState | QueueEnd
+Op = Publish | Settle | Relocate | ExtentState | DefinitionOp | CheckpointOp
 
 _definition_encoder: Final = msgspec.msgpack.Encoder()
-_definition_decoder: Final = msgspec.msgpack.Decoder(DefinitionOp)
+_definition_decoder: Final = msgspec.msgpack.Decoder(DefinitionOp | CheckpointOp)
 
 
-def _rows_to_bytes(selection: Selection) -> bytes:
-    rows = array("I", selection)
-    if sys.byteorder == "little":
-        rows.byteswap()
-    return rows.tobytes()
+def encode_op(op: Op) -> tuple[bytes, int, int]:
+    """The bytes of an op, and offset and length of the block in them; 0, 0 where there is none."""
+    if isinstance(op, Publish):
+        return encode_publish(op.targets, op.batch, op.selection, op.offsets)
+    if isinstance(op, Settle):
+        return encode_settle(op.queue, op.base, op.reason, op.selection), 0, 0
+    if isinstance(op, Relocate):
+        return encode_relocate(op.queue, op.base, op.selection, op.batch)
+    if isinstance(op, ExtentState):
+        return encode_body(EXTENT, op.queue.to_bytes(8, "big") + op.data), 0, 0
+    return encode_body(DEFINITION, _definition_encoder.encode(op)), 0, 0
 
 
-def _rows_from_bytes(data: bytes) -> Selection:
-    rows = array("I")
-    rows.frombytes(data)
-    if sys.byteorder == "little":
-        rows.byteswap()
-    return Selection(rows)
-
-
-def _encode_publish(op: Publish) -> bytes:
-    offsets = b"" if op.offsets is None else _rows_to_bytes(op.offsets)
-    targets = b"".join(_QUEUE.pack(queue, first) for queue, first in op.targets)
-    return b"".join(
-        (
-            len(op.targets).to_bytes(4, "big"),
-            targets,
-            len(offsets).to_bytes(4, "big"),
-            offsets,
-            pack(op.batch, op.selection),
-        )
-    )
-
-
-def _decode_publish(pool: Pool, body: bytes) -> Publish:
-    end = 4 + int.from_bytes(body[:4], "big") * _QUEUE.size
-    if len(body) < end + 4:
-        raise ValueError(f"publish op of {len(body)} bytes")
-    targets = [*_QUEUE.iter_unpack(body[4:end])]
-    size = int.from_bytes(body[end : end + 4], "big")
-    offsets = _rows_from_bytes(body[end + 4 : end + 4 + size]) if size else None
-    return Publish(targets, unpack(pool, body[end + 4 + size :]), None, offsets)
+def decode_definition(data: Buffer) -> DefinitionOp | CheckpointOp:
+    """The body of a DEFINITION. Raises ValueError (msgspec's errors are ones) for anything malformed."""
+    op: DefinitionOp | CheckpointOp = _definition_decoder.decode(data)
+    return op
 
 
 def encode_record(record: list[Op]) -> bytes:
-    """The bytes of a record."""
-    parts: list[bytes] = []
-    for op in record:
-        if isinstance(op, Publish):
-            kind, body = PUBLISH, _encode_publish(op)
-        elif isinstance(op, Settle):
-            kind, body = SETTLE, _SETTLE.pack(op.queue, op.base, op.reason) + _rows_to_bytes(op.selection)
-        else:
-            kind, body = DEFINITION, _definition_encoder.encode(op)
-        parts += (_HEAD.pack(kind, len(body)), body)
-    return b"".join(parts)
+    """The body of a record."""
+    return b"".join([encode_op(op)[0] for op in record])
 
 
 def decode_record(pool: Pool, data: bytes) -> Iterator[Op]:
-    """The ops of a record. Raises ValueError (msgspec's errors are ones) for anything malformed."""
-    at = 0
-    while at < len(data):
-        try:
-            kind, size = _HEAD.unpack_from(data, at)
-        except struct.error as problem:
-            raise ValueError(f"op header cut off at byte {at}") from problem
-        at += _HEAD.size
-        body = data[at : at + size]
-        if len(body) != size:
-            raise ValueError(f"op of {size} bytes cut off at byte {at}")
-        at += size
-        if kind == PUBLISH:
-            yield _decode_publish(pool, body)
-        elif kind == SETTLE:
-            if size < _SETTLE.size or (size - _SETTLE.size) % 4:
-                raise ValueError(f"settle op of {size} bytes")
-            queue, base, reason = _SETTLE.unpack_from(body)
-            yield Settle(queue, base, _rows_from_bytes(body[_SETTLE.size :]), reason)
-        elif kind == DEFINITION:
-            yield _definition_decoder.decode(body)
-        else:
-            raise ValueError(f"unknown kind of op {kind}")
+    """The ops of a record's body, rows too. Raises ValueError for anything malformed."""
+    from .twin import ops  # whoever recovers joined steps reads no op in Python
+
+    for op, end in ops.decode_ops(data):
+        match op:
+            case ops.Publish(targets, offsets, _, _, block):
+                batch = unpack_block(pool, data[end - block.length : end])
+                yield Publish(targets, batch, None, Selection(offsets) if len(offsets) else None)
+            case ops.Settle(queue, base, reason, selection):
+                yield Settle(queue, base, Selection(selection), reason)
+            case ops.Relocate(queue, base, selection, block):
+                batch = unpack_block(pool, data[end - block.length : end])
+                yield Relocate(queue, base, Selection(selection), batch)
+            case ops.Extent(queue, state):
+                yield ExtentState(queue, state)
+            case ops.Definition(definition):
+                yield decode_definition(definition)

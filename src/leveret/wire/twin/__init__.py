@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from .batch import Batch, Message
+from .block import encode_block, unpack_block
 from .constants import (
     ACK,
     CC,
@@ -28,14 +29,19 @@ from .constants import (
     REQUEUE,
     USER_ID,
 )
+from .crc import crc32c
 from .decoder import Decoder, Event
 from .events import Command, ProtocolHeader, Settlement, Violation
 from .extent import Extent
 from .keys import KeyTable
 from .ledger import Ledger
+from .ops import encode_op, encode_publish, encode_relocate, encode_settle
 from .pack import pack, unpack
+from .pieces import Pieces
 from .pool import Pool
+from .record import RECORD_HEADER, find_record, seal_record
 from .render import render_deliver, render_get_ok, render_return
+from .replay import Replay, Step
 from .selection import Selection
 
 VERSION: Final = "twin"
@@ -54,6 +60,7 @@ __all__ = [
     "MANDATORY",
     "PERSISTENT",
     "PRIORITY",
+    "RECORD_HEADER",
     "REJECT",
     "REPLY_TO",
     "REQUEUE",
@@ -67,14 +74,26 @@ __all__ = [
     "KeyTable",
     "Ledger",
     "Message",
+    "Pieces",
     "Pool",
     "ProtocolHeader",
+    "Replay",
     "Selection",
     "Settlement",
+    "Step",
     "Violation",
+    "crc32c",
+    "encode_block",
+    "encode_op",
+    "encode_publish",
+    "encode_relocate",
+    "encode_settle",
+    "find_record",
     "pack",
     "render_deliver",
     "render_get_ok",
     "render_return",
+    "seal_record",
     "unpack",
+    "unpack_block",
 ]

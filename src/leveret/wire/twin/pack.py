@@ -14,6 +14,7 @@ from .constants import MANDATORY
 from .keys import KeyTable
 from .pool import Arena, Pool, row_size
 from .properties import features_of
+from .reader import Reader
 from .selection import Selection
 
 _U32: Final = Struct(">I")
@@ -39,7 +40,7 @@ def unpack(pool: Pool, data: bytes) -> Batch:
     """The inverse. Raises ValueError for anything malformed."""
     batch = Batch(0, KeyTable())
     arena = Arena(pool)
-    reader = _Reader(data)
+    reader = Reader(data)
     for _ in range(reader.number(4)):
         exchange = reader.take(reader.number(1))
         routing_key = reader.take(reader.number(1))
@@ -52,24 +53,5 @@ def unpack(pool: Pool, data: bytes) -> Batch:
         features = features_of(properties) | (MANDATORY if flags & 1 else 0)
         batch.append((names, properties, body, features, arena))
         arena.add(row_size(batch.rows[-1]))
-    if reader.position != len(data):
-        raise ValueError("packed rows are followed by something else")
+    reader.end()
     return batch.finish()
-
-
-class _Reader:
-    __slots__ = ("data", "position")
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.position = 0
-
-    def take(self, size: int) -> bytes:
-        start = self.position
-        self.position += size
-        if self.position > len(self.data):
-            raise ValueError("packed rows end too early")
-        return self.data[start : self.position]
-
-    def number(self, size: int) -> int:
-        return int.from_bytes(self.take(size), "big")

@@ -59,6 +59,13 @@ class Selection:
     def __repr__(self) -> str:
         return f"Selection({list(self._rows)})"
 
+    def window(self, start: int, stop: int, shift: int = 0) -> Selection:
+        """The rows in `start..stop`, each minus `shift`. Raises ValueError when one is no u32 then."""
+        rows = [row - shift for row in self._rows if start <= row < stop]
+        if rows and rows[0] < 0:
+            raise ValueError("row is below 0")
+        return Selection(rows)
+
     @staticmethod
     def merge(parts: Sequence[Selection]) -> Selection:
         """The union of any number of selections."""
@@ -91,3 +98,7 @@ def of_rows(rows: list[int]) -> Selection:
 
 def of_range(start: int, stop: int) -> Selection:
     return _of(range(start, stop))
+
+
+def of_stride(first: int, step: int, count: int) -> Selection:
+    return _of(range(first, first + step * count, step))
