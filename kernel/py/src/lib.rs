@@ -6,6 +6,7 @@ mod buffer;
 mod decoder;
 mod extent;
 mod ledger;
+mod piece;
 mod render;
 mod selection;
 
@@ -16,6 +17,7 @@ use pyo3::prelude::*;
 fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
     module.add("EXTENT_ROWS", leveret_core::extent::EXTENT_ROWS)?;
+    module.add("SPILL", leveret_core::piece::SPILL)?;
     for (name, value) in [
         ("PERSISTENT", properties::PERSISTENT),
         ("HEADERS", properties::HEADERS),
@@ -47,6 +49,8 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::Violation>()?;
     module.add_class::<decoder::Decoder>()?;
     module.add_class::<extent::Extent>()?;
+    module.add_class::<piece::Pieces>()?;
+    module.add_class::<piece::Usage>()?;
     module.add_class::<ledger::Ledger>()?;
     module.add_function(wrap_pyfunction!(render::render_deliver, module)?)?;
     module.add_function(wrap_pyfunction!(render::render_get_ok, module)?)?;

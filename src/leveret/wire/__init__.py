@@ -38,6 +38,7 @@ PRIORITY = _chosen.PRIORITY
 REJECT = _chosen.REJECT
 REPLY_TO = _chosen.REPLY_TO
 REQUEUE = _chosen.REQUEUE
+SPILL = _chosen.SPILL
 USER_ID = _chosen.USER_ID
 VERSION = _chosen.VERSION
 Batch = _chosen.Batch
@@ -47,10 +48,12 @@ Extent = _chosen.Extent
 KeyTable = _chosen.KeyTable
 Ledger = _chosen.Ledger
 Message = _chosen.Message
+Pieces = _chosen.Pieces
 Pool = _chosen.Pool
 ProtocolHeader = _chosen.ProtocolHeader
 Selection = _chosen.Selection
 Settlement = _chosen.Settlement
+Usage = _chosen.Usage
 Violation = _chosen.Violation
 pack = _chosen.pack
 render_deliver = _chosen.render_deliver
@@ -82,6 +85,7 @@ __all__ = [
     "REJECT",
     "REPLY_TO",
     "REQUEUE",
+    "SPILL",
     "USER_ID",
     "VERSION",
     "Batch",
@@ -92,10 +96,12 @@ __all__ = [
     "KeyTable",
     "Ledger",
     "Message",
+    "Pieces",
     "Pool",
     "ProtocolHeader",
     "Selection",
     "Settlement",
+    "Usage",
     "Violation",
     "pack",
     "render_deliver",

@@ -26,6 +26,7 @@ from .constants import (
     REJECT,
     REPLY_TO,
     REQUEUE,
+    SPILL,
     USER_ID,
 )
 from .decoder import Decoder, Event
@@ -34,9 +35,11 @@ from .extent import Extent
 from .keys import KeyTable
 from .ledger import Ledger
 from .pack import pack, unpack
+from .piece import Pieces
 from .pool import Pool
 from .render import render_deliver, render_get_ok, render_return
 from .selection import Selection
+from .usage import Usage
 
 VERSION: Final = "twin"
 
@@ -57,6 +60,7 @@ __all__ = [
     "REJECT",
     "REPLY_TO",
     "REQUEUE",
+    "SPILL",
     "USER_ID",
     "VERSION",
     "Batch",
@@ -67,10 +71,12 @@ __all__ = [
     "KeyTable",
     "Ledger",
     "Message",
+    "Pieces",
     "Pool",
     "ProtocolHeader",
     "Selection",
     "Settlement",
+    "Usage",
     "Violation",
     "pack",
     "render_deliver",
