@@ -17,6 +17,8 @@ EXTENT_ROWS: Final = 4096
 """Rows that one extent holds at most."""
 RECORD_HEADER: Final = 24
 """Bytes of a record before its body."""
+SPILL: Final = 0x8000000000000000
+"""The bit of positions that mean the spill instead of the log."""
 
 # Features of a row; a batch's features are the OR over its rows.
 PERSISTENT: Final = 1  # delivery-mode = 2
@@ -218,6 +220,11 @@ class Extent:
 
     Four bitmaps say what became of each row: ready, delivered (taken, not settled), settled, redelivered (was
     requeued once). A row is exactly one of ready, delivered, settled.
+
+    A row may lie on disk as well: its *place* is a block (position and length; what `pack` writes behind u32 length and
+    u32 CRC-32C) and its number in it. Positions with the bit SPILL mean the spill instead of the log. An extent whose
+    live rows all have places can be *stored*: it has no rows in memory then, and what needs them raises ValueError
+    (`append`, `take` of a part, `take_rows`, `deal`, `select_persistent`, `batch`, `extent[row]`, rendering).
     """
 
     def __new__(cls, base: int) -> Self: ...
@@ -231,7 +238,7 @@ class Extent:
     def unacked(self) -> int: ...
     @property
     def ready_bytes(self) -> int:
-        """Body bytes of ready rows."""
+        """Body bytes of ready rows. When a part of a stored extent is settled, the rest by its share, until `load`."""
     @property
     def unacked_bytes(self) -> int: ...
     @property
@@ -239,11 +246,20 @@ class Extent:
     @property
     def features(self) -> int:
         """OR over all rows since the last recycle."""
-    def append(self, batch: Batch, selection: Selection | None = None, start: int = 0) -> int:
-        """Append the rows selection[start:] (None: all rows) as ready until full; how many were taken."""
+    @property
+    def resident(self) -> bool:
+        """Whether the rows are in memory."""
+    def append(
+        self, batch: Batch, selection: Selection | None = None, start: int = 0, position: int = -1, length: int = 0
+    ) -> int:
+        """Append the rows selection[start:] (None: all rows) as ready until full; how many were taken.
+
+        With position >= 0 the persistent rows of `selection` (all of it, from its begin) are, in order, the rows of the
+        block there. Raises ValueError if no block can lie there.
+        """
     def take(self, limit: int, room: int = -1) -> Selection:
         """The first `limit` ready rows, now delivered. Stops after the row whose body makes `room` bytes exceeded (-1:
-        no bound).
+        no bound). Of a stored extent all or nothing, and without `room`: for purging and deleting.
         """
     def take_rows(self, selection: Selection) -> Selection:
         """Those of the selection that are ready, now delivered."""
@@ -264,6 +280,7 @@ class Extent:
         """The persistent ones of the selection (None: of all rows not settled)."""
     def is_redelivered(self, row: int) -> bool: ...
     def mark_redelivered(self, selection: Selection) -> None: ...
+    def mark_all_redelivered(self) -> None: ...
     def __getitem__(self, row: int, /) -> Message:
         """Raises IndexError for a settled or absent row."""
     def recycle(self) -> bool:
@@ -274,6 +291,70 @@ class Extent:
         """
     def batch(self, pool: Pool, selection: Selection) -> Batch:
         """These rows as a batch of their own (shares the arenas): for dead letters, moves, the log."""
+    def drop(self, selection: Selection) -> None:
+        """Those of the selection that are ready become settled without being taken; others stay what they are."""
+    @property
+    def log_end(self) -> int:
+        """Where the last block of a live row in the log ends; 0 if there is none."""
+    def restore(self, pieces: Pieces, room: int = -1) -> int:
+        """Take rows from the pieces for as long as they fit (number < base + EXTENT_ROWS), and until more than `room`
+        bytes are ready (-1: no bound); how many. Numbers that are skipped become settled rows, the others ready ones. The extent is stored once it has rows. Raises ValueError if
+        it is resident and not empty, or has rows with these numbers.
+        """
+    def unstored(self) -> Selection:
+        """Live rows that have no place."""
+    def store(self, position: int, length: int, selection: Selection, skip: int = 0) -> None:
+        """The rows of the selection are, in order, those of this block from `skip` on: it replaces their places. Settled ones count,
+        too. Raises ValueError for absent rows, or if no block can lie there.
+        """
+    def evict(self) -> int:
+        """Drop rows and arenas; bytes of live messages that were in them. Raises ValueError if rows are delivered or
+        have no place. Nothing happens to an extent that is empty or stored.
+        """
+    def ranges(self, gap: int, limit: int) -> list[tuple[int, int]]:
+        """(position, size) to read for `load`: the blocks of live rows, ascending; joined where less than `gap` bytes
+        lie between and the result is no longer than `limit`. Spill and log are never joined.
+        """
+    def load(self, pool: Pool, ranges: Sequence[tuple[int, Buffer]]) -> None:
+        """Resident again: (position, bytes there) for what `ranges` gave. Places are kept. Raises ValueError with the
+        position of a block that is missing or damaged (nothing changed then), or if it is resident.
+        """
+    def places_in(self, start: int, stop: int) -> Selection:
+        """Live rows whose block begins in [start, stop)."""
+    def forget_spill(self) -> None:
+        """Places in the spill are void. Raises ValueError if it is stored."""
+    def state(self) -> bytes:
+        """For a checkpoint: base, rows, which of them are live and have a place in the log (others count as settled),
+        which of these are redelivered, their places.
+        """
+    @staticmethod
+    def from_state(data: Buffer) -> Extent:
+        """Stored, all live rows ready. Raises ValueError for anything malformed."""
+
+@final
+class Pieces:
+    """What recovery knows of the rows of a queue without looking at them, taken from the front by `Extent.restore`."""
+
+    def __new__(cls, pieces: Sequence[tuple[int, int, int, int, int, int, int]] = ()) -> Self:
+        """Of (first, count, position, length, skip, body bytes, features): the messages first..first+count are the rows
+        skip..skip+count of the block of `length` bytes at `position`. Raises ValueError unless they ascend and can be.
+        """
+    def __len__(self) -> int:
+        """Rows that are left."""
+    @property
+    def next(self) -> int | None:
+        """The number of the next row."""
+
+@final
+class Usage:
+    """Live bytes of the log by segment: of each block the share of its rows that is live."""
+
+    def __new__(cls, bases: Sequence[int]) -> Self:
+        """Of segments that begin at these positions. Raises ValueError unless they ascend."""
+    def add(self, extent: Extent) -> None: ...
+    @property
+    def bytes(self) -> list[int]:
+        """In the order of `bases`."""
 
 @final
 class Ledger:
@@ -366,16 +447,6 @@ def find_record(data: Buffer, start: int, after: int) -> tuple[int, int] | None:
 
     It tells a torn end from damage. Only its header and crc are looked at.
     """
-
-@final
-class Pieces:
-    """Rows of one queue, in order, that were not looked at yet: their numbers, and the blocks that they are in."""
-
-    def __len__(self) -> int:
-        """Rows that are left."""
-    @property
-    def next(self) -> int | None:
-        """Sequence number of the next row."""
 
 Step = (
     tuple[Literal[1], int, Pieces]  # PUBLISH: queue id, rows

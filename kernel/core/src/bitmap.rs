@@ -1,5 +1,7 @@
 //! Bits by row, grown as rows come. Ranges are handled a word at a time.
 
+use crate::selection::{Builder, Selection};
+
 /// The mask of `len` bits from bit `start` of a word.
 fn mask(start: u32, len: u32) -> u64 {
     if len >= 64 { u64::MAX << start } else { ((1u64 << len) - 1) << start }
@@ -101,6 +103,38 @@ impl Bitmap {
         words(start, len).all(|(word, mask)| self.words.get(word).is_some_and(|bits| bits & mask == mask))
     }
 
+    /// Set bits of a range.
+    pub fn count_range(&self, start: u32, len: u32) -> u32 {
+        words(start, len).map(|(word, mask)| self.words.get(word).map_or(0, |bits| (bits & mask).count_ones())).sum()
+    }
+
+    /// The rows that are set.
+    pub fn select(&self) -> Selection {
+        let mut rows = Builder::default();
+        for (index, &word) in self.words.iter().enumerate() {
+            rows.push_word(index as u32 * 64, word);
+        }
+        rows.finish()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|word| *word == 0)
+    }
+
+    /// Of words, the first of them for the rows 0 to 63.
+    pub fn of(words: Vec<u64>) -> Bitmap {
+        Bitmap { words }
+    }
+
+    /// Bits that are set in both.
+    pub fn and(&self, other: &Bitmap) -> Bitmap {
+        Bitmap { words: self.words.iter().zip(&other.words).map(|(word, other)| word & other).collect() }
+    }
+
+    pub fn shrink(&mut self) {
+        self.words.shrink_to_fit();
+    }
+
     /// Make room for `rows` bits, so that `words_mut` covers them.
     pub fn cover(&mut self, rows: u32) {
         let needed = (rows as usize).div_ceil(64);
@@ -152,7 +186,7 @@ mod tests {
         for (start, len) in [(0, 1), (0, 64), (3, 61), (3, 62), (63, 2), (10, 200), (64, 64), (127, 1), (5, 0)] {
             let mut bitmap = Bitmap::default();
             bitmap.set_range(start, len);
-            assert_eq!(bitmap.count(), len);
+            assert_eq!((bitmap.count(), bitmap.count_range(start, len + 3)), (len, len));
             assert!(bitmap.has_range(start, len));
             assert!(!bitmap.has_range(start, len + 1));
             for row in 0..300 {

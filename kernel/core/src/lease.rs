@@ -18,6 +18,10 @@ impl Lease {
         Lease { arena: Some(Arc::clone(arena)), rows: 0, bytes: 0 }
     }
 
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub fn add(&mut self, rows: u32, bytes: u64) {
         self.rows += rows;
         self.bytes += bytes;

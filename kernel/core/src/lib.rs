@@ -28,6 +28,8 @@ mod memory;
 pub mod op;
 pub mod pack;
 pub mod piece;
+mod packed;
+pub mod places;
 pub mod pool;
 pub mod properties;
 pub mod record;

@@ -76,18 +76,63 @@ pub fn pack(batch: &Batch, selection: Option<&Selection>, out: &mut [u8]) {
 
 /// The messages that `pack` wrote.
 pub fn unpack(pool: &Pool, data: &[u8]) -> Result<Batch, Unpackable> {
-    let mut rest = data;
-    let count = take_u32(&mut rest).ok_or(Unpackable::Cut)?;
     let mut batch = Batch::new(0, Arc::default());
-    for _ in 0..count {
-        let (names, flags) = take_names(&mut rest).ok_or(Unpackable::Cut)?;
+    for entry in Entries::new(data)? {
+        entry?.store(&mut batch, pool)?;
+    }
+    Ok(batch)
+}
+
+/// One message as it lies in packed bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    names: &'a [u8],
+    properties: &'a [u8],
+    body: &'a [u8],
+    mandatory: bool,
+}
+
+impl Entry<'_> {
+    pub fn store(&self, batch: &mut Batch, pool: &Pool) -> Result<(), Unpackable> {
+        let flags = if self.mandatory { MANDATORY } else { 0 };
+        batch.store(pool, self.names, self.properties, self.body, flags).map_err(Unpackable::Message)
+    }
+}
+
+/// The messages of packed bytes one by one; the last one may be that there are bytes behind them.
+pub(crate) struct Entries<'a> {
+    rest: &'a [u8],
+    left: u32,
+}
+
+impl<'a> Entries<'a> {
+    pub fn new(data: &'a [u8]) -> Result<Entries<'a>, Unpackable> {
+        let mut rest = data;
+        let left = take_u32(&mut rest).ok_or(Unpackable::Cut)?;
+        Ok(Entries { rest, left })
+    }
+
+    fn take(&mut self) -> Result<Entry<'a>, Unpackable> {
+        let (names, flags) = take_names(&mut self.rest).ok_or(Unpackable::Cut)?;
         if flags & !1 != 0 {
             return Err(Unpackable::Flags);
         }
-        let properties = take_bytes(&mut rest).ok_or(Unpackable::Cut)?;
-        let body = take_bytes(&mut rest).ok_or(Unpackable::Cut)?;
-        let flags = u32::from(flags) * MANDATORY;
-        batch.store(pool, names, properties, body, flags).map_err(Unpackable::Message)?;
+        let properties = take_bytes(&mut self.rest).ok_or(Unpackable::Cut)?;
+        let body = take_bytes(&mut self.rest).ok_or(Unpackable::Cut)?;
+        Ok(Entry { names, properties, body, mandatory: flags != 0 })
     }
-    if rest.is_empty() { Ok(batch) } else { Err(Unpackable::Rest) }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Result<Entry<'a>, Unpackable>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left > 0 {
+            let entry = self.take();
+            self.left = if entry.is_ok() { self.left - 1 } else { 0 };
+            return Some(entry);
+        }
+        let rest = std::mem::take(&mut self.rest);
+        (!rest.is_empty()).then_some(Err(Unpackable::Rest))
+    }
 }

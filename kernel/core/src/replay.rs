@@ -159,7 +159,8 @@ impl Steps {
         }
         let published = &mut self.published[*index];
         published.end = piece.first + u64::from(piece.count);
-        published.pieces.push(piece);
+        let pushed = published.pieces.push(piece);
+        debug_assert!(pushed, "a parsed block has a place");
     }
 
     fn settle(&mut self, queue: u64, base: u64, selection: &Selection) {
@@ -213,8 +214,8 @@ impl Place {
     /// `count` rows of the block from row `skip`, which have numbers from `first`. What bytes they have is not known: it
     /// is their part of all, so that the pieces of a block add up.
     fn piece(&self, first: u64, skip: u32, count: u32) -> Piece {
-        let share =
-            |rows: u32| (u128::from(self.body_bytes) * u128::from(rows) / u128::from(self.block.rows.max(1))) as u64;
+        let body_bytes = self.body_bytes.min(self.block.length.into());
+        let share = |rows: u32| (u128::from(body_bytes) * u128::from(rows) / u128::from(self.block.rows.max(1))) as u64;
         Piece {
             first,
             count,

@@ -6,8 +6,8 @@ use crate::keys::split;
 use crate::memory::Memory;
 use crate::pool::Arena;
 
-/// Where one message lies.
-#[derive(Clone, Copy, Debug)]
+/// Where one message lies. The default is nowhere: what a settled row becomes when the others are loaded again.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Row {
     /// Which of the holder's arenas.
     pub(crate) arena: u32,

@@ -136,9 +136,9 @@ fn deliveries_have_the_size_that_was_announced() {
         panic!("no batch");
     };
     let mut extent = Extent::new(0);
-    extent.append(&batch, None, 0);
+    extent.append(&batch, None, 0, None).unwrap();
     drop(batch);
-    let selection = extent.take(9, None);
+    let selection = extent.take(9, None).unwrap();
     let (extent, selection) = (&extent, &selection);
     let deliver = Deliver { extent, selection, channel: 3, consumer_tag: b"tag", first_tag: 1, frame_max: 4096 };
     let mut out = vec![0; deliver.size()];

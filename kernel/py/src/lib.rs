@@ -6,8 +6,8 @@ mod buffer;
 mod decoder;
 mod extent;
 mod ledger;
-mod pieces;
 mod record;
+mod piece;
 mod render;
 mod selection;
 
@@ -19,6 +19,7 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
     module.add("EXTENT_ROWS", leveret_core::extent::EXTENT_ROWS)?;
     module.add("RECORD_HEADER", leveret_core::record::HEADER)?;
+    module.add("SPILL", leveret_core::piece::SPILL)?;
     for (name, value) in [
         ("PERSISTENT", properties::PERSISTENT),
         ("HEADERS", properties::HEADERS),
@@ -50,8 +51,9 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::Violation>()?;
     module.add_class::<decoder::Decoder>()?;
     module.add_class::<extent::Extent>()?;
+    module.add_class::<piece::Pieces>()?;
+    module.add_class::<piece::Usage>()?;
     module.add_class::<ledger::Ledger>()?;
-    module.add_class::<pieces::Pieces>()?;
     module.add_class::<record::Replay>()?;
     module.add_function(wrap_pyfunction!(render::render_deliver, module)?)?;
     module.add_function(wrap_pyfunction!(render::render_get_ok, module)?)?;

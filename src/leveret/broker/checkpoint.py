@@ -94,7 +94,8 @@ class Checkpointing:
             yield from self._empty(self._sparse)
         begin = log.begin_checkpoint()
         segments = log.segments_before(begin)
-        usage = Usage([*segments])
+        end = max((base + size for base, size in segments.items()), default=0)
+        usage = Usage([*segments, end])  # the last one stands for all that come after
         exchanges: list[Exchange] = []
         queues: list[Queue] = []
         for known in self._broker.objects.values():
@@ -114,7 +115,7 @@ class Checkpointing:
         for exchange in exchanges:
             if self._is_there(exchange):
                 yield from self._tell_bindings(exchange)
-        live = dict(zip(segments, usage.bytes, strict=True))
+        live = dict(zip(segments, usage.bytes, strict=False))
         self._sparse = {base: size for base, size in segments.items() if 0 < live[base] < size // _SPARSE}
         log.end_checkpoint(EndCheckpoint(begin, self._broker.last_id, clean), live, lambda: None)
         self._size = log.end - begin

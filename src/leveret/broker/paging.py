@@ -131,7 +131,7 @@ class Pager:
         unstored = extent.unstored()
         if len(unstored):
             return self._write(queue, extent, unstored)
-        if extent.stored_up_to > self._log.written:
+        if extent.log_end > self._log.written:
             self._waiting.append((queue, extent))
             return 0
         extent.evict()

@@ -23,7 +23,6 @@ from ..wire.records import (
     BindingState,
     DeclareExchange,
     DeclareQueue,
-    DefinitionOp,
     DeleteExchange,
     DeleteQueue,
     EndCheckpoint,
@@ -37,6 +36,7 @@ from .queue import Queue
 
 if TYPE_CHECKING:
     from ..wire import Step
+    from ..wire.records import CheckpointOp, DefinitionOp
     from .binding import Destination
     from .broker import Broker
 
@@ -75,7 +75,7 @@ class Restoring:
         elif kind == EXTENT and queue.id in self._incomplete:
             queue.restore_extent(Extent.from_state(detail[2]))
 
-    def _definition(self, op: DefinitionOp, position: int) -> None:
+    def _definition(self, op: DefinitionOp | CheckpointOp, position: int) -> None:
         match op:
             case BeginCheckpoint():
                 self._ours = position == self._begin

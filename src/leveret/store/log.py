@@ -127,7 +127,7 @@ class DiskLog:
         sync: bool = True,
         segment_size: int = SEGMENT_SIZE,
     ) -> None:
-        """`fatal` is called when the disk cannot be trusted any more; `on_full` when it has no room for the next
+        """The directory is to have a folder `log`. `fatal` is called when the disk cannot be trusted any more; `on_full` when it has no room for the next
         segment, and when it has again. `sync`: durable means on disk; without it, handed to the operating system.
         """
         self._disk = disk
@@ -155,7 +155,7 @@ class DiskLog:
         self._fetches: dict[int, tuple[_Fetch, int, int]] = {}  # by ticket: which range of it, which part
         self._ticket = 0
         self._next: Segment | None = None  # made ahead of time
-        self._preparing = False
+        self._preparing: Segment | None = None  # on its way
         self.full = False
         """There is no room for the next segment."""
         self._waiting = Waiting()
@@ -261,13 +261,22 @@ class DiskLog:
         return self._begin_segment(base, size + SEGMENT_HEADER + RECORD_HEADER)
 
     def _begin_segment(self, base: int, need: int) -> int:
-        segment = self._next
-        self._next = None
-        if segment is None or segment.size < need:
+        """Go on in a new segment: the one that was made ahead, or is being made, if it is large enough."""
+        segment = self._next or self._preparing
+        self._next = self._preparing = None
+        if segment is not None and segment.size < need:
+            self._enter(segment)
+            self._put(self._end, seal_record(self._end, self._durable, []))
+            self._close_parts()
+            base = segment.end
+            segment = None
+        if segment is None:
             size = max(self._segment_size, -(-need // self._segment_size) * self._segment_size)
             segment = Segment(base, size)
             self._pending += self._creation(segment)
-        assert segment.base == base
+        return self._enter(segment)
+
+    def _enter(self, segment: Segment) -> int:
         self.segments.add(segment)
         self._end = segment.first_record
         return self._end
@@ -302,14 +311,13 @@ class DiskLog:
         self._submit(_Batch(self._pending, wanted, end=self._end, size=self._pending_bytes))
         self._pending = []
         self._pending_bytes = 0
-        if self._next is None and not self._preparing and not self.full:
+        if self._next is None and self._preparing is None and not self.full:
             last = self.segments.last
             if self._end - last.base > last.size // _PREPARE_AT:
                 self._prepare()
 
     def _prepare(self) -> None:
-        self._preparing = True
-        segment = Segment(self.segments.last.end, self._segment_size)
+        self._preparing = segment = Segment(self.segments.last.end, self._segment_size)
         self._submit(_Batch(self._creation(segment), self._sync, prepares=segment))
 
     def _submit(self, batch: _Batch) -> None:
@@ -328,7 +336,7 @@ class DiskLog:
             unsent, self._unsent = self._unsent, deque()
             for batch in unsent:
                 self._submit(batch)
-        elif self.full and not self._preparing:
+        elif self.full and self._preparing is None:
             self._prepare()
         if self._sync and self.written > self._synced_up_to:
             self._wanted = max(self._wanted, self.written)
@@ -360,10 +368,8 @@ class DiskLog:
             self.syncs += 1
             self._durable = max(self._durable, batch.end)
         if batch.prepares is not None:
-            self._preparing = False
-            # A large record may have begun a segment in this place meanwhile.
-            if batch.prepares.base == self.segments.last.end:
-                self._next = batch.prepares
+            if batch.prepares == self._preparing:
+                self._next, self._preparing = self._preparing, None
             self._set_full(False)
         if batch.then is not None:
             batch.then()
@@ -374,8 +380,8 @@ class DiskLog:
             return
         if error.errno in _FULL:
             self._set_full(True)
-        if batch.prepares is not None:
-            self._preparing = False
+        if batch.prepares is not None and batch.prepares == self._preparing:
+            self._preparing = None  # nobody needs it yet: tried again later
         else:
             self._unsent.append(batch)
         if not self._batches:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ..errors import DamageError
-from ..wire import Replay, find_record
+from ..wire import RECORD_HEADER, Replay, find_record
 from ..wire.records import DEFINITION, EndCheckpoint, decode_definition
 from . import checkpoints
 from .checkpoints import Checkpoints
@@ -122,6 +122,7 @@ class Recovery:
                 break
             following = self.segments[at + 1] if at + 1 < len(self.segments) else None
             if following is None or not self._continues(segment, following):
+                position -= RECORD_HEADER  # of the record that seals: to be written again
                 break
             at += 1
             position = following.first_record

@@ -14,7 +14,7 @@ from ..limits import SPILL_FILE_SIZE
 from ..wire import SPILL, encode_block
 
 if TYPE_CHECKING:
-    from ..ports import Disk, Fetched
+    from ..ports import Disk, DiskOp, Fetched
     from ..wire import Batch
 
 FOLDER: Final = "spill"
@@ -47,13 +47,17 @@ class DiskSpill:
     def write(self, batch: Batch, callback: Written) -> None:
         """Store messages as a block."""
         data = encode_block(batch)
+        ops: list[DiskOp] = []
         if self._offset >= SPILL_FILE_SIZE:
             self._next_file()
+        if not self._offset:
+            ops.append(("create", _name(self._file), 0))
         place = SPILL | self._file << 32 | self._offset
         self._blocks[self._file] = self._blocks.get(self._file, 0) + 1
         self._ticket += 1
         self._writes[self._ticket] = (place, len(data), callback)
-        self._disk.submit(self._ticket, [("write", _name(self._file), self._offset, [data])], False)
+        ops.append(("write", _name(self._file), self._offset, [data]))
+        self._disk.submit(self._ticket, ops, False)
         self._offset += len(data)
         self.backlog += len(data)
 

@@ -39,6 +39,7 @@ RECORD_HEADER = _chosen.RECORD_HEADER
 REJECT = _chosen.REJECT
 REPLY_TO = _chosen.REPLY_TO
 REQUEUE = _chosen.REQUEUE
+SPILL = _chosen.SPILL
 USER_ID = _chosen.USER_ID
 VERSION = _chosen.VERSION
 Batch = _chosen.Batch
@@ -54,6 +55,7 @@ ProtocolHeader = _chosen.ProtocolHeader
 Replay = _chosen.Replay
 Selection = _chosen.Selection
 Settlement = _chosen.Settlement
+Usage = _chosen.Usage
 Violation = _chosen.Violation
 crc32c = _chosen.crc32c
 encode_block = _chosen.encode_block
@@ -96,6 +98,7 @@ __all__ = [
     "REJECT",
     "REPLY_TO",
     "REQUEUE",
+    "SPILL",
     "USER_ID",
     "VERSION",
     "Batch",
@@ -113,6 +116,7 @@ __all__ = [
     "Selection",
     "Settlement",
     "Step",
+    "Usage",
     "Violation",
     "crc32c",
     "encode_block",

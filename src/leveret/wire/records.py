@@ -105,21 +105,26 @@ class EndCheckpoint(msgspec.Struct, frozen=True, tag_field="op", tag="end checkp
     clean: bool
 
 
-class QueueState(msgspec.Struct, frozen=True, tag_field="op", tag="queue state"):
-    """A queue of a checkpoint: what declared it, and the number of the next message. Its extents follow."""
+class ExchangeState(msgspec.Struct, frozen=True, tag_field="op", tag="exchange state"):
+    """An exchange of a checkpoint."""
 
-    id: int
-    vhost: str
-    name: str
-    durable: bool
-    auto_delete: bool
-    exclusive: bool
-    arguments: bytes
-    next_sequence: int
+    declaration: DeclareExchange
+
+
+class QueueState(msgspec.Struct, frozen=True, tag_field="op", tag="queue state"):
+    """A queue of a checkpoint. Its extents follow."""
+
+    declaration: DeclareQueue
+
+
+class BindingState(msgspec.Struct, frozen=True, tag_field="op", tag="binding state"):
+    """A binding of a checkpoint."""
+
+    binding: Bind
 
 
 class QueueEnd(msgspec.Struct, frozen=True, tag_field="op", tag="queue end"):
-    """The extents of this queue are all there."""
+    """The extents of this queue are all there; the next message gets this number."""
 
     id: int
     next_sequence: int
@@ -170,7 +175,7 @@ class ExtentState:
 
 
 DefinitionOp = DeclareExchange | DeleteExchange | DeclareQueue | DeleteQueue | Bind | Unbind
-CheckpointOp = BeginCheckpoint | EndCheckpoint | QueueState | QueueEnd
+CheckpointOp = BeginCheckpoint | EndCheckpoint | ExchangeState | QueueState | QueueEnd | BindingState
 Op = Publish | Settle | Relocate | ExtentState | DefinitionOp | CheckpointOp
 
 _definition_encoder: Final = msgspec.msgpack.Encoder()

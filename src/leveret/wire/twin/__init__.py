@@ -27,6 +27,7 @@ from .constants import (
     REJECT,
     REPLY_TO,
     REQUEUE,
+    SPILL,
     USER_ID,
 )
 from .crc import crc32c
@@ -37,12 +38,13 @@ from .keys import KeyTable
 from .ledger import Ledger
 from .ops import encode_op, encode_publish, encode_relocate, encode_settle
 from .pack import pack, unpack
-from .pieces import Pieces
+from .piece import Pieces
 from .pool import Pool
 from .record import RECORD_HEADER, find_record, seal_record
 from .render import render_deliver, render_get_ok, render_return
 from .replay import Replay, Step
 from .selection import Selection
+from .usage import Usage
 
 VERSION: Final = "twin"
 
@@ -64,6 +66,7 @@ __all__ = [
     "REJECT",
     "REPLY_TO",
     "REQUEUE",
+    "SPILL",
     "USER_ID",
     "VERSION",
     "Batch",
@@ -81,6 +84,7 @@ __all__ = [
     "Selection",
     "Settlement",
     "Step",
+    "Usage",
     "Violation",
     "crc32c",
     "encode_block",

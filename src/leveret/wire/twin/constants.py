@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 EXTENT_ROWS: Final = 4096
+SPILL: Final = 0x8000000000000000
 
 PERSISTENT: Final = 1
 HEADERS: Final = 2
