@@ -143,7 +143,13 @@ class Queue:
             self._activate(self)
         if ready < _FEW or not self.consumers:  # without consumers it is a store
             return False
-        return ready > FLOW_MESSAGES or tail.ready_bytes > FLOW_BYTES
+        return ready > FLOW_MESSAGES or self._newest_bytes > FLOW_BYTES
+
+    @property
+    def _newest_bytes(self) -> int:
+        """Ready bytes of the last two extents: the last one may have been begun just now."""
+        extents = self.extents
+        return extents[-1].ready_bytes + (extents[-2].ready_bytes if len(extents) > 1 else 0)
 
     def _new_tail(self, base: int) -> Extent:
         """In the place of the last extent when nothing is left in it: while it was the last, nobody took it away."""
@@ -364,6 +370,74 @@ class Queue:
         self.ready -= before - extent.ready
         if not extent.ready and not extent.unacked:
             self._tidy(extent)
+
+    def quarantine(self, extent: Extent) -> None:
+        """The extent's messages are damaged on disk: the others are served."""
+        self.extents.remove(extent)
+        self.quarantined.append(extent)
+        self.cursor = 0
+        self.stored -= 1
+        self.ready -= extent.ready
+
+    # -- recovery ------------------------------------------------------------------------------------------------
+
+    def restore(self, pieces: Pieces) -> None:
+        """Messages that the log holds, after those that are there; numbers that are skipped were never kept."""
+        while (number := pieces.next) is not None:
+            tail = self.extents[-1]
+            if number - tail.base >= EXTENT_ROWS or tail.ready_bytes > EXTENT_BYTES or not len(tail):
+                tail = self._new_tail(number)
+            self.ready += tail.restore(pieces, EXTENT_BYTES)
+
+    def restore_extent(self, extent: Extent) -> None:
+        """An extent as a checkpoint holds it, after those that are there."""
+        if not len(self.extents[-1]):
+            self.extents.pop()
+        self.extents.append(extent)
+        self.ready += extent.ready
+
+    def skip_to(self, sequence: int) -> None:
+        """The next message gets this number."""
+        tail = self.extents[-1]
+        if tail.base + len(tail) != sequence:
+            self._new_tail(sequence)
+
+    def drop_numbers(self, base: int, rows: Selection) -> None:
+        """Messages `base + row` are done with, those that are there."""
+        for extent, part, _ in self._parts(base, rows):
+            self.drop(extent, part)
+
+    def relocate(self, base: int, rows: Selection, place: Place) -> None:
+        """Messages `base + row` lie elsewhere now, in this order."""
+        for extent, part, skip in self._parts(base, rows):
+            extent.store(*place, part, skip)
+
+    def _parts(self, base: int, rows: Selection) -> list[tuple[Extent, Selection, int]]:
+        """By extent: which of its rows `base + row` are, and how many came before."""
+        parts: list[tuple[Extent, Selection, int]] = []
+        if not len(rows):
+            return parts
+        first, last = base + rows[0], base + rows[-1]
+        for extent in self.extents:
+            if extent.base > last:
+                break
+            end = extent.base + len(extent)
+            if end > first:
+                shift = extent.base - base
+                part = rows.window(max(shift, 0), end - base, shift)
+                if len(part):
+                    parts.append((extent, part, len(rows.window(0, max(shift, 0)))))
+        return parts
+
+    def restored(self, *, exact: bool) -> None:
+        """Recovery is done. Unless it is exact, every message may have been delivered before."""
+        if len(self.extents[-1]):
+            self._new_tail(self.next_sequence)
+        self.stored = len(self.extents) - 1
+        self.cursor = 0
+        if not exact:
+            for extent in self.extents:
+                extent.mark_all_redelivered()
 
     # -- consumers -----------------------------------------------------------------------------------------------
 

@@ -72,7 +72,8 @@ class Restoring:
             queue.drop_numbers(detail[2], detail[3])
         elif kind == RELOCATE:
             queue.relocate(detail[2], detail[3], (detail[4], detail[5]))
-        elif kind == EXTENT and queue.id in self._incomplete:
+        elif queue.id in self._incomplete:
+            assert kind == EXTENT
             queue.restore_extent(Extent.from_state(detail[2]))
 
     def _definition(self, op: DefinitionOp | CheckpointOp, position: int) -> None:

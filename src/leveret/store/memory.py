@@ -6,15 +6,15 @@ durable when `sync` was called, as with a disk; so a test can take the path on w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..ports import Position
 from .waiting import Waiting
 
 if TYPE_CHECKING:
-    from ..ports import Scheduler
-    from ..wire.records import Op
+    from ..ports import Fetched, Scheduler
+    from ..wire.records import Op, Settle
 
 
 class MemoryLog:
@@ -49,6 +49,31 @@ class MemoryLog:
         if not self._lag:
             self._durable = self._last
         return Position(self._last)
+
+    @property
+    def written(self) -> int:
+        """Nothing is read back from here."""
+        return self._last
+
+    @property
+    def lagging(self) -> bool:
+        """Never."""
+        return False
+
+    def settle(self, ops: list[Settle]) -> None:
+        """Add settlements, for which nobody waits."""
+        self.append([*ops])
+
+    def want(self, position: Position) -> None:
+        """Nothing is delayed here."""
+
+    def when_caught_up(self, callback: Callable[[], None]) -> None:
+        """Now."""
+        callback()
+
+    def fetch(self, ranges: Sequence[tuple[int, int]], callback: Fetched) -> None:
+        """Nobody asks: without a spill nothing leaves memory."""
+        raise AssertionError("a log in memory cannot be read back")
 
     def when_durable(self, position: Position, callback: Callable[[], None]) -> None:
         """Call once when `durable >= position`: in `run_callbacks`, or now when there is no lag."""
