@@ -51,6 +51,15 @@ class Log(Protocol):
         """Call once, on a later turn or now, when `durable >= position`. Callbacks run in the order of positions."""
         ...
 
+    @property
+    def lagging(self) -> bool:
+        """Whether so much waits to be written that publishers of persistent messages are to wait for it."""
+        ...
+
+    def when_caught_up(self, callback: Callable[[], None]) -> None:
+        """Call once, on a later turn, when it is not lagging; in the order of asking."""
+        ...
+
 
 class Scheduler(Protocol):
     """What runs the turns."""

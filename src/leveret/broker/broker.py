@@ -22,6 +22,7 @@ from ..wire.records import (
     Unbind,
     decode_record,
 )
+from .alarms import Alarms
 from .queue import Queue
 from .vhost import VHost
 
@@ -37,9 +38,19 @@ _QUEUES_PER_LOOK: Final = 8
 class Broker:
     """The brain of one node. `pool` counts the payload bytes."""
 
-    __slots__ = ("_active", "_last_id", "_scheduler", "clock", "log", "pool", "randomness", "vhosts")
+    __slots__ = ("_active", "_last_id", "_scheduler", "alarms", "clock", "log", "pool", "randomness", "vhosts")
 
-    def __init__(self, log: Log, clock: Clock, randomness: Randomness, scheduler: Scheduler, pool: Pool) -> None:
+    def __init__(
+        self,
+        log: Log,
+        clock: Clock,
+        randomness: Randomness,
+        scheduler: Scheduler,
+        pool: Pool,
+        alarms: Alarms | None = None,
+    ) -> None:
+        """Without `alarms` none is ever set."""
+        self.alarms = alarms or Alarms()
         self.log = log
         self.clock = clock
         self.randomness = randomness

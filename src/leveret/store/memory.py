@@ -21,11 +21,25 @@ if TYPE_CHECKING:
 class MemoryLog:
     """The port `Log`. Positions count records from 1."""
 
-    __slots__ = ("_due", "_durable", "_encode", "_lag", "_last", "_records", "_scheduler", "_serial", "_waiting")
+    __slots__ = (
+        "_caught_up",
+        "_due",
+        "_durable",
+        "_encode",
+        "_lag",
+        "_lagging",
+        "_last",
+        "_records",
+        "_scheduler",
+        "_serial",
+        "_waiting",
+    )
 
     def __init__(self, keep: bool = False, *, lag: bool = False, scheduler: Scheduler | None = None) -> None:
         """With `keep`, records are kept for `replay`, without a bound. `scheduler` is woken when callbacks are due."""
         self._lag = lag
+        self._lagging = False
+        self._caught_up: list[Callable[[], None]] = []  # called when it is not lagging any more
         self._scheduler = scheduler
         self._last = 0
         self._durable = 0
@@ -62,6 +76,27 @@ class MemoryLog:
         self._serial += 1
         heappush(self._waiting, (position, self._serial, callback))
         self._wake()
+
+    @property
+    def lagging(self) -> bool:
+        """Never, unless a test says so."""
+        return self._lagging
+
+    @lagging.setter
+    def lagging(self, lagging: bool) -> None:
+        self._lagging = lagging
+        self._call_caught_up()
+
+    def when_caught_up(self, callback: Callable[[], None]) -> None:
+        """Call once, in `run_callbacks`, when it is not lagging."""
+        self._caught_up.append(callback)
+        self._call_caught_up()
+
+    def _call_caught_up(self) -> None:
+        if not self._lagging:
+            self._due.extend(self._caught_up)
+            self._caught_up.clear()
+            self._wake()
 
     def sync(self) -> None:
         """Make durable what was appended. Calls no callback."""
