@@ -74,11 +74,11 @@ class Alarms:
         if self.memory:
             # With a limit of 0 it is always set: RabbitMQ's way to stop all publishing.
             if used < self._clear_below:
-                logger.info("memory resource limit alarm cleared: payload %s of %s", _size(used), _size(limit))
+                logger.info("memory resource limit alarm cleared: payload %s of %s", size_text(used), size_text(limit))
                 self.memory = False
                 self._changed()
         elif used >= limit:
-            logger.warning("memory resource limit alarm set: payload %s of %s", _size(used), _size(limit))
+            logger.warning("memory resource limit alarm set: payload %s of %s", size_text(used), size_text(limit))
             self.memory = True
             self._changed()
 
@@ -91,7 +91,7 @@ class Alarms:
         short = free < limit
         if short is not self._space_short:
             self._space_short = short
-            self._disk_changed(f"{_size(free)} free, {_size(limit)} are to stay free")
+            self._disk_changed(f"{size_text(free)} free, {size_text(limit)} are to stay free")
 
     def log_full(self, full: bool) -> None:
         """Whether the log has no room, nor can reserve any. It says so whenever that changes, or more often."""
@@ -130,6 +130,6 @@ class Alarms:
         self._waiting.pop(callback, None)
 
 
-def _size(size: int) -> str:
+def size_text(size: int) -> str:
     """For the log."""
     return f"{size / 1_000_000:,.0f} MB" if size >= 10_000_000 else f"{size / 1_000_000:.1f} MB"
