@@ -174,6 +174,14 @@ def test_a_decimal_point_makes_a_share() -> None:
     assert load({"disk-free-limit": "1.5"}, {}).disk_free_limit == 1.5
 
 
+def test_the_page_has_every_option_with_its_default() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text()
+    for option in TABLE:
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{option.name}` |")]
+        default = option.shown or option.default
+        assert isinstance(default, bool | None) or f"| `{default}` |" in row
+
+
 def test_what_is_shown_as_default_is_the_default() -> None:
     for option in TABLE:
         if option.shown:
