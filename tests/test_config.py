@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from leveret.config import DEFAULTS, TABLE, Options, data_directory, load
+from leveret.config import DEFAULTS, TABLE, Options, data_directory, load, parse_size
 from leveret.errors import ConfigError
 
 
@@ -31,6 +31,11 @@ def test_every_option_is_a_flag_a_variable_and_a_key(tmp_path: Path) -> None:
         "management-port": 98,
         "data-dir": "/srv/x",
         "ephemeral": True,
+        "durability": "os",
+        "vm-memory-high-watermark": 0.5,
+        "disk-free-limit": 1_000_000,
+        "paging-budget": 0.25,
+        "segment-size": 2_000_000,
         "log-level": "debug",
     }
     assert {option.name for option in TABLE} == {*samples, "config"}
@@ -58,6 +63,25 @@ def test_every_option_is_a_flag_a_variable_and_a_key(tmp_path: Path) -> None:
             "log-level must be one of debug, info, warning, error, not 'loud' (from --log-level)",
         ),
         ({}, {"LEVERET_EPHEMERAL": "maybe"}, "ephemeral must be true or false, not 'maybe' (from LEVERET_EPHEMERAL)"),
+        ({"durability": "none"}, {}, "durability must be one of fsync, os, not 'none' (from --durability)"),
+        (
+            {"vm-memory-high-watermark": "1.5"},
+            {},
+            "vm-memory-high-watermark must be a share from 0.0 to 1.0 or a size such as 512MiB or 2GB, not '1.5' "
+            "(from --vm-memory-high-watermark)",
+        ),
+        (
+            {},
+            {"LEVERET_DISK_FREE_LIMIT": "50 bytes"},
+            "disk-free-limit must be a share from 0.0 to 100.0 or a size such as 512MiB or 2GB, not '50 bytes' "
+            "(from LEVERET_DISK_FREE_LIMIT)",
+        ),
+        ({"segment-size": "64"}, {}, "segment-size must be a size of at least 1MiB, not '64' (from --segment-size)"),
+        (
+            {"segment-size": "0.5"},
+            {},
+            "segment-size must be a size such as 50MB or 64MiB, not '0.5' (from --segment-size)",
+        ),
         ({"host": "a b"}, {}, "host must be a host name or an address, not 'a b' (from --host)"),
         ({"data-dir": ""}, {}, "data-dir must be a path, not '' (from --data-dir)"),
     ],
@@ -77,6 +101,9 @@ def test_a_bad_value_names_option_and_source(
         ("prot = 1", "unknown option 'prot' (from "),
         ("port = true", "port must be a number from 0 to 65535, not True (from "),
         ("port = 5.5", "port must be a number"),
+        ("vm_memory_high_watermark = nan", "vm-memory-high-watermark must be a share from 0.0 to 1.0"),
+        ("paging_budget = -1", "paging-budget must be a share from 0.0 to 1.0"),
+        ("segment_size = true", "segment-size must be a size"),
         ('config = "other.toml"', "unknown option 'config'"),
         ("[port]\nx = 1", "port must be a number"),
     ],
@@ -101,3 +128,61 @@ def test_data_directory_is_the_systems_unless_said(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HOME", str(tmp_path))
     assert data_directory(Options()).name == "leveret"
     assert data_directory(Options(data_dir=tmp_path / "here")) == tmp_path / "here"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("1073741824", 1 << 30),
+        (1073741824, 1 << 30),
+        (" 50MB ", 50_000_000),
+        ("8 MB", 8_000_000),
+        *((text, 2_000) for text in ("2k", "2K", "2kB", "2KB", "2kb", "2Kb")),
+        *((text, 2_048) for text in ("2ki", "2Ki", "2kiB", "2KiB", "2kib", "2KIB")),
+        ("3m", 3_000_000),
+        ("3MiB", 3 << 20),
+        ("768Mi", 768 << 20),
+        ("2GB", 2_000_000_000),
+        ("4G", 4_000_000_000),
+        ("4Gi", 4 << 30),
+        ("2TB", 2 * 10**12),
+        ("1Ti", 1 << 40),
+        ("1PB", 10**15),
+        ("1Pi", 1 << 50),
+    ],
+)
+def test_sizes_have_the_units_of_rabbitmq(text: object, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "MB", "-1", -1, "1.5GB", 1.5, "5B", "5i", "5iB", "5EB", "5MBB", "0x10", "1e9", "\u0665MB", True, None, []],
+)
+def test_what_is_no_size(text: object) -> None:
+    with pytest.raises(ValueError, match=r"^a size such as 50MB or 64MiB$"):
+        parse_size(text)
+
+
+def test_a_decimal_point_makes_a_share() -> None:
+    def watermark(value: object) -> object:
+        return load({"vm-memory-high-watermark": value}, {}).vm_memory_high_watermark
+
+    assert [watermark(value) for value in ("0.4", ".4", 0.4)] == [0.4] * 3
+    assert [type(watermark(value)) for value in ("1.0", "1", "0", "0.0")] == [float, int, int, float]
+    assert load({"disk-free-limit": "1.5"}, {}).disk_free_limit == 1.5
+
+
+def test_the_page_has_every_option_with_its_default() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text()
+    for option in TABLE:
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{option.name}` |")]
+        default = option.shown or option.default
+        assert isinstance(default, bool | None) or f"| `{default}` |" in row
+
+
+def test_what_is_shown_as_default_is_the_default() -> None:
+    for option in TABLE:
+        if option.shown:
+            assert option.parse(option.shown) == option.default

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Final, Self
 from . import __version__, config, limits, wire
 from .access.internal import InternalAccess
 from .amqp import Peer, Session, Settings
+from .broker.alarms import Alarms, size_text
 from .broker.broker import Broker as Brain
 from .broker.housekeeping import Housekeeping
 from .clock import SystemClock
 from .errors import ConfigError
 from .net import Housekeeper, Server, Turn
+from .resources import FreeSpace, Watch, budget, total_memory
 from .store.memory import MemoryLog
 
 if TYPE_CHECKING:
@@ -48,25 +50,51 @@ class SystemRandomness:
 
 
 class Node:
-    """The objects of one broker on one event loop."""
+    """The objects of one broker on one event loop. `directory` is where its data is, if it keeps any."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        options: Options = config.DEFAULTS,
+        directory: os.PathLike[str] | None = None,
+    ) -> None:
+        self.budget = budget(options, total_memory())
         self.clock = SystemClock()
         self.turn = Turn(loop, self.clock)
         self.log = MemoryLog(keep=False, scheduler=self.turn)
         self.access = InternalAccess()
         self.pool = wire.Pool(limits.ARENA_SIZE)
-        self.brain = Brain(self.log, self.clock, SystemRandomness(), self.turn, self.pool)
-        self.turn.start(self.log.run_callbacks, self.brain.pump)
+        self.alarms = Alarms(
+            self._memory_used,
+            self.budget.memory_limit,
+            _unknown if directory is None else FreeSpace(directory),
+            self.budget.disk_free_limit,
+        )
+        self.brain = Brain(self.log, self.clock, SystemRandomness(), self.turn, self.pool, self.alarms)
+        self.turn.start(self.log.run_callbacks, self._pump)
         self.settings = Settings()
         self.server = Server(loop, self.turn, self.clock, self._open_session)
         self.housekeeper = Housekeeper(self.server.timers, Housekeeping(self.brain).step)
+        self.watch = Watch(self.server.timers, self.alarms)
 
     def listen(self, host: str, port: int) -> list[Address]:
         """Serve there from now on. Raises ConfigError when that is not possible."""
         addresses = self.server.listen(host, port)
         self.housekeeper.start(self.clock.monotonic_ms())
+        self.watch.tick(self.clock.monotonic_ms())
         return addresses
+
+    def _memory_used(self) -> int:
+        """Bytes of payload in memory."""
+        return self.pool.allocated  # a log that holds back what it has not written adds that here
+
+    def _pump(self, budget_ms: int) -> bool:
+        """What queues have to deliver; then memory is looked at: no turn brings in more than READ_BYTES_PER_TURN, or
+        READ_SIZE_MIN for each connection, so that a flood is noticed before it is over the limit by much more.
+        """
+        more = self.brain.pump(budget_ms)
+        self.alarms.check_memory()
+        return more
 
     def _open_session(self, peer: Address, local: Address, shell: Connection) -> Session:
         ends = Peer(peer.host, peer.port, local.host, local.port, loopback=_is_loopback(peer.host))
@@ -145,7 +173,11 @@ async def _serve(options: Options, started_ns: int) -> None:
         logger.warning("kernel: twin in pure Python, many times slower than the native one, which is not built here")
     directory = None if options.ephemeral else _prepare(options)
     loop = asyncio.get_running_loop()
-    node = Node(loop)
+    node = Node(loop, options, directory)
+    limit, total = size_text(node.budget.memory_limit), size_text(node.budget.memory_total)
+    logger.info("memory high watermark: %s of %s", limit, total)
+    if directory is not None:
+        logger.info("disk free limit: %s", size_text(node.budget.disk_free_limit))
     for address in node.listen(options.host, options.port):
         logger.info("listening for AMQP on %s", address)
     if options.management_port != config.DEFAULTS.management_port:
@@ -212,6 +244,10 @@ def _relax_garbage_collection() -> None:
     """
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
+
+
+def _unknown() -> None:
+    """Nothing is kept, so that no disk can fill up."""
 
 
 def _is_loopback(host: str) -> bool:

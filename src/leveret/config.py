@@ -7,6 +7,7 @@ Nothing here opens a socket or makes a directory.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,11 @@ from typing import Any, Final
 from .errors import ConfigError
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+DURABILITIES: Final = ("fsync", "os")
+SEGMENT_SIZE_MIN: Final = 1 << 20
+
+Amount = int | float
+"""An integer is bytes, a float a share of some whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,14 @@ class Options:
     """None: where this system keeps data of applications (`data_directory`)."""
     config: Path | None = None
     ephemeral: bool = False
+    durability: str = "fsync"
+    vm_memory_high_watermark: Amount = 0.6
+    """A share of the machine's memory."""
+    disk_free_limit: Amount = 50_000_000
+    """A share of the machine's memory."""
+    paging_budget: Amount = 0.4
+    """A share of `vm_memory_high_watermark`."""
+    segment_size: int = 64 << 20
     log_level: str = "info"
 
 
@@ -42,6 +56,8 @@ class Option:
     help: str
     metavar: str = ""
     """Empty for a switch: its flag takes no value."""
+    shown: str = ""
+    """The default as one would write it, where that is not how Python does."""
 
     @property
     def field(self) -> str:
@@ -95,10 +111,58 @@ def _switch(value: object) -> bool:
     raise ValueError("true or false")
 
 
-def _log_level(value: object) -> str:
-    if str(value).lower() in LOG_LEVELS:
-        return str(value).lower()
-    raise ValueError(f"one of {', '.join(LOG_LEVELS)}")
+def _one_of(words: tuple[str, ...]) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if str(value).lower() in words:
+            return str(value).lower()
+        raise ValueError(f"one of {', '.join(words)}")
+
+    return parse
+
+
+_SIZE: Final = re.compile(r"([0-9]{1,18}) ?(?:([kmgtp])(i?)b?)?", re.IGNORECASE)
+_SHARE: Final = re.compile(r"[0-9]*\.[0-9]+")
+
+
+def parse_size(value: object) -> int:
+    """Bytes, from a number with or without one of RabbitMQ's units ("Memory Threshold and Limit").
+
+    k, M, G, T, P, also with a B, are powers of 1000; Ki, Mi, Gi, Ti, Pi, also with a B, of 1024; case does not matter.
+    Raises ValueError.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("a size such as 50MB or 64MiB")
+    number, unit, binary = found.groups()
+    factor: int = (1024 if binary else 1000) ** ("kmgtp".index(unit.lower()) + 1 if unit else 0)
+    return int(number) * factor
+
+
+def _amount(share_max: float) -> Callable[[object], Amount]:
+    """A size, or (with a decimal point, so that 1 is a byte and 1.0 all there is) a share."""
+
+    def parse(value: object) -> Amount:
+        text = value.strip() if isinstance(value, str) else ""
+        share = float(text) if _SHARE.fullmatch(text) else value
+        if not isinstance(share, float):
+            try:
+                return parse_size(value)
+            except ValueError:
+                pass
+        elif 0 <= share <= share_max:
+            return share
+        raise ValueError(f"a share from 0.0 to {share_max} or a size such as 512MiB or 2GB")
+
+    return parse
+
+
+def _segment_size(value: object) -> int:
+    size = parse_size(value)
+    if size < SEGMENT_SIZE_MIN:
+        raise ValueError("a size of at least 1MiB")
+    return size
 
 
 DEFAULTS: Final = Options()
@@ -110,7 +174,33 @@ TABLE: Final = (
     Option("data-dir", _path, "Directory for everything that is kept.", "DIR"),
     Option("config", _path, "TOML file with these options.", "FILE"),
     Option("ephemeral", _switch, "Keep nothing: messages and definitions live in memory only."),
-    Option("log-level", _log_level, f"How much to tell: {', '.join(LOG_LEVELS)}.", "LEVEL"),
+    Option(
+        "durability",
+        _one_of(DURABILITIES),
+        "When a message counts as kept: fsync (it is on disk) or os (the system has it).",
+        "WORD",
+    ),
+    Option(
+        "vm-memory-high-watermark",
+        _amount(1.0),
+        "Payload that blocks publishers: a share of all memory, or a size.",
+        "AMOUNT",
+    ),
+    Option(
+        "disk-free-limit",
+        _amount(100.0),
+        "Less free space blocks publishers: a size, or a share of all memory.",
+        "AMOUNT",
+        "50MB",
+    ),
+    Option(
+        "paging-budget",
+        _amount(1.0),
+        "More payload leaves memory: a share of the watermark, or a size.",
+        "AMOUNT",
+    ),
+    Option("segment-size", _segment_size, "Size of one file of the log, at least 1MiB.", "SIZE", "64MiB"),
+    Option("log-level", _one_of(LOG_LEVELS), f"How much to tell: {', '.join(LOG_LEVELS)}.", "LEVEL"),
 )
 
 

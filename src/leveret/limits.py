@@ -49,6 +49,12 @@ FLOW_BYTES: Final = 4 * 1024 * 1024
 FLOW_WAIT_MS: Final = 4
 """So long others go first while they have something to say: a slow consumer does not stop its publishers."""
 
+# Alarms.
+MEMORY_CLEAR_PERCENT: Final = 95
+"""Of the limit: with less payload than this in memory its alarm is cleared."""
+ALARM_CHECK_MS: Final = 1_000
+"""Between two looks at the free space of the disk."""
+
 # Housekeeping: giving back arenas of which little is still needed.
 HOUSEKEEPING_MS: Final = 2_000
 """Between two passes over all queues."""

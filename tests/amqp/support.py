@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from leveret.amqp import Peer, Session, Settings
+from leveret.broker.alarms import Alarms
 from leveret.broker.broker import Broker
 from leveret.clock import ManualClock
 from leveret.errors import SyntaxError_
@@ -37,7 +38,13 @@ TRANSIENT = b"\x00\x00"
 PERSISTENT = b"\x10\x00\x02"
 """Properties with nothing but delivery-mode = 2."""
 
-CAPABLE = Arguments.of({"capabilities": {"consumer_cancel_notify": True, "authentication_failure_close": True}})
+CAPABLE = Arguments.of(
+    {
+        "capabilities": dict.fromkeys(
+            ("consumer_cancel_notify", "authentication_failure_close", "connection.blocked"), True
+        )
+    }
+)
 """Client properties of one that understands all we may tell it."""
 
 PEER = Peer("10.0.0.2", 50000, "10.0.0.1", 5672, loopback=False)
@@ -50,7 +57,10 @@ class LateLog:
         self.records: list[list[Op]] = []
         self.durable = Position(0)
         self.late = True
+        self.lagging = False
+        """Set it by hand; who waits for the opposite is called with the next `sync`."""
         self._waiting: list[tuple[Position, Callable[[], None]]] = []
+        self._caught_up: list[Callable[[], None]] = []
 
     def append(self, record: list[Op]) -> Position:
         self.records.append(record)
@@ -65,11 +75,17 @@ class LateLog:
         else:
             self._waiting.append((position, callback))
 
+    def when_caught_up(self, callback: Callable[[], None]) -> None:
+        self._caught_up.append(callback)
+
     def sync(self, upto: int | None = None) -> bool:
         """Everything (or up to there) is durable now; whether somebody was waiting for that."""
         self.durable = Position(len(self.records) if upto is None else upto)
         due = [callback for position, callback in self._waiting if position <= self.durable]
         self._waiting = [entry for entry in self._waiting if entry[0] > self.durable]
+        if not self.lagging:
+            due += self._caught_up
+            self._caught_up = []
         for callback in due:
             callback()
         return bool(due)
@@ -157,7 +173,10 @@ class World:
         self.access.late = late
         self.pool = Pool()
         self.scheduler = Wakes()
-        self.broker = Broker(self.log, self.clock, CountingNames(), self.scheduler, self.pool)
+        self.memory_used = 0
+        self.disk_free: int | None = 1000
+        alarms = Alarms(lambda: self.memory_used, 1000, lambda: self.disk_free, 500)
+        self.broker = Broker(self.log, self.clock, CountingNames(), self.scheduler, self.pool, alarms)
         self.settings = settings or Settings(mechanisms=("PLAIN", "AMQPLAIN", "CHALLENGE"))
         self.held = False
         """Late answers do not come while this is set."""
@@ -199,6 +218,14 @@ class World:
 
     def _wakes(self) -> int:
         return self.scheduler.count + sum(link.shell.count for link in self.links)
+
+    def short(self, *, memory: bool = False, disk: bool = False) -> None:
+        """Resources become short, or those that were are not any more."""
+        self.memory_used = 1000 if memory else 0
+        self.disk_free = 0 if disk else 1000
+        self.broker.alarms.check_memory()
+        self.broker.alarms.check_disk()
+        self.run()
 
     def tick(self, milliseconds: int) -> None:
         """Time passes in one go, then every session looks at its clocks."""
@@ -274,11 +301,13 @@ class Link:
         publish = BasicPublish(exchange, key, mandatory, immediate)
         self.feed(b"".join(content_frames(channel, publish, properties, body, self.frame_max) for body in bodies))
 
-    def open(self, user: str = "guest", password: str = "guest", heartbeat: int = 0) -> None:
+    def open(
+        self, user: str = "guest", password: str = "guest", heartbeat: int = 0, properties: Arguments = CAPABLE
+    ) -> None:
         """The whole handshake."""
         self.feed(PROTOCOL_HEADER)
         assert isinstance(self.last(0), ConnectionStart)
-        self.send(ConnectionStartOk(CAPABLE, "PLAIN", f"\0{user}\0{password}".encode(), "en_US"), channel=0)
+        self.send(ConnectionStartOk(properties, "PLAIN", f"\0{user}\0{password}".encode(), "en_US"), channel=0)
         assert isinstance(self.last(0), ConnectionTune)
         self.send(ConnectionTuneOk(2047, self.frame_max, heartbeat), channel=0)
         assert self.call(ConnectionOpen("/"), 0) == ConnectionOpenOk()

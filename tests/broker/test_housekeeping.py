@@ -119,5 +119,18 @@ def test_little_memory_is_not_worth_a_look(broker: Broker) -> None:
     assert not Housekeeping(broker).step(1)
 
 
+def test_little_memory_is_worth_a_look_while_it_is_short(broker: Broker) -> None:
+    publish_in_turn(broker, 100)
+    for number in range(1, QUEUES):
+        drain(broker, f"q{number}")
+    assert broker.pool.allocated < COMPACT_POOL_MIN
+    before = broker.pool.allocated
+    keep_house(broker)
+    assert broker.pool.allocated == before
+    broker.alarms.memory = True
+    keep_house(broker)
+    assert broker.pool.allocated < before // 2
+
+
 def test_a_portion_is_small_against_what_a_step_may_take() -> None:
     assert COMPACT_BYTES * 4 < COMPACT_POOL_MIN

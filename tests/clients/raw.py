@@ -149,12 +149,20 @@ class Peer:
             method(0, 10, 11, client_properties + shortstr("PLAIN") + longstr(b"\0guest\0guest") + shortstr("en_US"))
         )
 
-    def open(self, *, channels: int = 1, frame_max: int = 131072) -> Self:
+    def open(
+        self,
+        *,
+        channels: int = 1,
+        frame_max: int = 131072,
+        heartbeat_s: int = 0,
+        client_properties: bytes = b"\0\0\0\0",
+    ) -> Self:
         """The whole handshake, and the channels 1 to so many."""
-        self.start()
+        self.start(client_properties)
         self.expect_method(10, 30)
         self.send(
-            method(0, 10, 31, struct.pack(">HIH", 2047, frame_max, 0)), method(0, 10, 40, shortstr("/") + b"\0\0")
+            method(0, 10, 31, struct.pack(">HIH", 2047, frame_max, heartbeat_s)),
+            method(0, 10, 40, shortstr("/") + b"\0\0"),
         )
         self.expect_method(10, 41)
         for channel in range(1, channels + 1):

@@ -56,6 +56,37 @@ class TestWithoutLag:
             MemoryLog().when_durable(Position(1), lambda: None)
 
 
+class TestLagging:
+    def test_never_unless_said(self) -> None:
+        log = MemoryLog()
+        log.append(record(1))
+        assert not log.lagging
+
+    def test_who_waits_is_called_on_a_later_turn_in_order(self) -> None:
+        scheduler = Wakes()
+        log = MemoryLog(scheduler=scheduler)
+        log.lagging = True
+        called: list[int] = []
+        log.when_caught_up(lambda: called.append(1))
+        log.when_caught_up(lambda: called.append(2))
+        assert not log.run_callbacks()
+        assert (called, scheduler.count) == ([], 0)
+        log.lagging = False
+        assert called == []
+        assert scheduler.count > 0
+        log.run_callbacks()
+        log.run_callbacks()
+        assert called == [1, 2]
+
+    def test_a_later_turn_even_if_it_is_not_lagging(self) -> None:
+        log = MemoryLog()
+        called: list[int] = []
+        log.when_caught_up(lambda: called.append(1))
+        assert called == []
+        log.run_callbacks()
+        assert called == [1]
+
+
 class TestWithLag:
     def test_durable_after_sync(self) -> None:
         log = MemoryLog(lag=True)

@@ -60,6 +60,8 @@ def go_ahead(session: Session) -> None:
 
 def hold(session: Session, number: int, event: Event) -> None:
     """An event has to wait until its channel goes on."""
+    if isinstance(event, Batch) and session.throttle.alarms.short:
+        session.throttle.block()  # it waits here with its memory, and is published without being read again
     session.inboxes.setdefault(number, deque()).append(event)
     session.held_events += _weight(event)
 

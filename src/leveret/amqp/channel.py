@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from ..wire.methods import Method
     from .output import Output
     from .settings import Settings
+    from .throttle import Throttle
 
     Reply = Method | Wait | None
     """What a method is answered with: a method, later, or not at all."""
@@ -135,6 +136,7 @@ class Connection:
     user: User
     log: Log
     randomness: Randomness
+    throttle: Throttle
     settings: Settings
     cancel_notify: bool
     park: Callable[[Channel], Wait]
@@ -206,7 +208,10 @@ class Channel:
         return self._publishing
 
     def publish(self, batch: Batch) -> None:
-        """basic.publish, many at once."""
+        """basic.publish, many at once. While a resource is short these are the last that are read."""
+        throttle = self.connection.throttle
+        if throttle.alarms.short:
+            throttle.block()
         (self._publishing or self.publishing).publish(batch)
 
     def settle(self, settlement: Settlement) -> None:

@@ -150,6 +150,7 @@ def _release_all(session: Session) -> None:
     """For the brain the connection is over: its channels go, then its exclusive queues (spec 1.7.2.1)."""
     session.waiting = 0
     session.stalled = False
+    session.throttle.release()
     channels, session.channels = session.channels, {}
     for channel in channels.values():
         _release(session, channel)

@@ -124,6 +124,7 @@ CAPABILITIES: Final = (
 )
 """What the broker says it can do, as RabbitMQ does."""
 
+BLOCKED_NOTIFY: Final = "connection.blocked"
 CANCEL_NOTIFY: Final = "consumer_cancel_notify"
 FAILURE_CLOSE: Final = "authentication_failure_close"
 
@@ -193,4 +194,4 @@ def capabilities(client_properties: Arguments) -> frozenset[str]:
     table = client_properties.get("capabilities")
     if not isinstance(table, dict):
         return frozenset()
-    return frozenset(name for name in (CANCEL_NOTIFY, FAILURE_CLOSE) if table.get(name) is True)
+    return frozenset(name for name in (BLOCKED_NOTIFY, CANCEL_NOTIFY, FAILURE_CLOSE) if table.get(name) is True)

@@ -39,6 +39,8 @@ def tx_commit(channel: Channel, method: TxCommit) -> Reply:
     position = channel.connection.vhost.transact(transaction.batches, transaction.settlements, channel.publishing)
     channel.deliveries.ledger.commit()
     transaction.clear()
+    if position is not None:
+        channel.connection.throttle.logged()
     return channel.once_durable(position, TxCommitOk())
 
 

@@ -29,6 +29,7 @@ from . import ending
 from .channel import Connection, send
 from .failures import NO_METHOD
 from .handshake import (
+    BLOCKED_NOTIFY,
     CANCEL_NOTIFY,
     FAILURE_CLOSE,
     HEADERS,
@@ -60,6 +61,8 @@ class Client:
     """Wants to be told when its login is refused."""
     cancel_notify: bool
     """Wants to be told when the broker ends a consumer."""
+    blocked_notify: bool
+    """Wants to be told when it is not read because a resource is short."""
     user: User | None = None
     channel_max: int = 0
     frame_max: int = 0
@@ -85,6 +88,7 @@ def start_ok(session: Session, method: ConnectionStartOk) -> None:
         method.mechanism,
         failure_close=FAILURE_CLOSE in understood,
         cancel_notify=CANCEL_NOTIFY in understood,
+        blocked_notify=BLOCKED_NOTIFY in understood,
     )
     require_mechanism(session.settings, method.mechanism)
     _authenticate(session, method.response)
@@ -147,6 +151,7 @@ def open_(session: Session, method: ConnectionOpen) -> None:
     if not session.access.may_open(user, name):
         raise NotAllowed(f"access to vhost '{name}' refused for user '{user.name}'")
     session.move(method.id)
+    session.throttle.notify = client.blocked_notify
     session.connection = Connection(
         session.out,
         vhost,
@@ -154,6 +159,7 @@ def open_(session: Session, method: ConnectionOpen) -> None:
         user,
         session.broker.log,
         session.broker.randomness,
+        session.throttle,
         session.settings,
         client.cancel_notify,
         session.park,

@@ -121,6 +121,8 @@ class Publishing:
 
     def published(self, count: int, position: Position | None, rejected: Selection | None) -> None:
         """What became of the next `count` messages."""
+        if position is not None:
+            self._connection.throttle.logged()
         if self.confirms is not None:
             self.confirms.add(count, position, rejected)
 

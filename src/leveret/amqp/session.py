@@ -36,6 +36,7 @@ from .failures import NO_METHOD, SECOND_OPEN, channel_of, error_of, method_of
 from .handshake import AWAIT_HEADER, CLOSED, CLOSING, CONNECTION, OPEN
 from .methods import HANDLERS
 from .output import Output
+from .throttle import Throttle
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -92,6 +93,7 @@ class Session:
         "settings",
         "stalled",
         "state",
+        "throttle",
         "waiting",
     )
 
@@ -104,6 +106,7 @@ class Session:
         self.settings = settings
         self.state = AWAIT_HEADER
         self.out = Output(shell.wake)
+        self.throttle = Throttle(broker.alarms, broker.log, self.out)
         self.client: Client | None = None
         """What is known of the peer from start-ok on."""
         self.connection: Connection | None = None
@@ -233,8 +236,12 @@ class Session:
 
     @property
     def reading(self) -> bool:
-        """Whether the socket is to be read."""
-        return not (self.waiting or self.stalled or self.held_events >= INBOX_EVENTS_MAX or self.out.stuffed)
+        """Whether the socket is to be read: unless it waits for its login, asks without reading its answers, has more
+        waiting for the log than is good, or publishes while memory or disk is short or the log is behind.
+        """
+        return not (
+            self.waiting or self.stalled or self.held_events >= INBOX_EVENTS_MAX or self.throttle.on or self.out.stuffed
+        )
 
     @property
     def finished(self) -> bool:

@@ -16,6 +16,7 @@ from ..wire.records import (
     DeleteQueue,
     Unbind,
 )
+from .alarms import Alarms
 from .paging import Pager
 from .queue import Queue
 from .vhost import VHost
@@ -33,7 +34,19 @@ _QUEUES_PER_LOOK: Final = 8
 class Broker:
     """The brain of one node. `pool` counts the payload bytes; over `paging_budget` of them go to disk."""
 
-    __slots__ = ("_active", "_last_id", "_scheduler", "clock", "log", "objects", "pager", "pool", "randomness", "vhosts")
+    __slots__ = (
+        "_active",
+        "_last_id",
+        "_scheduler",
+        "alarms",
+        "clock",
+        "log",
+        "objects",
+        "pager",
+        "pool",
+        "randomness",
+        "vhosts",
+    )
 
     def __init__(
         self,
@@ -42,11 +55,13 @@ class Broker:
         randomness: Randomness,
         scheduler: Scheduler,
         pool: Pool,
+        alarms: Alarms | None = None,
         *,
         spill: Spill | None = None,
         paging_budget: int = 0,
     ) -> None:
-        """Without a `spill` all messages stay in memory."""
+        """Without `alarms` none is ever set; without a `spill` all messages stay in memory."""
+        self.alarms = alarms or Alarms()
         self.log = log
         self.clock = clock
         self.randomness = randomness

@@ -34,7 +34,7 @@ class Housekeeping:
         True while the pass is not at its end.
         """
         if not self._queues and not self._vhosts:
-            if self._broker.pool.allocated < COMPACT_POOL_MIN:
+            if self._broker.pool.allocated < COMPACT_POOL_MIN and not self._broker.alarms.memory:
                 return False
             self._vhosts = list(self._broker.vhosts.values())
         now_ms = self._broker.clock.monotonic_ms

@@ -67,7 +67,7 @@ def serve(**values: object) -> None:
 def _parameter(option: config.Option) -> inspect.Parameter:
     text = option.help
     if option.metavar and option.default is not None:
-        text += f" [dim]\\[default: {option.default}][/dim]"
+        text += f" [dim]\\[default: {option.shown or option.default}][/dim]"
     text += f" [dim yellow]\\[env: {option.variable}][/dim yellow]"
     names = [f"--{option.name}"] if option.metavar else [f"--{option.name}/--no-{option.name}"]
     declared = typer.Option(*names, help=text, metavar=option.metavar or None, show_default=False)

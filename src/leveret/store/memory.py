@@ -20,11 +20,23 @@ if TYPE_CHECKING:
 class MemoryLog:
     """The port `Log`. Positions count records from 1."""
 
-    __slots__ = ("_durable", "_encode", "_lag", "_last", "_records", "_scheduler", "_waiting")
+    __slots__ = (
+        "_caught_up",
+        "_durable",
+        "_encode",
+        "_lag",
+        "_lagging",
+        "_last",
+        "_records",
+        "_scheduler",
+        "_waiting",
+    )
 
     def __init__(self, keep: bool = False, *, lag: bool = False, scheduler: Scheduler | None = None) -> None:
         """With `keep`, records are kept for `replay`, without a bound. `scheduler` is woken when callbacks are due."""
         self._lag = lag
+        self._lagging = False
+        self._caught_up: list[Callable[[], None]] = []  # called when it is not lagging any more
         self._scheduler = scheduler
         self._last = 0
         self._durable = 0
@@ -55,21 +67,12 @@ class MemoryLog:
         """Nothing is read back from here."""
         return self._last
 
-    @property
-    def lagging(self) -> bool:
-        """Never."""
-        return False
-
     def settle(self, ops: list[Settle]) -> None:
         """Add settlements, for which nobody waits."""
         self.append([*ops])
 
     def want(self, position: Position) -> None:
         """Nothing is delayed here."""
-
-    def when_caught_up(self, callback: Callable[[], None]) -> None:
-        """Now."""
-        callback()
 
     def fetch(self, ranges: Sequence[tuple[int, int]], callback: Fetched) -> None:
         """Nobody asks: without a spill nothing leaves memory."""
@@ -83,6 +86,28 @@ class MemoryLog:
             return
         self._waiting.add(position, callback)
         self._wake()
+
+    @property
+    def lagging(self) -> bool:
+        """Never, unless a test says so."""
+        return self._lagging
+
+    @lagging.setter
+    def lagging(self, lagging: bool) -> None:
+        self._lagging = lagging
+        self._call_caught_up()
+
+    def when_caught_up(self, callback: Callable[[], None]) -> None:
+        """Call once, in `run_callbacks`, when it is not lagging."""
+        self._caught_up.append(callback)
+        self._call_caught_up()
+
+    def _call_caught_up(self) -> None:
+        if not self._lagging:
+            for callback in self._caught_up:
+                self._waiting.add(Position(self._durable), callback)
+            self._caught_up.clear()
+            self._wake()
 
     def sync(self) -> None:
         """Make durable what was appended. Calls no callback."""
