@@ -441,9 +441,10 @@ class DiskLog:
 
     def _point_to(self, begin: int, dead: list[Segment], done: Callable[[], None]) -> None:
         def drop() -> None:
-            for segment in dead:
+            gone = [segment for segment in dead if segment in self.segments]  # not yet by the checkpoint before
+            for segment in gone:
                 self.segments.remove(segment)
-            self._submit(_Batch([("remove", segment.name) for segment in dead], False))
+            self._submit(_Batch([("remove", segment.name) for segment in gone], False))
             done()
 
         # Synced whatever `durability` says: segments go when this is there.
@@ -453,9 +454,18 @@ class DiskLog:
         """Segments that end before it: base and size in bytes, ascending."""
         return {segment.base: segment.size for segment in self.segments.all() if segment.end <= position}
 
-    def close(self) -> None:
-        """Write and sync all that there is, and stop. Blocks."""
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def sync(self) -> None:
+        """Sync everything that was appended."""
         self._wanted = self._end
         self.flush()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the disk has done all that it was asked for."""
+        return not (self._batches or self._fetches or self._pending or self._parts or self._settled or self._unsent)
+
+    def close(self) -> None:
+        """Stop; when `idle`. What the disk has not done yet it does now."""
         self._disk.close()
-        self.run_callbacks()

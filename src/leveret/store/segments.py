@@ -77,6 +77,9 @@ class Segments:
     def __len__(self) -> int:
         return len(self._list)
 
+    def __contains__(self, segment: Segment) -> bool:
+        return segment in self._list
+
     @property
     def last(self) -> Segment:
         return self._list[-1]

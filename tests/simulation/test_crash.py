@@ -1,0 +1,32 @@
+"""Crashes at any moment, with whatever the disk had by then: nothing that was promised is lost, nothing comes back."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from .clients import Clients
+
+SEEDS = 10_000 if os.environ.get("LEVERET_LONG") else 250
+
+
+def live_and_crash(seed: int, lives: int = 2) -> int:
+    """Images that were looked at."""
+    clients = Clients(seed)
+    looked = 0
+    for _ in range(lives):
+        clients.act(clients.random.choice([20, 60, 150]))
+        clients.recover(clients.crash())
+        looked += 1
+    return looked
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, 50))
+def test_what_was_promised_survives_crashes(first: int) -> None:
+    for seed in range(first, first + 50):
+        try:
+            live_and_crash(seed)
+        except BaseException as failure:
+            failure.add_note(f"seed {seed}")
+            raise
