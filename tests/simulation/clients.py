@@ -5,6 +5,7 @@ What was told to be durable has to be there after a crash; what was asked for ma
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -70,7 +71,7 @@ class Clients:
     def start(self, files: Mapping[str, bytes]) -> None:
         """A broker over these files."""
         budget = self.random.choice([0, 20_000, 1 << 40]) if self.paging else 1 << 40
-        self.world = World(files, paging_budget=budget)
+        self.world = World(files, paging_budget=budget, record_size=self.random.choice([0, 300, 1 << 20]))
         self.channels = [Channel(self.world.vhost) for _ in range(3)]
         self.tags: list[list[tuple[int, int, int]]] = [[] for _ in self.channels]  # (tag, queue id, number) outstanding
 
@@ -93,6 +94,7 @@ class Clients:
             (self.turn, 8),
             (self.work, 8),
             (self.checkpoint, 1),
+            (self.fill_disk, 0.3),
         ]
         for _ in range(3):
             self.declare()
@@ -311,6 +313,10 @@ class Clients:
     def checkpoint(self) -> None:
         for _ in range(self.random.choice([1, 3, 100])):
             self.world.checkpointing.step(0)
+
+    def fill_disk(self) -> None:
+        kind = self.random.choice(["create", "write"])
+        self.world.disk.fail(kind, errno.ENOSPC, self.random.choice([1, 2, 5]), written=self.random.choice([0, 1, 100]))
 
     def crash(self) -> dict[str, bytes]:
         """What is left of the directory."""

@@ -41,6 +41,7 @@ class World:
         *,
         paging_budget: int = 1 << 40,
         segment_size: int = SEGMENT_SIZE,
+        record_size: int = 4096,
         capacity: int | None = None,
     ) -> None:
         self.disk = SimulatedDisk({n: d for n, d in (files or {}).items() if n[:6] != "spill/"}, capacity=capacity)
@@ -68,7 +69,7 @@ class World:
         self.recovered = recovery.run(restoring.apply)
         restoring.finish()
         self.log.open(self.recovered)
-        self.checkpointing = Checkpointing(self.broker, self.log)
+        self.checkpointing = Checkpointing(self.broker, self.log, record_size)
         self.vhost = self.broker.vhosts["/"]
 
     def _fatal(self, error: OSError) -> None:

@@ -44,11 +44,13 @@ _OPS_PER_RECORD: Final = 64
 class Checkpointing:
     """One per broker: when a checkpoint is due, and the one that is under way."""
 
-    __slots__ = ("_broker", "_log", "_running", "_size", "_sparse")
+    __slots__ = ("_broker", "_log", "_record_size", "_running", "_size", "_sparse")
 
-    def __init__(self, broker: Broker, log: CheckpointLog) -> None:
+    def __init__(self, broker: Broker, log: CheckpointLog, record_size: int = CHECKPOINT_RECORD_SIZE) -> None:
+        """`record_size`: about the bytes of the records in which a long queue is told."""
         self._broker = broker
         self._log = log
+        self._record_size = record_size
         self._running: Iterator[None] | None = None
         self._size = 0  # of the last one
         self._sparse: dict[int, int] = {}  # segments to be emptied: base and size
@@ -144,7 +146,7 @@ class Checkpointing:
                 state = extent.state()
                 record.append(ExtentState(queue.id, state))
                 size += len(state)
-                if size > CHECKPOINT_RECORD_SIZE and extent is not queue.extents[-1]:
+                if size > self._record_size and extent is not queue.extents[-1]:
                     self._log.append(record)
                     record, size = [], 0
                     yield
