@@ -369,8 +369,12 @@ def find_record(data: Buffer, start: int, after: int) -> tuple[int, int] | None:
 
 @final
 class Pieces:
-    """Rows of one queue, in order, that were not looked at yet: their numbers, and the blocks that they are in."""
+    """What recovery knows of the rows of a queue without looking at them."""
 
+    def __new__(cls, pieces: Sequence[tuple[int, int, int, int, int, int, int]] = ()) -> Self:
+        """Of (first, count, position, length, skip, body bytes, features): the messages first..first+count are the rows
+        skip..skip+count of the block of `length` bytes at `position`. Raises ValueError unless they ascend.
+        """
     def __len__(self) -> int:
         """Rows that are left."""
     @property

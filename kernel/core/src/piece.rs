@@ -1,6 +1,6 @@
-//! Pieces: what recovery knows of a queue's rows without looking at them.
+//! Pieces: what recovery knows of the rows of a queue without looking at them.
 
-/// Rows `first..first + count` of a queue are rows `skip..skip + count` of the block at `position` (`length` bytes).
+/// The rows `first..first + count` of a queue are rows `skip..skip + count` of the block at `position`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
     pub first: u64,
@@ -12,33 +12,42 @@ pub struct Piece {
     pub features: u32,
 }
 
-/// Pieces of one queue, ascending and without overlaps, and a cursor that passes over them.
-#[derive(Clone, Debug, Default)]
+/// Pieces in ascending order, taken from the front.
+#[derive(Debug, Default)]
 pub struct Pieces {
     pieces: Vec<Piece>,
-    cursor: usize,
+    /// The first that is not taken.
+    next: usize,
+    rows: u64,
 }
 
 impl Pieces {
-    pub fn push(&mut self, piece: Piece) {
-        self.pieces.push(piece);
+    /// Add one behind the others; false, and nothing is changed, if it does not come behind them.
+    #[must_use]
+    pub fn push(&mut self, piece: Piece) -> bool {
+        let ascends = self.pieces.last().is_none_or(|last| last.first + u64::from(last.count) <= piece.first);
+        if ascends {
+            self.rows += u64::from(piece.count);
+            self.pieces.push(piece);
+        }
+        ascends
     }
 
     /// Those that are left.
     pub fn rest(&self) -> &[Piece] {
-        &self.pieces[self.cursor..]
+        &self.pieces[self.next..]
     }
 
     /// Rows that are left.
-    pub fn len(&self) -> usize {
-        self.rest().iter().map(|piece| piece.count as usize).sum()
+    pub fn len(&self) -> u64 {
+        self.rows
     }
 
     pub fn is_empty(&self) -> bool {
-        self.rest().is_empty()
+        self.rows == 0
     }
 
-    /// Sequence number of the next row.
+    /// The number of the next row.
     pub fn next(&self) -> Option<u64> {
         self.rest().first().map(|piece| piece.first)
     }

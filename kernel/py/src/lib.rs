@@ -6,7 +6,7 @@ mod buffer;
 mod decoder;
 mod extent;
 mod ledger;
-mod pieces;
+mod piece;
 mod record;
 mod render;
 mod selection;
@@ -51,7 +51,7 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::Decoder>()?;
     module.add_class::<extent::Extent>()?;
     module.add_class::<ledger::Ledger>()?;
-    module.add_class::<pieces::Pieces>()?;
+    module.add_class::<piece::Pieces>()?;
     module.add_class::<record::Replay>()?;
     module.add_function(wrap_pyfunction!(render::render_deliver, module)?)?;
     module.add_function(wrap_pyfunction!(render::render_get_ok, module)?)?;

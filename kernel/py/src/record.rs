@@ -11,7 +11,7 @@ use pyo3::types::{PyBytes, PyList};
 
 use crate::batch::{Batch, Pool};
 use crate::buffer::with_bytes;
-use crate::pieces::Pieces;
+use crate::piece::Pieces;
 use crate::render::filled;
 use crate::selection::Selection;
 

@@ -29,7 +29,7 @@ from .constants import (
     REQUEUE,
     USER_ID,
 )
-from .crc import crc32c
+from .crc32c import crc32c
 from .decoder import Decoder, Event
 from .events import Command, ProtocolHeader, Settlement, Violation
 from .extent import Extent
@@ -37,7 +37,7 @@ from .keys import KeyTable
 from .ledger import Ledger
 from .ops import encode_op, encode_publish, encode_relocate, encode_settle
 from .pack import pack, unpack
-from .pieces import Pieces
+from .piece import Pieces
 from .pool import Pool
 from .record import RECORD_HEADER, find_record, seal_record
 from .render import render_deliver, render_get_ok, render_return

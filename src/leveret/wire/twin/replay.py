@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from . import ops
-from .pieces import Piece, Pieces
+from .piece import Piece, Pieces
 from .record import RECORD_HEADER, Cut, check_position, read_record
 from .selection import Selection
 
@@ -123,15 +123,12 @@ def _published(found: list[Found]) -> Iterator[Step]:
         for queue, first in op.targets:
             for piece in _pieces(op, first, end - op.block.length):
                 pieces = newest.get(queue)
-                if pieces is None or pieces[-1].first + pieces[-1].count > piece.first:
+                if pieces is None or pieces[-1][0] + pieces[-1][1] > piece[0]:
                     pieces = newest[queue] = []  # the first, or one that does not ascend: a step of its own
                     steps.append((queue, pieces))
                 pieces.append(piece)
     for queue, pieces in steps:
-        step = Pieces()
-        for piece in pieces:
-            step.push(piece)
-        yield ops.PUBLISH, queue, step
+        yield ops.PUBLISH, queue, Pieces(pieces)
 
 
 def _pieces(op: ops.Publish, first: int, position: int) -> Iterator[Piece]:
@@ -143,7 +140,7 @@ def _pieces(op: ops.Publish, first: int, position: int) -> Iterator[Piece]:
         while stop < len(offsets) and offsets[stop] == offsets[stop - 1] + 1:
             stop += 1
         body_bytes = _share(op, stop) - _share(op, at)
-        yield Piece(first + offsets[at], stop - at, position, op.block.length, at, body_bytes, op.features)
+        yield first + offsets[at], stop - at, position, op.block.length, at, body_bytes, op.features
         at = stop
 
 
