@@ -126,6 +126,26 @@ def single(kernel: Any, decoder: Any) -> None:
     measure("one message: ledger add, settle", acknowledge)
 
 
+def log(kernel: Any) -> None:
+    def batch(count: int, size: int) -> Any:
+        return kernel.Batch.build(kernel.Pool(), [("", "queue-name", b"\x10\0\x02", b"x" * size, False)] * count)
+
+    small, large, one = batch(MESSAGES, 16), batch(240, 1024), batch(1, 150)
+    measure("encode_publish 16 B", lambda: kernel.encode_publish([(1, 0)], small, None, None), MESSAGES)
+    measure("encode_publish 1 KiB", lambda: kernel.encode_publish([(1, 0)], large, None, None), 240)
+    op = kernel.encode_publish([(1, 0)], large, None, None)[0]
+    measure("seal_record 1 KiB", lambda: kernel.seal_record(8, 0, [op]), 240)
+    op = kernel.encode_publish([(1, 0)], one, None, None)[0]
+    measure("one message: encode_publish", lambda: kernel.encode_publish([(1, 0)], one, None, None))
+    measure("one message: seal_record", lambda: kernel.seal_record(8, 0, [op]))
+    records = b""
+    for number in range(MESSAGES):
+        op = kernel.encode_publish([(number % 4, number)], one, None, None)[0]
+        acked = kernel.encode_settle(number % 4, 0, 0, kernel.Selection.range(number, number + 1))
+        records += kernel.seal_record(len(records), 0, [op, acked])
+    measure("replay records of one publish and one ack", lambda: kernel.Replay(0).read(records, 0), MESSAGES)
+
+
 def main() -> None:
     kernel = importlib.import_module("leveret.wire.twin" if "twin" in sys.argv[1:] else "leveret._kernel")
     decoder = kernel.Decoder(kernel.Pool())
@@ -134,6 +154,7 @@ def main() -> None:
     decoder.open(131072)
     bulk(kernel, decoder)
     single(kernel, decoder)
+    log(kernel)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The kernel against its twin: whatever comes in, both say the same.
 
 Streams of frames (sound, broken, cut anywhere) into two decoders; random sequences of operations on two extents and two
-ledgers. The twin is the naive model, so a difference is nearly always the kernel's fault; the tests of `tests/wire` say
-what is right.
+ledgers; logs (sound, broken, cut anywhere) into two replays. The twin is the naive model, so a difference is nearly
+always the kernel's fault; the tests of `tests/wire` say what is right.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from ..wire.support import (
     nack,
     nested,
     plain,
+    plain_steps,
     publish_method,
     reject,
     rows,
@@ -371,7 +372,7 @@ class Driver:
 def attempt(operation: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return operation(*arguments)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, OverflowError) as error:
         return type(error).__name__
 
 
@@ -424,3 +425,112 @@ def test_ledgers(steps: list[tuple[Any, ...]], stride: int) -> None:
         if step[0] == "add":
             next_tag += step[1] + step[2]
             next_row += step[2] * stride
+
+
+# -- logs --------------------------------------------------------------------------------------------------------------
+
+NUMBERS = st.sampled_from([0, 1, 2, 3, 64, 4095, 4096, 1 << 32, (1 << 63) - 8, 1 << 63, (1 << 64) - 2, (1 << 64) - 1])
+SOME_ROWS = st.one_of(
+    st.sets(st.integers(0, 4096), max_size=6), st.sets(st.integers(0, 150)), st.builds(range, st.integers(0, 200))
+).map(sorted)
+OPS = st.one_of(
+    st.tuples(
+        st.just("publish"), st.lists(st.tuples(st.integers(1, 3), NUMBERS), max_size=3), SIZES, st.booleans(), SOME_ROWS
+    ),
+    st.tuples(st.just("settle"), st.integers(1, 2), NUMBERS, st.sampled_from([0, 1, 255, 256]), SOME_ROWS),
+    st.tuples(st.just("relocate"), st.integers(1, 2), NUMBERS, st.lists(st.integers(0, 5000), max_size=4)),
+    st.tuples(st.just("other"), st.integers(-1, 7), st.binary(max_size=30)),
+)
+
+
+def encoded(impl: Any, op: tuple[Any, ...]) -> Any:
+    def made(sizes: list[int]) -> Any:
+        messages = [("", "q", PERSISTENT_PROPERTIES, bytes(size), size == 5) for size in sizes]
+        return impl.Batch.build(impl.Pool(), messages)
+
+    match op:
+        case ("publish", targets, sizes, counted, numbers):
+            offsets = None if counted else impl.Selection(numbers[: len(sizes)])
+            return impl.encode_publish(targets, made(sizes), None, offsets)[0]
+        case ("settle", queue, base, reason, numbers):
+            return impl.encode_settle(queue, base, reason, impl.Selection(numbers))
+        case ("relocate", queue, base, numbers):
+            return impl.encode_relocate(queue, base, impl.Selection(sorted({*numbers})), made(numbers))[0]
+        case (_, kind, body):
+            return impl.encode_op(kind, body)
+
+
+def assert_read_alike(log: bytes, start: int, cuts: list[int]) -> None:
+    """Both read the same, piece by piece."""
+    said: list[list[Any]] = [[], []]
+    for impl, mine in zip((kernel, twin), said, strict=True):
+        mine.append(attempt(impl.Replay, start) if start >= 1 << 63 else None)
+        if mine[0] is not None:
+            continue
+        replay = impl.Replay(start)
+        for size in sorted({*(cut % (len(log) + 1) for cut in cuts), len(log)}):
+            at = replay.position - start
+            mine.append(plain_steps(replay.read(log[at:size], start + at)))
+            mine.append((replay.stop, replay.position, replay.synced, replay.need))
+            mine.append(impl.find_record(log[:size], start, replay.position))
+        mine.append(impl.find_record(log, start, 0))
+    assert said[0] == said[1]
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.data(), st.lists(st.lists(OPS, max_size=4), max_size=6), CUTS)
+def test_logs(data: st.DataObject, plan: list[list[tuple[Any, ...]]], cuts: list[int]) -> None:
+    start = data.draw(st.sampled_from([0, 64, (1 << 63) - 512]))
+    log = b""
+    for ops in plan:
+        written = []
+        for op in ops:
+            found, wanted = (attempt(encoded, impl, op) for impl in (kernel, twin))
+            assert found == wanted, op
+            if isinstance(found, bytes):
+                written.append(found)
+        arguments = (start + len(log), data.draw(st.integers(0, start + len(log))), written)
+        found, wanted = (attempt(impl.seal_record, *arguments) for impl in (kernel, twin))
+        assert found == wanted
+        log += found if isinstance(found, bytes) else b""
+    assert_read_alike(log, start, cuts)
+    if log:
+        broken = bytearray(log)
+        broken[data.draw(st.integers(0, len(log) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        assert_read_alike(bytes(broken), start, cuts)
+
+
+@settings(max_examples=EXAMPLES * 2)
+@given(st.data(), st.lists(OPS, min_size=1, max_size=3))
+def test_broken_ops_in_sound_records(data: st.DataObject, ops: list[tuple[Any, ...]]) -> None:
+    """What a checksum does not keep out."""
+    written = [op for op in (attempt(encoded, twin, op) for op in ops) if isinstance(op, bytes)]
+    body = bytearray(b"".join(written))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, max(len(body) - 1, 0)))
+        match data.draw(st.integers(0, 3)):
+            case 0 if body:
+                body[at] ^= 1 << data.draw(st.integers(0, 7))
+            case 1 if body:
+                body[at] = data.draw(st.sampled_from([0, 1, 2, 3, 4, 5, 255]))
+            case 2:
+                del body[at : at + data.draw(st.integers(1, 5))]
+            case _:
+                body[at:at] = data.draw(st.binary(min_size=1, max_size=5))
+    log = b""
+    for part in (written, [bytes(body)], []):
+        log += kernel.seal_record(len(log), 0, part)
+    assert_read_alike(log, 0, [])
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.binary(max_size=120), NUMBERS)
+def test_garbage_in_the_place_of_logs(data: bytes, start: int) -> None:
+    assert_read_alike(data, start, [])
+    sealed = kernel.seal_record(0, 0, [data])
+    assert_read_alike(sealed, 0, [])
+    said = []
+    for impl in (kernel, twin):
+        block = struct.pack(">II", len(data), impl.crc32c(data)) + data
+        said += [attempt(lambda impl, block: rows(impl.unpack_block(impl.Pool(), block)), impl, block)]
+    assert said[0] == said[1]

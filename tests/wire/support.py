@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import struct
@@ -219,3 +220,27 @@ def filled(impl: Any, *bodies: bytes, base: int = 0, properties: bytes = NO_PROP
     extent = impl.Extent(base)
     assert extent.append(build(impl, *bodies, properties=properties)) == len(bodies)
     return extent
+
+
+# -- logs --------------------------------------------------------------------------------------------------------------
+
+
+def log_of(impl: Any, position: int, records: Iterable[Iterable[bytes]], synced: int = 0) -> bytes:
+    """Records of these ops, one behind the other from this position on."""
+    log = b""
+    for ops in records:
+        log += impl.seal_record(position + len(log), synced, list(ops))
+    return log
+
+
+def plain_steps(steps: Iterable[Any]) -> list[tuple[Any, ...]]:
+    """Steps as tuples, the same for both implementations; of pieces all that is known."""
+    plain = {"Selection": list, "Pieces": lambda pieces: ast.literal_eval(repr(pieces).removeprefix("Pieces"))}
+    return [tuple(plain.get(type(item).__name__, lambda item: item)(item) for item in step) for step in steps]
+
+
+def replayed(impl: Any, data: Any, position: int, start: int | None = None) -> tuple[Any, ...]:
+    """All that reading once says: steps, why it ended, position, synced, need."""
+    replay = impl.Replay(position)
+    steps = plain_steps(replay.read(data, position if start is None else start))
+    return steps, replay.stop, replay.position, replay.synced, replay.need

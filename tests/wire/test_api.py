@@ -125,6 +125,8 @@ class TestStub:
         assert decoder.held_bytes == 0
         assert impl.Extent(base=3).base == 3
         assert list(impl.Selection(rows=[1])) == [1]
+        assert impl.Replay(position=8).position == 8
+        assert len(impl.Pieces(pieces=[])) == 0
         assert impl.Settlement(channel=1, kind=0, items=[], method=1).method == 1
 
 

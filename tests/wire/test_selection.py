@@ -76,6 +76,23 @@ class TestSelection:
             assert list(a.difference(b)) == [row for row in first if row not in second]
             assert list(a) == first
 
+    @given(ROW_LISTS, st.integers(-10, 5010), st.integers(-10, 5010), st.integers(-10, 10))
+    def test_window(self, rows: list[int], start: int, stop: int, shift: int) -> None:
+        wanted = [row - shift for row in rows if start <= row < stop]
+        for impl in filter(None, map(implementation, ("kernel", "twin"))):
+            if wanted and wanted[0] < 0:
+                with refused():
+                    impl.Selection(rows).window(start, stop, shift)
+            else:
+                assert list(impl.Selection(rows).window(start, stop, shift)) == wanted
+
+    def test_window_at_the_end_of_all_rows(self, impl: Any) -> None:
+        last = impl.Selection.range(0xFFFFFFF0, 0xFFFFFFFF)
+        assert list(last.window(0xFFFFFFF8, 1 << 40, 0xFFFFFFF0)) == list(range(8, 15))
+        assert len(last.window(5, 5)) == len(last.window(1 << 40, 1 << 41)) == 0
+        with refused():
+            last.window(0, 1 << 40, -1000)
+
     @given(st.lists(ROW_LISTS, max_size=6))
     def test_merge(self, lists: list[list[int]]) -> None:
         for impl in filter(None, map(implementation, ("kernel", "twin"))):

@@ -16,7 +16,7 @@ use crate::take::{take_u32, take_u64};
 
 /// What stands before the body.
 pub const HEADER: usize = 24;
-/// Positions are below; what is above means other files than the log's.
+/// Where a log has ended for sure: positions from here on mean other files.
 pub const POSITION_END: u64 = 1 << 63;
 
 const ALIGNMENT: u64 = 8;
@@ -71,7 +71,7 @@ pub fn read(data: &[u8], position: u64) -> Found<'_> {
         return Found::Cut(HEADER as u64);
     };
     let size = padded(length);
-    if own != position || synced > position || position.checked_add(size).is_none_or(|end| end > POSITION_END) {
+    if own != position || synced > position || position.checked_add(size).is_none_or(|end| end >= POSITION_END) {
         return Found::Bad;
     }
     if (data.len() as u64) < size {
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_end_beyond_all_positions() {
-        let last = POSITION_END - 24;
+        let last = POSITION_END - 32;
         assert!(matches!(read(&sealed(last, 0, &[]), last), Found::Record(_)));
         assert_eq!(read(&sealed(last, 0, &[b"x"]), last), Found::Bad);
         let far = u64::MAX - 7;

@@ -93,19 +93,14 @@ impl Replay {
 #[derive(Default)]
 struct Steps {
     done: Vec<Step>,
-    published: Vec<Published>,
+    /// (queue, what came to it)
+    published: Vec<(u64, Pieces)>,
     /// Which of `published` a queue's is.
     published_of: HashMap<u64, usize>,
+    /// (queue, base, rows)
     settled: Vec<(u64, u64, Bitmap)>,
     /// Which of `settled` is of a (queue, base).
     settled_of: HashMap<(u64, u64), usize>,
-}
-
-struct Published {
-    queue: u64,
-    /// The number after the last one.
-    end: u64,
-    pieces: Pieces,
 }
 
 impl Steps {
@@ -152,15 +147,16 @@ impl Steps {
         }
         let new = self.published.len();
         let index = self.published_of.entry(queue).or_insert(new);
-        // Pieces ascend. No log has others, but if it had they would be told apart, not mixed up.
-        if *index == new || self.published[*index].end > piece.first {
-            *index = new;
-            self.published.push(Published { queue, end: 0, pieces: Pieces::default() });
+        if self.published.get_mut(*index).is_some_and(|(_, pieces)| pieces.push(piece)) {
+            return;
         }
-        let published = &mut self.published[*index];
-        published.end = piece.first + u64::from(piece.count);
-        let pushed = published.pieces.push(piece);
-        debug_assert!(pushed, "a parsed block has a place");
+        // The first of this queue, or one that does not ascend. No log has those, but if it had they would be told
+        // apart, not mixed up.
+        *index = new;
+        let mut pieces = Pieces::default();
+        let sound = pieces.push(piece);
+        debug_assert!(sound, "a block within its record, and numbers within 64 bits");
+        self.published.push((queue, pieces));
     }
 
     fn settle(&mut self, queue: u64, base: u64, selection: &Selection) {
@@ -187,8 +183,7 @@ impl Steps {
     fn flush(&mut self) {
         self.published_of.clear();
         self.settled_of.clear();
-        self.done
-            .extend(self.published.drain(..).map(|Published { queue, pieces, .. }| Step::Publish { queue, pieces }));
+        self.done.extend(self.published.drain(..).map(|(queue, pieces)| Step::Publish { queue, pieces }));
         self.done.extend(self.settled.drain(..).map(|(queue, base, bits)| {
             let mut rows = Builder::default();
             bits.for_each_run(|start, len| rows.push_run(start, len));
@@ -214,8 +209,8 @@ impl Place {
     /// `count` rows of the block from row `skip`, which have numbers from `first`. What bytes they have is not known: it
     /// is their part of all, so that the pieces of a block add up.
     fn piece(&self, first: u64, skip: u32, count: u32) -> Piece {
-        let body_bytes = self.body_bytes.min(self.block.length.into());
-        let share = |rows: u32| (u128::from(body_bytes) * u128::from(rows) / u128::from(self.block.rows.max(1))) as u64;
+        // No overflow: a block has room for its bodies, and its length is a u32.
+        let share = |rows: u32| self.body_bytes * u64::from(rows) / u64::from(self.block.rows.max(1));
         Piece {
             first,
             count,

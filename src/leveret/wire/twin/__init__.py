@@ -30,7 +30,7 @@ from .constants import (
     SPILL,
     USER_ID,
 )
-from .crc import crc32c
+from .crc32c import crc32c
 from .decoder import Decoder, Event
 from .events import Command, ProtocolHeader, Settlement, Violation
 from .extent import Extent

@@ -8,7 +8,7 @@ from __future__ import annotations
 from struct import pack as pack_numbers
 from typing import TYPE_CHECKING, NamedTuple
 
-from .crc import crc32c
+from .crc32c import crc32c
 from .pack import pack, unpack
 from .reader import Reader
 

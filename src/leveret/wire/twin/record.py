@@ -13,7 +13,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .constants import U32_MAX
-from .crc import crc32c
+from .crc32c import crc32c
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -69,7 +69,7 @@ def read_record(data: bytes, at: int, position: int) -> Record | Cut | None:
         return Cut(RECORD_HEADER)
     crc, length, own, synced = _HEAD.unpack_from(data, at)
     size = _padded(length)
-    if own != position or synced > position or position + size > POSITION_END:
+    if own != position or synced > position or position + size >= POSITION_END:
         return None
     if len(data) - at < size:
         return Cut(size)

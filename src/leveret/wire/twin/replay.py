@@ -146,7 +146,7 @@ def _pieces(op: ops.Publish, first: int, position: int) -> Iterator[Piece]:
 
 def _share(op: ops.Publish, rows: int) -> int:
     """Body bytes of the first rows, as if all had equally many."""
-    return min(op.body_bytes, op.block.length) * rows // max(op.block.rows, 1)
+    return op.body_bytes * rows // op.block.rows
 
 
 def _settled(found: list[Found]) -> Iterator[Step]:
