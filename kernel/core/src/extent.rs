@@ -219,16 +219,15 @@ impl Extent {
         self.ready_rows += count as u32;
         if let Some(block) = block.filter(|_| batch.features & PERSISTENT != 0) {
             let before = Selection::range(0, start as u32);
-            let before = selection.map_or(before, |selection| selection.slice(0, start));
-            let mut skip = 0;
-            batch.for_each(Some(&before), |row| skip += row.features() & PERSISTENT);
-            self.place(first, block, skip);
+            self.place(first, block, batch, &selection.map_or(before, |selection| selection.slice(0, start)));
         }
         Ok(count)
     }
 
-    /// The persistent ones of the rows from `first` on lie in this block, from its row `skip` on.
-    fn place(&mut self, first: usize, (position, length): (u64, u32), mut skip: u32) {
+    /// The persistent ones of the rows from `first` on lie in this block, behind those of `before` in the batch.
+    fn place(&mut self, first: usize, (position, length): (u64, u32), batch: &Batch, before: &Selection) {
+        let mut skip = 0;
+        batch.for_each(Some(before), |row| skip += row.features() & PERSISTENT);
         let mut run = Run { first: first as u32, count: 0, position, length, skip };
         for (row, next) in self.rows[first..].iter().zip(first as u32 + 1..) {
             if row.features() & PERSISTENT != 0 {
@@ -279,6 +278,7 @@ impl Extent {
     }
 
     /// Body bytes of a part of these rows, which have `bytes` together: what they should be if the rows are not here.
+    #[inline]
     fn body_bytes_of(&self, part: &Selection, rows: u32, bytes: u64) -> u64 {
         if part.len() == rows as usize {
             bytes
@@ -487,6 +487,7 @@ impl Extent {
     }
 
     /// Rows that became settled need their arenas no longer.
+    #[inline]
     fn release(&mut self, selection: &Selection) {
         if !self.is_resident() {
             return;
