@@ -41,6 +41,7 @@ LIVES = st.one_of(
 )
 MOVES = st.one_of(
     st.tuples(st.just("spill_unstored")),
+    st.tuples(st.just("relocate"), ROWS),
     st.tuples(st.just("evict")),
     st.tuples(st.just("load"), st.sampled_from([0, 20, 1000]), st.sampled_from([50, 1 << 20])),
     st.tuples(st.just("forget_spill")),
@@ -80,6 +81,13 @@ class Stored(Driver):
         chosen = self.selection(numbers, set(range(len(self.extent))) - gone)
         place = self.files.write(self.extent.batch(self.pool, chosen), spill=spill)
         self.extent.store(*place, chosen)
+
+    def relocate(self, numbers: list[int]) -> Any:
+        """Rows lie in another block, whether or not they are in memory; with other bodies, which shows."""
+        chosen = self.selection(numbers, set(range(len(self.extent))))
+        self.count += 1
+        messages = [("", "q", PERSISTENT_PROPERTIES, bytes([self.count % 256]), False)] * len(chosen)
+        self.extent.store(*self.files.write(self.impl.Batch.build(self.pool, messages)), chosen)
 
     def spill_unstored(self) -> Any:
         self.store(list(self.extent.unstored()), True)
