@@ -265,3 +265,21 @@ class Files:
 
     def load(self, extent: Any, gap: int = 0) -> None:
         extent.load(self.impl.Pool(), self.read(extent.ranges(gap, 1 << 20)))
+
+
+def alive(extent: Any) -> dict[int, bytes]:
+    """The bodies of live rows."""
+    found = {}
+    for row in range(len(extent)):
+        try:
+            found[row] = extent[row].body
+        except IndexError:
+            continue
+    return found
+
+
+def mixed(impl: Any, kinds: str) -> Any:
+    """A batch with a persistent message for each p, a transient one for each t."""
+    properties = {"p": PERSISTENT_PROPERTIES, "t": NO_PROPERTIES}
+    messages = [("", "q", properties[kind], b"%d" % number, False) for number, kind in enumerate(kinds)]
+    return impl.Batch.build(impl.Pool(), messages)
