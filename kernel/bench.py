@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from leveret.wire.twin.crc32c import crc32c
+
 MESSAGES = 4000
 ROUNDS = 7
 
@@ -63,9 +65,9 @@ def bulk(kernel: Any, decoder: Any) -> None:
     acks = b"".join(ack(tag) for tag in range(MESSAGES))
     measure("decode acks", lambda: decode(acks), MESSAGES)
 
-    def filled(batch: Any) -> Any:
+    def filled(batch: Any, *place: int) -> Any:
         extent = kernel.Extent(0)
-        extent.append(batch)
+        extent.append(batch, None, 0, *place)
         return extent
 
     def through() -> None:
@@ -78,11 +80,26 @@ def bulk(kernel: Any, decoder: Any) -> None:
     extent, kilobytes = filled(batch), filled(decode(large))
     rows, kilobyte_rows = extent.take(MESSAGES), kilobytes.take(MESSAGES)
     measure("append", lambda: filled(batch), MESSAGES)
+    persistent = decode(publish(b"x" * 16, properties=b"\x10\0\2") * MESSAGES)
+    measure("append, in the log", lambda: filled(persistent, 64, 1 << 20), MESSAGES)
     measure("append, deal to 10", lambda: filled(batch).deal([MESSAGES] * 10, [1 << 30] * 10), MESSAGES)
     measure("render 16 B", lambda: kernel.render_deliver(extent, rows, 1, b"tag", 1, 131072), MESSAGES)
     measure("render 1 KiB", lambda: kernel.render_deliver(kilobytes, kilobyte_rows, 1, b"tag", 1, 131072), 240)
     measure("decode, append, take, render, settle 16 B", through, MESSAGES)
     measure("pack", lambda: kernel.pack(batch), MESSAGES)
+
+    payload = kernel.pack(batch)
+    block = struct.pack(">II", len(payload), crc32c(payload)) + payload
+    stored = kernel.Extent(0)
+    stored.restore(kernel.Pieces([(0, MESSAGES, 64, len(block), 0, 0, 0)]))
+    pool = kernel.Pool()
+
+    def load() -> None:
+        stored.load(pool, [(64, block)])
+        stored.evict()
+
+    measure("load, evict", load, MESSAGES)
+    measure("state of an extent", stored.state)
 
     singles = kernel.Settlement(1, kernel.ACK, [(tag + 1, False) for tag in range(MESSAGES)])
 

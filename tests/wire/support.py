@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from leveret.wire.twin.crc32c import crc32c
+
 LONG = os.environ.get("LEVERET_LONG") == "1" or os.environ.get("HYPOTHESIS_PROFILE") == "long"
 """Bigger sizes."""
 
@@ -244,3 +246,65 @@ def replayed(impl: Any, data: Any, position: int, start: int | None = None) -> t
     replay = impl.Replay(position)
     steps = plain_steps(replay.read(data, position if start is None else start))
     return steps, replay.stop, replay.position, replay.synced, replay.need
+
+
+# -- blocks of messages on disk ----------------------------------------------------------------------------------------
+
+SPILL = 1 << 63
+
+
+class Files:
+    """Log and spill as they would be on disk: blocks one after the other, something else in between."""
+
+    def __init__(self, impl: Any, begin: int = 0) -> None:
+        self.impl = impl
+        self.begin = begin
+        self.log = bytearray()
+        self.spill = bytearray()
+
+    def write(self, batch: Any, selection: Any = None, *, gap: int = 16, spill: bool = False) -> tuple[int, int]:
+        """Write these rows as a block; its place."""
+        file = self.spill if spill else self.log
+        file += b"\xee" * gap
+        payload = self.impl.pack(batch, selection)
+        position = (SPILL if spill else self.begin) + len(file)
+        file += struct.pack(">II", len(payload), crc32c(payload)) + payload
+        return position, 8 + len(payload)
+
+    def read(self, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, bytes]]:
+        """What `Extent.load` asks for."""
+        found = []
+        for position, size in ranges:
+            file, begin = (self.spill, SPILL) if position >= SPILL else (self.log, self.begin)
+            data = bytes(file[position - begin :][:size])
+            assert len(data) == size
+            found.append((position, data))
+        return found
+
+    def append(self, extent: Any, *bodies: bytes, properties: bytes = PERSISTENT_PROPERTIES) -> tuple[int, int]:
+        """Messages go to log and extent; the place of their block."""
+        batch = build(self.impl, *bodies, properties=properties)
+        place = self.write(batch, batch.select(self.impl.PERSISTENT))
+        assert extent.append(batch, None, 0, *place) == len(bodies)
+        return place
+
+    def load(self, extent: Any, gap: int = 0) -> None:
+        extent.load(self.impl.Pool(), self.read(extent.ranges(gap, 1 << 20)))
+
+
+def alive(extent: Any) -> dict[int, bytes]:
+    """The bodies of live rows."""
+    found = {}
+    for row in range(len(extent)):
+        try:
+            found[row] = extent[row].body
+        except IndexError:
+            continue
+    return found
+
+
+def mixed(impl: Any, kinds: str) -> Any:
+    """A batch with a persistent message for each p, a transient one for each t."""
+    properties = {"p": PERSISTENT_PROPERTIES, "t": NO_PROPERTIES}
+    messages = [("", "q", properties[kind], b"%d" % number, False) for number, kind in enumerate(kinds)]
+    return impl.Batch.build(impl.Pool(), messages)

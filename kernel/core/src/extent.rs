@@ -5,20 +5,20 @@
 //!
 //! A *stored* extent has no rows in memory, only the bitmaps and where the rows lie on disk (`stored`).
 
+mod append;
 mod compact;
 mod load;
 mod state;
 mod stored;
+mod take;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::batch::Batch;
-use crate::bitmap::{Bitmap, lowest};
-use crate::deal::Table;
+use crate::bitmap::Bitmap;
 use crate::lease::{Lease, Tally};
-use crate::piece::is_place;
-use crate::places::{Run, Usage, push_run};
+use crate::places::{Run, Usage};
 use crate::pool::Arena;
 use crate::properties::PERSISTENT;
 use crate::row::{Message, Reader, Row};
@@ -183,102 +183,8 @@ impl Extent {
         }
     }
 
-    /// Append rows of a batch as ready until full; how many were taken. With a block's place the persistent rows of the
-    /// selection, those before `start` too, are the rows of that block.
-    pub fn append(
-        &mut self,
-        batch: &Batch,
-        selection: Option<&Selection>,
-        start: usize,
-        block: Option<(u64, u32)>,
-    ) -> Result<usize, Refusal> {
-        self.check_resident()?;
-        if block.is_some_and(|(position, length)| !is_place(position, length)) {
-            return Err(Refusal::NoPlace);
-        }
-        let offered = selection.map_or(batch.len(), Selection::len);
-        let count = offered.saturating_sub(start).min(EXTENT_ROWS - self.rows.len());
-        if count == 0 {
-            return Ok(0);
-        }
-        let first = self.rows.len();
-        if self.rows.capacity() - first < count {
-            // Doubling, but never more than can come.
-            let capacity = (self.rows.capacity() * 2).max(first + count).min(EXTENT_ROWS);
-            self.rows.reserve_exact(capacity - first);
-        }
-        match selection.map(|selection| selection.slice(start, start + count)) {
-            None => self.append_rows(batch, batch.rows()[start..start + count].iter()),
-            Some(part) => match part.as_range() {
-                Some((row, len)) => self.append_rows(batch, batch.rows()[row as usize..][..len as usize].iter()),
-                None => self.append_rows(batch, part.iter().map(|row| &batch.rows()[row as usize])),
-            },
-        }
-        self.ready.set_range(first as u32, count as u32);
-        self.first_ready = if self.ready_rows == 0 { first as u32 } else { self.first_ready };
-        self.ready_rows += count as u32;
-        if let Some(block) = block.filter(|_| batch.features & PERSISTENT != 0) {
-            let before = Selection::range(0, start as u32);
-            let before = selection.map_or(before, |selection| selection.slice(0, start));
-            let mut skip = 0;
-            batch.for_each(Some(&before), |row| skip += row.features() & PERSISTENT);
-            self.place(first, block, skip);
-        }
-        Ok(count)
-    }
-
-    /// The persistent ones of the rows from `first` on lie in this block, from its row `skip` on.
-    fn place(&mut self, first: usize, (position, length): (u64, u32), mut skip: u32) {
-        let mut run = Run { first: first as u32, count: 0, position, length, skip };
-        for (row, next) in self.rows[first..].iter().zip(first as u32 + 1..) {
-            if row.features() & PERSISTENT != 0 {
-                run.count += 1;
-                skip += 1;
-            } else {
-                if run.count > 0 {
-                    push_run(&mut self.places, run);
-                }
-                run = Run { first: next, count: 0, position, length, skip };
-            }
-        }
-        if run.count > 0 {
-            push_run(&mut self.places, run);
-        }
-    }
-
-    fn append_rows<'a>(&mut self, batch: &Batch, rows: impl Iterator<Item = &'a Row>) {
-        let (mut from, mut to) = (u32::MAX, 0);
-        let mut tally = Tally::default();
-        for row in rows {
-            if row.arena != from {
-                if let Some(lease) = self.leases.get_mut(to as usize) {
-                    lease.add(tally.rows, tally.bytes);
-                }
-                tally = Tally::default();
-                from = row.arena;
-                to = self.lease(&batch.arenas()[from as usize]);
-            }
-            tally.rows += 1;
-            tally.bytes += row.size();
-            self.features |= row.features();
-            self.ready_bytes += u64::from(row.body_len);
-            self.rows.push(row.with_arena(to));
-        }
-        if let Some(lease) = self.leases.get_mut(to as usize) {
-            lease.add(tally.rows, tally.bytes);
-        }
-    }
-
-    /// The number of an arena for rows that are added now.
-    fn lease(&mut self, arena: &Arc<Arena>) -> u32 {
-        let same = |lease: &Lease| lease.arena.as_ref().is_some_and(|known| Arc::ptr_eq(known, arena));
-        if !self.leases.last().is_some_and(same) {
-            self.leases.push(Lease::new(arena));
-        }
-        self.leases.len() as u32 - 1
-    }
-
     /// Body bytes of a part of these rows, which have `bytes` together: what they should be if the rows are not here.
+    #[inline]
     fn body_bytes_of(&self, part: &Selection, rows: u32, bytes: u64) -> u64 {
         if part.len() == rows as usize {
             bytes
@@ -298,125 +204,6 @@ impl Extent {
             None => selection.for_each(|row| bytes += u64::from(self.rows[row as usize].body_len)),
         }
         bytes
-    }
-
-    /// Rows went from ready to delivered.
-    fn moved(&mut self, rows: u32, bytes: u64, first_ready: u32) {
-        self.ready_rows -= rows;
-        self.delivered_rows += rows;
-        self.ready_bytes -= bytes;
-        self.delivered_bytes += bytes;
-        self.first_ready = first_ready;
-    }
-
-    /// The first `limit` ready rows, now delivered; ends after the row that makes `room` body bytes exceeded (None: no
-    /// bound). Of a stored extent only all of them.
-    pub fn take(&mut self, limit: u64, room: Option<u64>) -> Result<Selection, Refusal> {
-        let limit = limit.min(self.ready_rows.into()) as u32;
-        if limit == 0 {
-            return Ok(Selection::EMPTY);
-        }
-        if limit < self.ready_rows || room.is_some() {
-            self.check_resident()?;
-        }
-        if let Some(room) = room {
-            if self.ready_bytes > room {
-                return Ok(self.take_within(limit, room));
-            }
-        }
-        self.delivered.cover(self.len() as u32);
-        let mut taken = Builder::default();
-        let mut left = limit;
-        let first_word = self.first_ready as usize / 64;
-        let (ready, delivered) = (self.ready.words_mut(), self.delivered.words_mut());
-        let mut first_ready = first_word;
-        for (index, (ready, delivered)) in ready.iter_mut().zip(delivered).enumerate().skip(first_word) {
-            let bits = lowest(*ready, left);
-            *ready &= !bits;
-            *delivered |= bits;
-            left -= bits.count_ones();
-            taken.push_word(index as u32 * 64, bits);
-            first_ready = if *ready == 0 { index + 1 } else { index };
-            if left == 0 {
-                break;
-            }
-        }
-        let taken = taken.finish();
-        let bytes = self.body_bytes_of(&taken, self.ready_rows, self.ready_bytes);
-        self.moved(limit, bytes, first_ready as u32 * 64);
-        Ok(taken)
-    }
-
-    /// Those of the selection that are ready, now delivered.
-    pub fn take_rows(&mut self, selection: &Selection) -> Result<Selection, Refusal> {
-        self.check_resident()?;
-        self.check_present(selection)?;
-        let taken: Selection = selection.iter().filter(|&row| self.ready.get(row)).collect();
-        taken.for_each(|row| {
-            self.ready.clear(row);
-            self.delivered.set(row);
-        });
-        self.moved(taken.len() as u32, self.body_bytes(&taken), self.first_ready);
-        Ok(taken)
-    }
-
-    fn take_within(&mut self, limit: u32, room: u64) -> Selection {
-        let mut taken = Builder::default();
-        let (mut rows, mut bytes) = (0, 0);
-        while rows < limit && bytes <= room {
-            let Some(row) = self.next_ready() else {
-                break;
-            };
-            self.ready.clear(row);
-            self.delivered.set(row);
-            taken.push(row);
-            rows += 1;
-            bytes += u64::from(self.rows[row as usize].body_len);
-        }
-        self.moved(rows, bytes, self.first_ready);
-        taken.finish()
-    }
-
-    /// The first ready row; `first_ready` is moved up to it.
-    fn next_ready(&mut self) -> Option<u32> {
-        let words = self.ready.words();
-        let mut index = self.first_ready as usize / 64;
-        while let Some(word) = words.get(index) {
-            if *word != 0 {
-                self.first_ready = index as u32 * 64 + word.trailing_zeros();
-                return Some(self.first_ready);
-            }
-            index += 1;
-        }
-        None
-    }
-
-    /// Exact round robin: each ready row goes to the next consumer, from `start` on, that has credit (messages) and
-    /// room (body bytes, may be overdrawn by the last one; None: no bound) left. A selection per consumer and whose turn
-    /// is next.
-    pub fn deal(
-        &mut self,
-        credits: &[u64],
-        rooms: &[Option<u64>],
-        start: usize,
-    ) -> Result<(Vec<Selection>, usize), Refusal> {
-        self.check_resident()?;
-        self.delivered.cover(self.rows.len() as u32);
-        let mut table = Table::new(credits, rooms, start);
-        let (ready, delivered) = (self.ready.words_mut(), self.delivered.words_mut());
-        let first_word = self.first_ready as usize / 64;
-        let mut first_ready = self.rows.len();
-        for (index, (ready, delivered)) in ready.iter_mut().zip(delivered).enumerate().skip(first_word) {
-            let left = table.deal(index as u32 * 64, *ready, &self.rows);
-            *delivered |= *ready ^ left;
-            *ready = left;
-            if table.is_over() {
-                first_ready = index * 64;
-                break;
-            }
-        }
-        self.moved(table.rows, table.bytes, first_ready as u32);
-        Ok(table.finish())
     }
 
     fn check_delivered(&self, selection: &Selection) -> Result<(), Refusal> {
@@ -487,6 +274,7 @@ impl Extent {
     }
 
     /// Rows that became settled need their arenas no longer.
+    #[inline]
     fn release(&mut self, selection: &Selection) {
         if !self.is_resident() {
             return;

@@ -84,6 +84,11 @@ impl Pieces {
         self.pieces.get(self.next).map(|piece| piece.first)
     }
 
+    /// Those that are left; of the first one what is left of it.
+    pub fn rest(&self) -> &[Piece] {
+        &self.pieces[self.next..]
+    }
+
     /// The next rows if they begin before the number `end`, no further than that.
     pub(crate) fn take_before(&mut self, end: u64) -> Option<Piece> {
         let piece = self.pieces.get_mut(self.next).filter(|piece| piece.first < end)?;

@@ -156,3 +156,46 @@ impl Usage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(first: u32, count: u32, position: u64, skip: u32) -> Run {
+        Run { first, count, position, length: 100, skip }
+    }
+
+    #[test]
+    fn an_append_goes_on_with_the_last_run_or_makes_one() {
+        let mut runs = Vec::new();
+        for part in [run(0, 5, 64, 0), run(5, 5, 64, 5), run(10, 1, 64, 11), run(12, 1, 64, 12), run(13, 1, 200, 13)] {
+            push_run(&mut runs, part);
+        }
+        assert_eq!(runs, [run(0, 10, 64, 0), run(10, 1, 64, 11), run(12, 1, 64, 12), run(13, 1, 200, 13)]);
+    }
+
+    #[test]
+    fn places_are_replaced() {
+        let mut runs = vec![run(0, 5, 64, 3), run(7, 2, 64, 8)];
+        let rows: Selection = [1, 2, 4, 5, 6, 7].into_iter().collect();
+        replace(&mut runs, 9, (500, 100), &rows);
+        let wanted = [run(0, 1, 64, 3), run(1, 2, 500, 0), run(3, 1, 64, 6), run(4, 4, 500, 2), run(8, 1, 64, 9)];
+        assert_eq!(runs, wanted);
+        replace(&mut runs, 9, (900, 100), &Selection::range(0, 9));
+        assert_eq!(runs, [run(0, 9, 900, 0)]);
+    }
+
+    #[test]
+    fn usage_counts_blocks_once() {
+        let runs = [run(0, 2, 1000, 0), run(2, 1, 50, 0), run(3, 2, 1000, 2), run(5, 1, SPILL, 0), run(6, 4, 1100, 0)];
+        let mut live = Bitmap::filled(6);
+        live.clear(1);
+        let found = blocks(&runs, &live);
+        let block = |position, live, rows| Block { position, length: 100, live, rows };
+        assert_eq!(found, [block(50, 1, 1), block(1000, 3, 4), block(SPILL, 1, 1)]);
+        let mut usage = Usage::new(vec![100, 1000]).unwrap();
+        usage.add(&runs, &live);
+        assert_eq!(usage.bytes(), [0, 75]);
+        assert!(Usage::new(vec![1, 1]).is_none());
+    }
+}

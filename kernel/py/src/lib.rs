@@ -6,8 +6,8 @@ mod buffer;
 mod decoder;
 mod extent;
 mod ledger;
-mod record;
 mod piece;
+mod record;
 mod render;
 mod selection;
 

@@ -30,6 +30,13 @@ impl Pieces {
         usize::try_from(self.0.len()).unwrap_or(usize::MAX)
     }
 
+    fn __repr__(&self) -> String {
+        let items: Vec<Item> = (self.0.rest().iter())
+            .map(|it| (it.first, it.count, it.position, it.length, it.skip, it.body_bytes, it.features))
+            .collect();
+        format!("Pieces({items:?})")
+    }
+
     #[getter]
     fn next(&self) -> Option<u64> {
         self.0.next()

@@ -96,3 +96,84 @@ impl Extent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extent::tests::batch;
+    use crate::pack::{pack, packed_size};
+    use crate::selection::Selection;
+
+    fn block(batch: &Batch) -> Vec<u8> {
+        let mut payload = vec![0; packed_size(batch, None)];
+        pack(batch, None, &mut payload);
+        let head = [(payload.len() as u32).to_be_bytes(), crc32c::crc32c(&payload).to_be_bytes()].concat();
+        [head, payload].concat()
+    }
+
+    /// An extent whose rows lie in a block at 100; what is there.
+    fn stored(pool: &Pool, sizes: &[usize]) -> (Extent, Vec<u8>) {
+        let rows = batch(pool, sizes);
+        let data = block(&rows);
+        let mut extent = Extent::new(0);
+        extent.append(&rows, None, 0, None).unwrap();
+        extent.store((100, data.len() as u32), &Selection::range(0, rows.len() as u32)).unwrap();
+        (extent, data)
+    }
+
+    #[test]
+    fn arenas_hold_live_rows_only() {
+        let pool = Pool::new(4096);
+        let (mut extent, data) = stored(&pool, &[900; 40]);
+        extent.drop(&Selection::range(1, 39));
+        extent.evict().unwrap();
+        assert_eq!((pool.allocated(), extent.is_resident(), extent.len()), (0, false, 40));
+        assert_eq!(extent.ranges(0, 0), [(100, data.len() as u64)]);
+        extent.load(&pool, &[(100, &data)]).unwrap();
+        assert_eq!((pool.allocated(), extent.ready_bytes()), (4096, 900));
+        assert_eq!(extent.message(0).unwrap().body(), [b'x'; 900]);
+        assert!(extent.message(1).is_none());
+        assert_eq!(extent.unstored(), Selection::EMPTY);
+        let all = extent.take(9, None).unwrap();
+        extent.settle(&all).unwrap();
+        assert_eq!(pool.allocated(), 0);
+    }
+
+    #[test]
+    fn damage_changes_nothing() {
+        let pool = Pool::new(4096);
+        let (mut extent, mut data) = stored(&pool, &[1, 2, 3]);
+        assert_eq!(extent.load(&pool, &[(100, &data)]), Err(Damage::Refused(Refusal::Resident)));
+        extent.evict().unwrap();
+        for at in 0..data.len() {
+            data[at] ^= 1;
+            assert!(matches!(extent.load(&pool, &[(100, &data)]), Err(Damage::Block(100, _))));
+            data[at] ^= 1;
+        }
+        for ranges in [&[(101, &data[1..])][..], &[(100, &data[1..])], &[(0, &data)], &[(u64::MAX, &data)], &[]] {
+            assert!(matches!(extent.load(&pool, ranges), Err(Damage::Block(100, _))));
+        }
+        assert_eq!((extent.is_resident(), extent.ready(), pool.allocated()), (false, 3, 0));
+        let around = [&[7; 50][..], &data, &[7; 50]].concat();
+        extent.load(&pool, &[(50, &around), (500, b"")]).unwrap();
+        assert_eq!(extent.ready_bytes(), 6);
+    }
+
+    #[test]
+    fn what_a_stored_extent_takes() {
+        use crate::piece::{Piece, Pieces};
+        let mut pieces = Pieces::default();
+        for first in 0..4096 {
+            let position = first * 100_300;
+            let length = 300 + first as u32 % 500;
+            assert!(pieces.push(Piece { first, count: 1, position, length, skip: 0, body_bytes: 9, features: 1 }));
+        }
+        let mut extent = Extent::new(0);
+        assert_eq!(extent.restore(&mut pieces), Ok(4096));
+        let words = extent.ready.words().len() + extent.delivered.words().len() + extent.redelivered.words().len();
+        assert_eq!(words, 64);
+        let places = extent.stored.as_ref().unwrap().places.bytes().len();
+        assert!(places <= 6 * 4096, "{places}");
+        assert!(size_of::<Extent>() + size_of::<super::super::Stored>() < 320);
+    }
+}

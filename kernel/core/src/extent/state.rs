@@ -102,3 +102,30 @@ fn take<const SIZE: usize>(data: &mut &[u8]) -> Result<[u8; SIZE], NoState> {
     *data = rest;
     Ok(*head)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extent::tests::batch;
+    use crate::piece::SPILL;
+    use crate::pool::Pool;
+    use crate::selection::Selection;
+
+    #[test]
+    fn there_and_back() {
+        let pool = Pool::new(4096);
+        let mut extent = Extent::new(7);
+        extent.append(&batch(&pool, &[10; 70]), None, 0, None).unwrap();
+        extent.store((64, 5000), &Selection::range(0, 69)).unwrap();
+        extent.store((SPILL, 5000), &Selection::one(3)).unwrap();
+        let taken = extent.take(5, None).unwrap();
+        extent.requeue(&taken.slice(0, 4)).unwrap();
+        extent.drop(&Selection::one(0));
+        let state = extent.state();
+        let copy = Extent::from_state(&state).unwrap();
+        assert_eq!((copy.base(), copy.len(), copy.ready(), copy.ready_bytes()), (7, 70, 67, 670));
+        assert!(copy.is_redelivered(1) && !copy.is_redelivered(3) && !copy.is_redelivered(4));
+        assert_eq!(copy.state(), state);
+        assert!((0..state.len()).all(|end| Extent::from_state(&state[..end]).is_err()));
+    }
+}

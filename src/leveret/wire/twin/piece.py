@@ -45,6 +45,9 @@ class Pieces:
     def __len__(self) -> int:
         return sum(piece[1] for piece in self._pieces)
 
+    def __repr__(self) -> str:
+        return f"Pieces({self._pieces})"
+
     @property
     def next(self) -> int | None:
         """The number of the next row."""

@@ -19,7 +19,7 @@ from typing import Final
 from typing_extensions import Buffer
 
 from .constants import EXTENT_ROWS, SPILL, U32_MAX, U64_MAX
-from .crc import crc32c
+from .crc32c import crc32c
 from .pack import unpack
 from .piece import is_place
 from .pool import Pool, Row
