@@ -300,14 +300,15 @@ class Extent:
         """Where the last block of a live row in the log ends; 0 if there is none."""
     def restore(self, pieces: Pieces, room: int = -1) -> int:
         """Take rows from the pieces for as long as they fit (number < base + EXTENT_ROWS), and until more than `room`
-        bytes are ready (-1: no bound); how many. Numbers that are skipped become settled rows, the others ready ones. The extent is stored once it has rows. Raises ValueError if
+        bytes are ready (-1: no bound); how many. Numbers that are skipped become settled rows, the others ready ones.
+        The extent is stored once it has rows. Raises ValueError if
         it is resident and not empty, or has rows with these numbers.
         """
     def unstored(self) -> Selection:
         """Live rows that have no place."""
     def store(self, position: int, length: int, selection: Selection, skip: int = 0) -> None:
-        """The rows of the selection are, in order, those of this block from `skip` on: it replaces their places. Settled ones count,
-        too. Raises ValueError for absent rows, or if no block can lie there.
+        """The rows of the selection are, in order, those of this block from `skip` on: it replaces their places.
+        Settled ones count, too. Raises ValueError for absent rows, or if no block can lie there.
         """
     def evict(self) -> int:
         """Drop rows and arenas; bytes of live messages that were in them. Raises ValueError if rows are delivered or

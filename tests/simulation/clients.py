@@ -260,7 +260,7 @@ class Clients:
 
     def forget_ledgers(self, id: int) -> None:
         for channel in self.channels:
-            gone = [entry for entry in channel.ledger.drain()]
+            gone = channel.ledger.drain()
             back = [portion for portion in gone if portion[0].queue.id != id]
             for owner, extent, rows in back:
                 self.world.vhost.settle([(owner, extent, rows)], REQUEUE)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from ..limits import CHECKPOINT_LOG_MIN, CHECKPOINT_RECORD_SIZE, FETCH_GAP, FETCH_SIZE_MAX
+from ..limits import CHECKPOINT_LOG_MIN, CHECKPOINT_RECORD_SIZE
 from ..wire import Usage
 from ..wire.records import (
     Bind,

@@ -1,13 +1,15 @@
 """Paging: which messages are in memory when there are more than it should hold.
 
-Beyond the budget extents are stored: their messages are dropped from memory, since the log has them, or (transient ones)
-after the spill got them. The newest go first, because the oldest are delivered first. They come back ahead of consumers.
+Beyond the budget extents are stored: their messages are dropped from memory, since the log has them, or (transient
+ones) after the spill got them. The newest go first, because the oldest are delivered first. They come back ahead of
+consumers.
 
     closed (full, not the last one) -> candidates -> over budget: evict (spill first where need be) -> stored
     the head is stored, or will be soon -> fetch -> loaded, and a candidate again, as the last to go
 
 Owns the order of eviction and what is on its way in either direction. Where bytes lie is known to the extents. When all
-candidates are stored and it is still too much, it is in the last extents of many queues: these are closed, some per turn.
+candidates are stored and it is still too much, it is in the last extents of many queues: these are closed, some per
+turn.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import AccessRefused, AmqpError
 from ..wire import ACK, PERSISTENT, REQUEUE, Batch, Extent, Selection
-from ..wire.records import PURGED, Op, Publish, Settle
+from ..wire.records import PURGED, Op, Publish
 from .consumer import Consumer
 from .objects import Objects
 from .placement import place

@@ -1,7 +1,7 @@
 """The file CHECKPOINT: where recovery begins.
 
-It holds two slots that are written in turn, so that a torn write leaves the other one; and no new space is needed, which
-a full disk would not give.
+It holds two slots that are written in turn, so that a torn write leaves the other one; and no new space is needed,
+which a full disk would not give.
 
     slot = begin:u64   number:u64   crc:u32 of the 16 bytes before
 """

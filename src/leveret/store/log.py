@@ -1,6 +1,7 @@
 """The log on disk: records appended in memory, written and synced in groups, read back by position.
 
-    append -> pending -> flush (once per turn) -> Disk: one write, one fdatasync for all that waits -> durable -> callbacks
+    append -> pending -> flush (once per turn) -> Disk: one write, one fdatasync for all that waits -> durable ->
+    callbacks
 
 What a turn appended leaves as one batch. The disk's thread takes all batches that wait at once, so the slower the disk,
 the larger the groups. Settlements need no wait: those of a turn are joined per queue and extent, and a batch of which
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..ports import Disk, DiskOp, Fetched, Scheduler
-    from .recovery import Recovered
     from ..wire.records import Op
+    from .recovery import Recovered
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PREPARE_AT: Final = 4
@@ -127,7 +128,8 @@ class DiskLog:
         sync: bool = True,
         segment_size: int = SEGMENT_SIZE,
     ) -> None:
-        """The directory is to have a folder `log`. `fatal` is called when the disk cannot be trusted any more; `on_full` when it has no room for the next
+        """The directory is to have a folder `log`. `fatal` is called when the disk cannot be trusted any more;
+        `on_full` when it has no room for the next
         segment, and when it has again. `sync`: durable means on disk; without it, handed to the operating system.
         """
         self._disk = disk

@@ -1,8 +1,8 @@
 """Recovery: what a data directory holds, read from the newest closed checkpoint to the end of the log.
 
 Where a record is bad, the log ends, unless a later record says that it was on disk: a write that was cut off by a crash
-cannot be followed by one that knew it was synced. Then it is damage, and nothing is guessed: the operator is told where.
-Messages are not looked at, only where they lie; their own checksums are looked at when they are read back.
+cannot be followed by one that knew it was synced. Then it is damage, and nothing is guessed: the operator is told
+where. Messages are not looked at, only where they lie; their own checksums are looked at when they are read back.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The spill: where transient messages go that must leave memory.
 
-Files that are filled one after the other with blocks. They are never synced, and erased when a broker starts. A file goes
-when no block in it is needed any more and it is not the one that is being filled.
+Files that are filled one after the other with blocks. They are never synced, and erased when a broker starts. A file
+goes when no block in it is needed any more and it is not the one that is being filled.
 """
 
 from __future__ import annotations

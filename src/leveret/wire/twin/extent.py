@@ -318,8 +318,8 @@ class Extent:
         return of_rows([row for row, (live, place) in enumerate(places) if live and place is None])
 
     def store(self, position: int, length: int, selection: Selection, skip: int = 0) -> None:
-        """The rows of the selection are, in order, those of this block from `skip` on. Raises ValueError for rows that are absent, or
-        if no block can lie there.
+        """The rows of the selection are, in order, those of this block from `skip` on. Raises ValueError for rows
+        that are absent, or if no block can lie there.
         """
         self._check_there(selection)
         if not is_place(position, length) or skip + len(selection) > U32_MAX:
