@@ -1,7 +1,8 @@
 """The kernel's API. `leveret.wire.twin` has the same names in pure Python and passes the same tests.
 
 The kernel moves messages: it knows bytes, indices and bitmaps; no sockets, no clocks, no policy. Python crosses into it
-once per batch. Every object here is used from one thread (the GIL is held); only `Arena`s inside are shared.
+once per batch. Every object here is used from one thread (the GIL is held); only `Arena`s inside are shared. `Disk` is
+apart from all this: threads that write and read files; its twin is `leveret.disk.threaded.ThreadedDisk`.
 
 A *row* is one message: (exchange and routing key as shortstrings, properties as they came, body), kept as offsets into
 an arena. A *selection* is an ascending list of row indices without duplicates.
@@ -11,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, Final, Literal, Self, final, overload
 
 from typing_extensions import Buffer
+
+from .ports import DiskOp
 
 VERSION: Final[str]
 EXTENT_ROWS: Final = 4096
@@ -386,6 +389,19 @@ class Ledger:
         """What is held is outstanding again, under its old tags."""
     def drain(self) -> list[tuple[object, Extent, Selection]]:
         """Everything outstanding and held, in tag order; the ledger is empty afterwards."""
+
+@final
+class Disk:
+    """See `leveret.ports.Disk`. Its two threads never take the GIL; buffers are not copied."""
+
+    def __new__(cls, directory: str) -> Self: ...
+    def submit(self, ticket: int, ops: Sequence[DiskOp], sync: bool) -> None:
+        """Raises ValueError for what is no op, and on a closed disk."""
+    def read(self, ticket: int, name: str, offset: int, size: int) -> None: ...
+    def poll(self) -> list[tuple[int, bytes | OSError | None]]: ...
+    def resume(self) -> None: ...
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
 
 def render_deliver(
     extent: Extent, selection: Selection, channel: int, consumer_tag: bytes, first_tag: int, frame_max: int

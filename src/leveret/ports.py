@@ -132,7 +132,7 @@ class Spill(Protocol):
 
 DiskOp: TypeAlias = (
     tuple[Literal["write"], str, int, Sequence[bytes]]  # name, offset, parts; the file has to be there
-    | tuple[Literal["create"], str, int]  # name, size: a new file of zeros that has its space; synced, with its name
+    | tuple[Literal["create"], str, int]  # name, size: a new file of zeros, instead of what has that name; synced
     | tuple[Literal["cut"], str, int, int]  # name, size, full: shorten to size, then zeros again up to full; synced
     | tuple[Literal["rename"], str, str]  # old, new; a file `new` is gone
     | tuple[Literal["remove"], str]  # name

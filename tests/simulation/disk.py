@@ -205,7 +205,7 @@ class SimulatedFiles:
     def create(self, name: str, size: int) -> None:
         self._fail("create", name)
         if name in self.volume.names:
-            raise _error(errno.EEXIST, name)
+            self.record(("unlink", name))
         number = self._link(name)
         try:
             self._reserve(number, size, name)

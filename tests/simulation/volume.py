@@ -1,10 +1,9 @@
 """What a file system may have on disk after a loss of power, as far as ext4 (data=ordered) allows it.
 
     data   leaves the page cache page by page (4 KiB), at any time and in any order. On disk is of each page what it
-    held
-           after one of the writes since the last sync, or what it held at the last sync; the page that was under way is
-           torn: at a byte, or with any of its sectors (512 bytes) old and the others new. Bytes that did not change do
-           not suffer.
+           held after one of the writes since the last sync, or what it held at the last sync; the page that was under
+           way is torn: at a byte, or with any of its sectors (512 bytes) old and the others new. Bytes that did not
+           change do not suffer.
     size   grows with the pages that made it; a gap reads as zeros. Truncating and reserving are in the journal: of a
            file's those survive that were first. Pages behind a truncation that did not survive are the old ones.
     names  are in the journal, too: of all links, unlinks and renames the first few survive, at least those up to the

@@ -34,7 +34,8 @@ def declared() -> dict[str, ast.stmt]:
     return names
 
 
-DECLARED = declared()
+DECLARED = {name: statement for name, statement in declared().items() if name != "Disk"}
+"""Of the twin `leveret.wire.twin`; that of `Disk` has threads, and is in `leveret.disk`."""
 NAMES = [name for name in DECLARED if name != "Event"]
 CONSTANTS = {
     name: ast.literal_eval(statement.value)

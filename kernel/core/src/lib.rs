@@ -1,5 +1,5 @@
 //! What Leveret's kernel does, without Python: it moves messages. It knows bytes, indices and bitmaps; no sockets, no
-//! clocks, no policy.
+//! clocks, no policy. `disk` stands beside that: threads that write and read files.
 //!
 //! ```text
 //! bytes -> Decoder -> Batch -> Extent -> render -> bytes
@@ -18,8 +18,10 @@ pub mod block;
 mod compact;
 mod deal;
 pub mod decoder;
+pub mod disk;
 pub mod event;
 pub mod extent;
+pub mod files;
 mod frame;
 pub mod keys;
 mod lease;

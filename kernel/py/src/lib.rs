@@ -4,6 +4,7 @@
 mod batch;
 mod buffer;
 mod decoder;
+mod disk;
 mod extent;
 mod ledger;
 mod piece;
@@ -55,6 +56,7 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<piece::Usage>()?;
     module.add_class::<ledger::Ledger>()?;
     module.add_class::<record::Replay>()?;
+    module.add_class::<disk::Disk>()?;
     module.add_function(wrap_pyfunction!(render::render_deliver, module)?)?;
     module.add_function(wrap_pyfunction!(render::render_get_ok, module)?)?;
     module.add_function(wrap_pyfunction!(render::render_return, module)?)?;

@@ -5,6 +5,14 @@
 
 from __future__ import annotations
 
-from .threaded import ThreadedDisk as Disk
+from typing import TYPE_CHECKING
 
-__all__ = ["Disk"]
+from ..wire import IMPLEMENTATION
+from .directory import DataDirectory
+
+if TYPE_CHECKING or IMPLEMENTATION == "kernel":
+    from .._kernel import Disk
+else:
+    from .threaded import ThreadedDisk as Disk
+
+__all__ = ["DataDirectory", "Disk"]

@@ -49,6 +49,11 @@ def checked(ops: Sequence[DiskOp]) -> Sequence[DiskOp]:
     return tuple(ops)
 
 
+def named(error: OSError, name: str) -> OSError:
+    """The same with the name that the caller knows."""
+    return OSError(error.errno, error.strerror, name)
+
+
 class Executor:
     """Batches in, outcomes out."""
 
@@ -75,8 +80,8 @@ class Executor:
         if waiting:
             try:
                 self._files.sync()
-            except SyncError as error:
-                self._state = State.LOST
+            except OSError as error:
+                self._fail(error)
                 for index in waiting:
                     outcomes[index] = (outcomes[index][0], error)
         return outcomes
@@ -84,13 +89,19 @@ class Executor:
     def _apply(self, ops: Sequence[DiskOp]) -> OSError | None:
         if self._state is not State.RUNNING:
             return OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
-        try:
-            for op in ops:
+        for op in ops:
+            try:
                 self._apply_op(op)
-        except OSError as error:
-            self._state = State.LOST if isinstance(error, SyncError) else State.FAILED
-            return error
+            except OSError as error:
+                self._fail(error)
+                return error if isinstance(error, SyncError) else named(error, op[1])
         return None
+
+    def _fail(self, error: OSError) -> None:
+        if isinstance(error, SyncError):
+            self._state = State.LOST
+        elif self._state is State.RUNNING:
+            self._state = State.FAILED
 
     def _apply_op(self, op: DiskOp) -> None:
         match op:

@@ -50,8 +50,10 @@ class OsFiles:
             _write(descriptor, offset, parts)
 
     def create(self, name: str, size: int) -> None:
-        """Of zeros, on disk."""
+        """Of zeros, on disk. What had that name is gone: the same may be tried again."""
         path = self._path(name)
+        if os.path.exists(path):
+            self.remove(name)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             if size:
@@ -94,7 +96,7 @@ class OsFiles:
     def replace(self, name: str, data: bytes) -> None:
         """On disk under another name first."""
         new = self._path(name + ".new")
-        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             _write(descriptor, 0, [data])
             _sync(descriptor, name, os.fsync)
@@ -113,22 +115,14 @@ class OsFiles:
     def sync(self) -> None:
         """Files first: a file that is renamed when it is whole has to be whole."""
         for name in sorted(self._unsynced):
-            try:
-                with self._descriptor(name) as descriptor:
-                    _sync(descriptor, name, os.fdatasync)
-            except SyncError:
-                raise
-            except OSError as error:
-                raise SyncError(error.errno, error.strerror, name) from None
+            with self._descriptor(name) as descriptor:
+                _sync(descriptor, name, os.fdatasync)
         self._unsynced.clear()
         for directory in sorted(self._changed):
             self._sync_directory(directory)
 
     def _sync_directory(self, directory: str) -> None:
-        try:
-            descriptor = os.open(self._path(directory), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise SyncError(error.errno, error.strerror, directory) from None
+        descriptor = os.open(self._path(directory), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             _sync(descriptor, directory, os.fsync)
         finally:

@@ -13,11 +13,11 @@ from threading import Thread
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from weakref import finalize
 
-from .batches import Executor, checked
+from .batches import Executor, checked, named
 from .files import OsFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from ..ports import DiskOp
     from .batches import Batch
@@ -103,25 +103,25 @@ def _end(batches: BatchQueue, reads: ReadQueue) -> None:
 
 
 def _execute(queue: BatchQueue, executor: Executor, completions: Completions) -> None:
-    ended = False
-    while not ended:
-        requests: list[Batch | None] = []
-        for request in _waiting(queue):
-            if request is False:
-                ended = True
-            else:
-                requests.append(request)
-        completions.add(executor.execute(requests))
+    while (requests := _waiting(queue))[-1] is not False:
+        _complete(requests, executor, completions)
+        del requests  # who waits for more holds no buffers
+    _complete(requests[:-1], executor, completions)
 
 
-def _waiting(queue: BatchQueue) -> Iterator[Batch | End | None]:
-    """At least one, and all that are there."""
-    yield queue.get()
-    while True:
-        try:
-            yield queue.get_nowait()
-        except Empty:
-            return
+def _complete(requests: list[Batch | End | None], executor: Executor, completions: Completions) -> None:
+    outcomes = executor.execute([request for request in requests if request is not False])
+    requests.clear()  # buffers are let go before their batch is complete
+    completions.add(outcomes)
+
+
+def _waiting(queue: BatchQueue) -> list[Batch | End | None]:
+    """At least one, and all that are there. Nothing comes after the end."""
+    requests = [queue.get()]
+    with suppress(Empty):
+        while True:
+            requests.append(queue.get_nowait())
+    return requests
 
 
 def _read(queue: ReadQueue, files: OsFiles, completions: Completions) -> None:
@@ -131,5 +131,5 @@ def _read(queue: ReadQueue, files: OsFiles, completions: Completions) -> None:
         try:
             found = files.read(name, offset, size)
         except OSError as error:
-            found = error
+            found = named(error, name)
         completions.add([(ticket, found)])
