@@ -135,7 +135,7 @@ DiskOp: TypeAlias = (
     | tuple[Literal["create"], str, int]  # name, size: a new file of zeros, instead of what has that name; synced
     | tuple[Literal["cut"], str, int, int]  # name, size, full: shorten to size, then zeros again up to full; synced
     | tuple[Literal["rename"], str, str]  # old, new; a file `new` is gone
-    | tuple[Literal["remove"], str]  # name
+    | tuple[Literal["remove"], str]  # name; nothing happens when it is not there
     | tuple[Literal["replace"], str, bytes]  # name, data: all or none of it is seen under that name; synced
 )
 """What is done to the files of one directory. Names are relative to it."""

@@ -125,7 +125,11 @@ impl Files {
     /// Not on disk before `sync_directory`.
     pub fn remove(&self, name: &str) -> Result<(), Failure> {
         let mut open = lock(&self.open);
-        fs::remove_file(self.path(name)).map_err(|error| Failure::new(&error, name))?;
+        match fs::remove_file(self.path(name)) {
+            // It may be tried again after a failure behind it.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Failure::new(&error, name)),
+            _ => {}
+        }
         open.retain(|(kept, _)| kept != name); // an open file that is no more would keep its space
         Ok(())
     }

@@ -91,10 +91,10 @@ class DataDirectory:
         return lock
 
     def _check_format(self) -> None:
-        text = self.read("FORMAT", 0, 64)
-        if not text:
+        if not (self.path / "FORMAT").exists():
             self._write_format()
             return
+        text = self.read("FORMAT", 0, 64)
         match = re.fullmatch(rb"leveret ([1-9][0-9]{0,8})\n", text)
         if match is None:
             raise ConfigError(f"data directory {self.path}: its FORMAT file says nothing that Leveret knows")

@@ -88,7 +88,8 @@ class OsFiles:
 
     def remove(self, name: str) -> None:
         with self._lock:
-            os.unlink(self._path(name))
+            with suppress(FileNotFoundError):  # it may be tried again after a failure behind it
+                os.unlink(self._path(name))
             self._forget(name)
         self._unsynced.discard(name)
         self._changed.add(posixpath.dirname(name))
