@@ -198,7 +198,7 @@ class TestRead:
 class TestFailure:
     def test_everything_is_cancelled_until_it_is_resumed(self, driver: Driver) -> None:
         driver.submit(("create", "a", 10))
-        driver.submit(("write", "a", 0, [b"x"]), ("remove", "b"), ("write", "a", 1, [b"y"]))
+        driver.submit(("write", "a", 0, [b"x"]), ("rename", "b", "c"), ("write", "a", 1, [b"y"]))
         driver.submit(("write", "a", 2, [b"z"]))
         driver.submit()
         assert driver.outcomes(4) == [None, errno.ENOENT, errno.ECANCELED, errno.ECANCELED]
@@ -246,7 +246,7 @@ class TestFailure:
         with Hold(driver):
             driver.submit(("write", "a", 0, [b"x"]), sync=False)
             driver.submit()
-            driver.submit(("remove", "b"))
+            driver.submit(("rename", "b", "z"))
         hold, unsynced, synced, failed = driver.wait(4)
         assert isinstance(hold[1], OSError)
         assert unsynced[1] is None

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import SyncError
@@ -45,7 +44,7 @@ logger = logging.getLogger("leveret.store")
 class _Batch:
     """What was, or is to be, handed to the disk together."""
 
-    __slots__ = ("end", "ops", "prepares", "size", "sync", "then")
+    __slots__ = ("end", "number", "ops", "prepares", "size", "sync", "then")
 
     def __init__(
         self,
@@ -67,6 +66,12 @@ class _Batch:
         """A segment that is made ahead of time."""
         self.then = then
         """Called when it is done."""
+        self.number = 0
+        """Its place in the order of all."""
+
+
+def _number(batch: _Batch) -> int:
+    return batch.number
 
 
 class _Fetch:
@@ -95,6 +100,7 @@ class DiskLog:
         "_fetches",
         "_last_record",
         "_next",
+        "_number",
         "_on_full",
         "_parts",
         "_pending",
@@ -153,7 +159,8 @@ class DiskLog:
         self._last_record = 0
         self._settled: dict[tuple[int, int, int], list[Selection]] = {}
         self._batches: dict[int, _Batch] = {}  # by ticket, in order
-        self._unsent: deque[_Batch] = deque()  # the disk is full: to be handed over again, in order
+        self._unsent: list[_Batch] = []  # the disk is full: to be handed over again, in order
+        self._number = 0
         self._fetches: dict[int, tuple[_Fetch, int, int]] = {}  # by ticket: which range of it, which part
         self._ticket = 0
         self._next: Segment | None = None  # made ahead of time
@@ -325,9 +332,14 @@ class DiskLog:
     def _submit(self, batch: _Batch) -> None:
         if batch.sync:
             self._synced_up_to = max(self._synced_up_to, batch.end)
+        self._number += 1
+        batch.number = self._number
         if self._unsent:
             self._unsent.append(batch)
-            return
+        else:
+            self._hand_over(batch)
+
+    def _hand_over(self, batch: _Batch) -> None:
         self._ticket += 1
         self._batches[self._ticket] = batch
         self._disk.submit(self._ticket, batch.ops, batch.sync)
@@ -335,9 +347,10 @@ class DiskLog:
     def tick(self) -> None:
         """Time has passed: sync what nobody waits for, try again what a full disk refused."""
         if self._unsent:
-            unsent, self._unsent = self._unsent, deque()
-            for batch in unsent:
-                self._submit(batch)
+            if not self._batches:  # else some of them are still on their way back
+                unsent, self._unsent = self._unsent, []
+                for batch in sorted(unsent, key=_number):
+                    self._hand_over(batch)
         elif self.full and self._preparing is None:
             self._prepare()
         if self._sync and self.written > self._synced_up_to:
