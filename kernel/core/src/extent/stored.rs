@@ -33,7 +33,7 @@ impl Extent {
         if self.is_resident() && !self.is_empty() {
             return Err(Refusal::Resident);
         }
-        if pieces.next().is_some_and(|next| next < self.base + self.len() as u64) {
+        if pieces.next().is_some_and(|next| next < self.base.saturating_add(self.len() as u64)) {
             return Err(Refusal::Passed);
         }
         let mut taken = 0;

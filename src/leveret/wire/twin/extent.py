@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Final
-
-from typing_extensions import Buffer
+from typing import TYPE_CHECKING, Final
 
 from . import state as states
 from .batch import Batch, Message
@@ -21,6 +19,9 @@ from .piece import Pieces, is_place
 from .places import Block, Place, blocks_of, ranges_of, read_block, runs_of
 from .pool import Arena, Pool, Row, row_size
 from .selection import Selection, of_range, of_rows
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 _READY: Final = 0
 _DELIVERED: Final = 1

@@ -14,15 +14,16 @@ varint = 7 bits per octet, the lowest first, 128 added to all but the last
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
-
-from typing_extensions import Buffer
+from typing import TYPE_CHECKING, Final
 
 from .constants import EXTENT_ROWS, SPILL, U32_MAX, U64_MAX
 from .crc32c import crc32c
 from .pack import unpack
 from .piece import is_place
 from .pool import Pool, Row
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 Place = tuple[int, int, int]
 """Position and length of the block, the row's number in it."""
