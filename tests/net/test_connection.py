@@ -9,6 +9,7 @@ import pytest
 
 from leveret import limits
 from leveret.net import connection
+from leveret.net.poller import READABLE
 
 from .support import FakeSession, serving, until
 
@@ -283,6 +284,17 @@ async def test_a_flood_is_read_in_parts() -> None:
         writer.write(bytes(size))
         await session.until(lambda: len(session.received) == size)
         assert max(session.reads) <= limits.READ_SIZE_MAX
+
+
+async def test_a_session_that_stops_reading_is_not_read_although_its_socket_was_ready_before() -> None:
+    async with serving() as fixture:
+        _, writer, session = await fixture.connect()
+        session.reading = False
+        session.shell.wake()
+        await fixture.turns()
+        writer.write(b"later")
+        session.shell.ready(READABLE)
+        assert session.received == b""
 
 
 async def test_those_who_are_readable_at_once_share_what_a_turn_reads() -> None:

@@ -146,10 +146,10 @@ class Connection:
         """The socket has something for us: read it once, write what it did not take before."""
         if events != READABLE:
             self._write_on()
-            if not self._reading or events == WRITABLE:
+            if events == WRITABLE:
                 return
         transport = self._transport
-        if transport is None:
+        if transport is None or not self._reading:
             return
         turn = self._turn
         view = turn.large_view if self._large else turn.view
@@ -219,7 +219,6 @@ class Connection:
             if data:
                 try:
                     if not transport.write(data):
-                        # It is told to the session, which counts what waits.
                         session.unwritten = transport.unsent
                 except OSError as error:
                     self._lost(error)
@@ -282,8 +281,7 @@ class Connection:
             return
         session = self._session
         if session is None:
-            if self._half_closed:
-                self._lost(None)
+            self._lost(None)  # the peer closed its end before, and now has all that was said
             return
         session.unwritten = 0
         try:

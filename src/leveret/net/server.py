@@ -145,6 +145,7 @@ class Server:
         try:
             local = Address(*accepted.getsockname()[:2])
             connection = Connection(self, f"{peer} -> {local}")
+            session = self._open_session(peer, local, connection)
             transport = Transport(accepted, self.turn.poller, connection)
         except OSError as error:  # gone between accept and now
             logger.info("connection from %s ended at once: %s", peer, _why(error))
@@ -153,7 +154,7 @@ class Server:
         logger.info("accepting %s connection %s", self._protocol, connection.name)
         self._sessions += 1
         self.connections[connection] = None
-        connection.attach(transport, self._open_session(peer, local, connection))
+        connection.attach(transport, session)
 
     # -- what connections call -----------------------------------------------------------------------------------
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 _STEP_MS: Final = 1
 """How long one session goes on with its left-over input before the next one has its turn."""
-_READERS_MAX: Final = limits.READ_BYTES_PER_TURN // limits.READ_SIZE_MIN
-"""Sockets served in one turn: the least share of each makes them the whole."""
 _READ_NS: Final = limits.READ_MS_PER_TURN * 1_000_000
 
 logger = logging.getLogger("leveret.net")
@@ -153,9 +151,10 @@ class Turn:
 
     def _serve(self, end_ns: int) -> int:
         """The sockets that are ready have their turns, until all had or time is up; how many there were."""
-        ready = self._ready or self.poller.poll(0, _READERS_MAX)
+        ready = self._ready or self.poller.poll(0, limits.READERS_PER_TURN)
         readers = len(ready)
-        self.view, self.large_view = self._views[readers], self._large_views[readers]
+        sharing = min(readers, len(self._views) - 1)
+        self.view, self.large_view = self._views[sharing], self._large_views[sharing]
         watchers = self.poller.watchers
         served = 0
         try:
