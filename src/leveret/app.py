@@ -103,6 +103,7 @@ class Node:
     async def stop(self) -> None:
         """Close every connection with 320, and wait for the answers."""
         await self.server.stop(SHUTDOWN)
+        self.turn.stop()
 
 
 class Broker:

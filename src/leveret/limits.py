@@ -35,7 +35,10 @@ TURN_BUDGET_MS: Final = 2
 READ_SIZE_MAX: Final = 256 * 1024
 READ_SIZE_MIN: Final = 8 * 1024
 READ_BYTES_PER_TURN: Final = 512 * 1024
-"""Shared between the connections that were readable in the last turn."""
+"""Shared between the connections that are readable in a turn; each may read READ_SIZE_MIN at least."""
+READERS_PER_TURN: Final = 256
+READ_MS_PER_TURN: Final = 6
+"""Then the other sockets that are ready wait for the next turn: a login costs as much as some hundred messages."""
 LARGE_CONTENT_SIZE: Final = 8 * 1024
 """A connection with this much of a message half received may read its whole share at once, over READ_SIZE_MAX: large
 messages cost little but their copying, and small reads would come to one or two of them."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from leveret.clock import SystemClock
 from leveret.net import Connection, Server, Turn
+from leveret.net.poller import READABLE
 from leveret.net.server import Address
 
 
@@ -101,6 +102,36 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0)
 
 
+class Socket:
+    """A socket of which a test says when it is ready."""
+
+    def __init__(self, serve: Callable[[], object]) -> None:
+        self.serve = serve
+
+    def ready(self, events: int) -> None:
+        self.serve()
+
+
+class Sockets:
+    """The poller, as far as the turn asks it. A socket is ready once."""
+
+    def __init__(self) -> None:
+        self.watchers: dict[int, Socket] = {}
+        self._ready: list[tuple[int, int]] = []
+
+    def add(self, serve: Callable[[], object] = lambda: None) -> int:
+        number = len(self.watchers)
+        self.watchers[number] = Socket(serve)
+        self._ready.append((number, READABLE))
+        return number
+
+    def poll(self, timeout: float, at_most: int) -> list[tuple[int, int]]:
+        assert timeout == 0
+        polled = self._ready[:at_most]
+        del self._ready[:at_most]
+        return polled
+
+
 class Fixture:
     """A running server, its sessions in order of arrival, and the port."""
 
@@ -135,7 +166,7 @@ class Fixture:
             self._arrived.clear()
             await self._arrived.wait()
         session = self.sessions[-1]
-        await session.until(lambda: session.ticks)  # connection_made was called
+        await session.until(lambda: session.ticks)  # the session is attached
         return reader, writer, session
 
     async def stop(self) -> None:
@@ -146,6 +177,7 @@ class Fixture:
                 await writer.wait_closed()
         await self.server.stop("test ends", timeout_ms=0)
         await until(lambda: not self.server.connections)
+        self.turn.stop()
 
     async def turns(self, count: int = 1) -> None:
         """Let this many turns pass."""

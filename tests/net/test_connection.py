@@ -9,6 +9,7 @@ import pytest
 
 from leveret import limits
 from leveret.net import connection
+from leveret.net.poller import READABLE
 
 from .support import FakeSession, serving, until
 
@@ -275,23 +276,6 @@ async def test_a_peer_that_half_closes_and_never_reads_is_dropped(monkeypatch: p
         await until(lambda: not fixture.server.connections)
 
 
-async def test_reads_shrink_when_many_connections_are_readable() -> None:
-    async with serving() as fixture:
-        assert len(fixture.turn.view) == limits.READ_SIZE_MAX
-        for readable, size in [
-            (1, limits.READ_SIZE_MAX),
-            (2, limits.READ_SIZE_MAX),
-            (8, limits.READ_BYTES_PER_TURN // 8),
-            (64, limits.READ_SIZE_MIN),
-            (5000, limits.READ_SIZE_MIN),
-            (1, limits.READ_SIZE_MAX),
-        ]:
-            fixture.turn.readable = readable
-            await fixture.turns()
-            assert len(fixture.turn.view) == size
-            assert fixture.turn.readable == 0
-
-
 async def test_a_flood_is_read_in_parts() -> None:
     async with serving() as fixture:
         _, writer, session = await fixture.connect()
@@ -302,21 +286,55 @@ async def test_a_flood_is_read_in_parts() -> None:
         assert max(session.reads) <= limits.READ_SIZE_MAX
 
 
-async def test_a_turn_with_more_readers_than_expected_reads_less_of_the_later_ones() -> None:
+async def test_a_session_that_stops_reading_is_not_read_although_its_socket_was_ready_before() -> None:
     async with serving() as fixture:
-        clients = [await fixture.connect() for _ in range(20)]
+        _, writer, session = await fixture.connect()
+        session.reading = False
+        session.shell.wake()
+        await fixture.turns()
+        writer.write(b"later")
+        session.shell.ready(READABLE)
+        assert session.received == b""
+
+
+async def test_those_who_are_readable_at_once_share_what_a_turn_reads() -> None:
+    async with serving() as fixture:
+        clients = [await fixture.connect() for _ in range(16)]
         await fixture.turns(2)
         sessions = [session for *_, session in clients]
         for session in sessions:
             session.echo = False
-        for _, writer, _ in clients:  # all at once: the loop sees them readable in one iteration
-            writer.get_extra_info("socket").setblocking(False)
+        share = limits.READ_BYTES_PER_TURN // len(clients)
+        for _, writer, _ in clients:  # the loop sees them readable in one iteration
             sent = 0
             with contextlib.suppress(BlockingIOError):
-                while sent < limits.READ_SIZE_MAX:
-                    sent += writer.get_extra_info("socket")._sock.send(bytes(limits.READ_SIZE_MAX - sent))
+                while sent <= share:
+                    sent += writer.get_extra_info("socket")._sock.send(bytes(share))
         await until(lambda: all(session.reads for session in sessions))
-        first = sorted(session.reads[0] for session in sessions)
-        assert sum(first) <= limits.READ_BYTES_PER_TURN + limits.READ_SIZE_MAX + len(first) * limits.READ_SIZE_MIN
-        assert first[0] <= limits.READ_SIZE_MIN
-        assert first[-1] > limits.READ_SIZE_MIN
+        assert {session.reads[0] for session in sessions} == {share}
+
+
+async def test_a_reset_is_noticed_while_more_is_to_be_written() -> None:
+    async with serving() as fixture:
+        _, writer, session = await fixture.connect()
+        session.reading = False
+        session.say(bytes(16 * 1024 * 1024))
+        await fixture.turns(2)
+        assert session.unwritten
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        await session.until(lambda: session.losses)
+        await until(lambda: not fixture.server.connections)
+
+
+async def test_what_was_said_before_a_peer_closed_its_end_still_leaves() -> None:
+    size = 16 * 1024 * 1024
+    async with serving() as fixture:
+        reader, writer, session = await fixture.connect()
+        session.say(bytes(size))
+        await fixture.turns(2)
+        assert session.unwritten
+        writer.write_eof()
+        await session.until(lambda: session.losses)
+        assert len(await reader.read()) == size
+        await until(lambda: not fixture.server.connections)

@@ -6,6 +6,8 @@ from leveret import limits
 from leveret.clock import ManualClock
 from leveret.net.turn import Turn
 
+from .support import Sockets
+
 
 class Loop:
     """Keeps what is to be called."""
@@ -15,6 +17,12 @@ class Loop:
 
     def call_soon(self, callback: object) -> None:
         self.soon.append(callback)
+
+    def add_reader(self, number: int, callback: object) -> None:
+        """Sockets are ready when a test says so."""
+
+    def remove_reader(self, number: int) -> None:
+        """It has none."""
 
 
 class Held:
@@ -34,11 +42,19 @@ def run(turn: Turn, loop: Loop) -> bool:
     return bool(soon)
 
 
+def make_turn(loop: Loop, clock: ManualClock) -> tuple[Turn, Sockets]:
+    turn = Turn(loop, clock)  # type: ignore[arg-type]
+    turn.stop()
+    sockets = Sockets()
+    turn.poller = sockets  # type: ignore[assignment]
+    return turn, sockets
+
+
 def test_it_is_read_again_as_soon_as_nobody_else_says_anything() -> None:
     loop, connection = Loop(), Held()
-    turn = Turn(loop, ManualClock())  # type: ignore[arg-type]
-    turn.readable = 1  # its own read
-    turn.hold(connection)  # type: ignore[arg-type]
+    turn, sockets = make_turn(loop, ManualClock())
+    sockets.add(lambda: turn.hold(connection))  # type: ignore[arg-type]
+    turn.wake()
     run(turn, loop)
     assert connection.released == 0
     run(turn, loop)
@@ -48,15 +64,13 @@ def test_it_is_read_again_as_soon_as_nobody_else_says_anything() -> None:
 
 def test_others_go_first_but_not_for_ever() -> None:
     loop, clock, connection = Loop(), ManualClock(), Held()
-    turn = Turn(loop, clock)  # type: ignore[arg-type]
+    turn, sockets = make_turn(loop, clock)
     turn.hold(connection)  # type: ignore[arg-type]
     for _ in range(limits.FLOW_WAIT_MS):
-        turn.readable = 1
+        sockets.add()
         run(turn, loop)
         assert connection.released == 0
         clock.advance(1)
-    turn.readable = 1
-    run(turn, loop)
-    turn.readable = 1
+    sockets.add()
     run(turn, loop)
     assert connection.released == 1

@@ -1,4 +1,4 @@
-"""The shell of one connection: asyncio's protocol around a sans-IO session.
+"""The shell of one connection: a socket around a sans-IO session.
 
 Owns the transport: when it is read, written and closed. Knows no protocol: bytes go in, bytes come out, and the session
 says whether it wants more (`reading`) and whether it is done (`finished`).
@@ -13,16 +13,17 @@ says whether it wants more (`reading`) and whether it is done (`finished`).
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .. import limits
+from .poller import READABLE, WRITABLE
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .server import Server
+    from .transport import Transport
 
 CLOSE_GRACE_MS: Final = 100
 """How long a peer that was told the last word has to close first. Some clients take our closing for a failure when it
@@ -90,7 +91,7 @@ class Session(Protocol):
         ...
 
 
-class Connection(asyncio.BufferedProtocol):
+class Connection:
     """One accepted socket."""
 
     __slots__ = (
@@ -105,7 +106,6 @@ class Connection(asyncio.BufferedProtocol):
         "_stepping",
         "_transport",
         "_turn",
-        "_writable",
         "name",
         "tick_at_ms",
     )
@@ -114,11 +114,10 @@ class Connection(asyncio.BufferedProtocol):
         self._server = server
         self._turn = server.turn
         self._session: Session | None = None
-        self._transport: asyncio.Transport | None = None
+        self._transport: Transport | None = None
         self._dirty = False  # a flush is asked for
         self._stepping = False  # input is left over
         self._reading = True
-        self._writable = True
         self._large = False  # a large message is half received
         self._held = False  # consumers are behind with what comes from here: others are read first
         self._half_closed = False  # our end is closed
@@ -127,9 +126,11 @@ class Connection(asyncio.BufferedProtocol):
         """`127.0.0.1:50000 -> 127.0.0.1:5672`, for logs."""
         self.tick_at_ms: int | None = None
 
-    def attach(self, session: Session) -> None:
-        """The session that this connection is the shell of; before anything is read."""
+    def attach(self, transport: Transport, session: Session) -> None:
+        """The socket, and the session that this connection is the shell of."""
+        self._transport = transport
         self._session = session
+        self.tick(self._server.clock.monotonic_ms())
 
     # -- what the session calls ----------------------------------------------------------------------------------
 
@@ -139,32 +140,37 @@ class Connection(asyncio.BufferedProtocol):
             self._dirty = True
             self._turn.flush(self)
 
-    # -- what the event loop calls -------------------------------------------------------------------------------
+    # -- what the turn calls -------------------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        # Whatever the socket does not take at once is told to the session: it counts what waits.
-        transport.set_write_buffer_limits(high=0)
-        self.tick(self._server.clock.monotonic_ms())
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._turn.large_view if self._large else self._turn.view
-
-    def buffer_updated(self, nbytes: int) -> None:
-        session = self._session
-        if session is None:
+    def ready(self, events: int) -> None:
+        """The socket has something for us: read it once, write what it did not take before."""
+        if events != READABLE:
+            self._write_on()
+            if events == WRITABLE:
+                return
+        transport = self._transport
+        if transport is None or not self._reading:
             return
         turn = self._turn
-        if not turn.scheduled:
-            turn.wake()
-        turn.readable += 1
+        view = turn.large_view if self._large else turn.view
+        try:
+            size = transport.receive(view)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lost(error)
+            return
+        session = self._session
+        if not size:
+            self._end_of_input(transport)
+        elif session is not None:
+            self._received(session, view, size)
+
+    def _received(self, session: Session, view: memoryview, size: int) -> None:
+        turn = self._turn
         session.last_received_ms = turn.now_ms
         try:
-            session.receive(turn.large_view if self._large else turn.view, nbytes)
-            turn.received += nbytes
-            if turn.received > limits.READ_BYTES_PER_TURN:
-                turn.narrow()
+            session.receive(view, size)
             more = session.step(limits.TURN_BUDGET_MS)
             self._large = session.held_bytes >= limits.LARGE_CONTENT_SIZE
             if session.flow and not self._held:
@@ -172,45 +178,11 @@ class Connection(asyncio.BufferedProtocol):
                 turn.hold(self)
             if more:
                 self._stepping = True
-                self._read_or_not(session)
                 turn.step(self)
-            elif self._held or not session.reading:
+            if more or self._held or not session.reading:
                 self._read_or_not(session)
         except Exception:
             self._failed()
-
-    def eof_received(self) -> None:
-        """The peer closed its end. All that it sent was acted on: a connection with input left over is not read."""
-        if self._session is not None:
-            self._end("client unexpectedly closed TCP connection", logging.WARNING)
-        # asyncio closes the transport now, once what was written before has left; not for ever, if nobody reads it.
-        self._half_closed = True
-        self._tick_in(limits.CLOSE_TIMEOUT_MS)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        if self._session is not None:
-            why = "connection aborted" if exc is None else getattr(exc, "strerror", None) or str(exc)
-            self._end(why, logging.WARNING)
-        self._server.forget(self)
-
-    def pause_writing(self) -> None:
-        self._writable = False
-        if self._session is not None and self._transport is not None:
-            self._session.unwritten = self._transport.get_write_buffer_size()
-
-    def resume_writing(self) -> None:
-        self._writable = True
-        session = self._session
-        if session is not None:
-            session.unwritten = 0
-            try:
-                session.drained()
-            except Exception:
-                self._failed()
-            self.wake()
-
-    # -- what the turn calls -------------------------------------------------------------------------------------
 
     def go_on(self, budget_ms: int) -> bool:
         """Step the session with the input it has left; True when there is still more."""
@@ -238,14 +210,19 @@ class Connection(asyncio.BufferedProtocol):
         transport = self._transport
         if session is None or transport is None:
             return
-        if self._writable:
+        if not transport.unsent:
             try:
                 data = session.take_output()
             except Exception:
                 self._failed()
                 return
             if data:
-                transport.write(data)
+                try:
+                    if not transport.write(data):
+                        session.unwritten = transport.unsent
+                except OSError as error:
+                    self._lost(error)
+                    return
         if session.finished:
             self._finish()
             return
@@ -281,8 +258,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Drop the socket, whatever is unwritten."""
-        if self._transport is not None:
-            self._transport.abort()
+        self._lost(None)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -290,20 +266,51 @@ class Connection(asyncio.BufferedProtocol):
         reading = session.reading and not self._stepping and not self._held
         if reading is not self._reading and self._transport is not None:
             self._reading = reading
-            if reading:
-                self._transport.resume_reading()
-            else:
-                self._transport.pause_reading()
+            self._transport.watch(READABLE, reading)
+
+    def _write_on(self) -> None:
+        """The socket takes bytes again, or has failed."""
+        transport = self._transport
+        if transport is None or not transport.unsent:
+            return
+        try:
+            if not transport.write_on():
+                return
+        except OSError as error:
+            self._lost(error)
+            return
+        session = self._session
+        if session is None:
+            self._lost(None)  # the peer closed its end before, and now has all that was said
+            return
+        session.unwritten = 0
+        try:
+            session.drained()
+        except Exception:
+            self._failed()
+        self.wake()
+
+    def _end_of_input(self, transport: Transport) -> None:
+        """The peer closed its end. All that it sent was acted on: a connection with input left over is not read."""
+        self._end("client unexpectedly closed TCP connection", logging.WARNING)
+        if not transport.unsent:
+            self._lost(None)
+            return
+        # What was written before still leaves; not for ever, if nobody reads it.
+        self._reading = False
+        transport.watch(READABLE, False)
+        self._half_closed = True
+        self._tick_in(limits.CLOSE_TIMEOUT_MS)
 
     def _finish(self) -> None:
         """The session has said all."""
         transport = self._transport
-        if not self._writable or transport is None:
+        if transport is None or transport.unsent:
             return  # it is flushed again when the socket takes bytes
         self._end("", logging.INFO)
         if not self._reading:
             self._reading = True
-            transport.resume_reading()
+            transport.watch(READABLE, True)
         self._tick_in(CLOSE_GRACE_MS)
 
     def _close_end(self) -> None:
@@ -312,14 +319,24 @@ class Connection(asyncio.BufferedProtocol):
         if transport is None:
             return
         if self._half_closed:
-            transport.abort()
+            self.abort()
             return
         self._half_closed = True
         try:
-            transport.write_eof()
-        except OSError:
-            transport.abort()
+            transport.shut()
+        except OSError as error:
+            self._lost(error)
+            return
         self._tick_in(limits.CLOSE_TIMEOUT_MS)
+
+    def _lost(self, error: OSError | None) -> None:
+        """Nothing more comes from the socket or goes to it: it failed, or we drop it."""
+        transport, self._transport = self._transport, None
+        if transport is None:
+            return
+        transport.close()
+        self._end("connection aborted" if error is None else error.strerror or str(error), logging.WARNING)
+        self._server.forget(self)
 
     def _tick_in(self, milliseconds: int) -> None:
         self._server.timers.at(self._server.clock.monotonic_ms() + milliseconds, self)

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Final
 from .. import limits
 from ..errors import ConfigError
 from .connection import CLOSE_GRACE_MS, Connection
+from .poller import READABLE
 from .timers import Timers
+from .transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from .connection import Session
     from .turn import Turn
 
-ACCEPTS_PER_TURN: Final = 64
+ACCEPTS_PER_TURN: Final = 16
+"""Per listener: making a connection and its session costs as much as some hundred messages."""
 LISTEN_BACKLOG: Final = 4096
 """Connections that the system keeps while we are busy (it may keep fewer: net.core.somaxconn)."""
 ACCEPT_PAUSE_MS: Final = 500
@@ -62,8 +65,7 @@ class Server:
         self._loop = loop
         self._open_session = open_session
         self._protocol = protocol
-        self._listeners: list[socket.socket] = []
-        self._opening: set[asyncio.Task[None]] = set()  # held, never iterated: the loop refers to its tasks weakly
+        self._listeners: list[_Listener] = []
         self._resume_accepting: asyncio.TimerHandle | None = None
         self._sessions = 0  # that are not over
         self._changed = asyncio.Event()  # a session is over, or a socket is closed
@@ -99,7 +101,7 @@ class Server:
                     ) from None
                 failure = error  # localhost is often ::1 too, on machines without IPv6
                 continue
-            self._listeners.append(listener)
+            self._listeners.append(_Listener(listener, self._accept))
             addresses.append(Address(*listener.getsockname()[:2]))
         if not addresses:
             raise ConfigError(f"cannot listen on {host}:{port}: {_why(failure)}")
@@ -109,18 +111,20 @@ class Server:
     def _accept_again(self) -> None:
         self._resume_accepting = None
         for listener in self._listeners:
-            self._loop.add_reader(listener.fileno(), self._accept, listener)
+            self.turn.poller.watch(listener.number, READABLE, listener)
+
+    def _rest(self) -> None:
+        for listener in self._listeners:
+            self.turn.poller.watch(listener.number, 0, listener)
 
     def _close_listeners(self) -> None:
         if self._resume_accepting is not None:
             self._resume_accepting.cancel()
             self._resume_accepting = None
+        self._rest()
         for listener in self._listeners:
-            self._loop.remove_reader(listener.fileno())
-            listener.close()
+            listener.socket.close()
         self._listeners.clear()
-
-    # -- accepting -----------------------------------------------------------------------------------------------
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(ACCEPTS_PER_TURN):
@@ -132,28 +136,25 @@ class Server:
                 if error.errno not in _EXHAUSTED:
                     continue  # this one went away before we came to it (ECONNABORTED and the like, accept(2))
                 logger.error("cannot accept connections for %d ms: %s", ACCEPT_PAUSE_MS, _why(error))
-                for other in self._listeners:
-                    self._loop.remove_reader(other.fileno())
+                self._rest()
                 self._resume_accepting = self._loop.call_later(ACCEPT_PAUSE_MS / 1000, self._accept_again)
                 return
-            task = self._loop.create_task(self._open(accepted, Address(*peer[:2])))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            self._open(accepted, Address(*peer[:2]))
 
-    async def _open(self, accepted: socket.socket, peer: Address) -> None:
-        accepted.setblocking(False)
+    def _open(self, accepted: socket.socket, peer: Address) -> None:
         try:
             local = Address(*accepted.getsockname()[:2])
             connection = Connection(self, f"{peer} -> {local}")
-            logger.info("accepting %s connection %s", self._protocol, connection.name)
-            connection.attach(self._open_session(peer, local, connection))
-            self._sessions += 1
-            self.connections[connection] = None
-            # asyncio sets TCP_NODELAY on every socket it takes over.
-            await self._loop.connect_accepted_socket(lambda: connection, accepted)
+            session = self._open_session(peer, local, connection)
+            transport = Transport(accepted, self.turn.poller, connection)
         except OSError as error:  # gone between accept and now
             logger.info("connection from %s ended at once: %s", peer, _why(error))
             accepted.close()
+            return
+        logger.info("accepting %s connection %s", self._protocol, connection.name)
+        self._sessions += 1
+        self.connections[connection] = None
+        connection.attach(transport, session)
 
     # -- what connections call -----------------------------------------------------------------------------------
 
@@ -174,8 +175,6 @@ class Server:
     async def stop(self, text: str, timeout_ms: int = limits.CLOSE_TIMEOUT_MS) -> None:
         """Accept nobody, tell every peer, wait for their answers; after `timeout_ms` drop those that gave none."""
         self._close_listeners()
-        if self._opening:
-            await asyncio.wait(list(self._opening))
         for connection in list(self.connections):
             connection.shutdown(text)
         if await self._until(lambda: not self._sessions, timeout_ms):
@@ -195,6 +194,21 @@ class Server:
         except TimeoutError:
             return False
         return True
+
+
+class _Listener:
+    """A listening socket, as the turn sees it."""
+
+    __slots__ = ("_accept", "number", "socket")
+
+    def __init__(self, listening: socket.socket, accept: Callable[[socket.socket], None]) -> None:
+        self._accept = accept
+        self.socket = listening
+        self.number = listening.fileno()
+
+    def ready(self, events: int) -> None:
+        """Somebody connected."""
+        self._accept(self.socket)
 
 
 def _listener(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:

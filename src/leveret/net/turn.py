@@ -1,7 +1,7 @@
 """The turn: what happens once per iteration of the event loop, however many sockets were readable in it.
 
-    sockets readable    each read goes to its session at once (net.connection)
-    then, once          what became durable is told to those who wait for it (log.run_callbacks)
+    sockets ready       each is read once, and what came goes to its session at once (net.connection)
+    then                what became durable is told to those who wait for it (log.run_callbacks)
                         sessions with input left over go on, round robin, within the budget
                         queues deliver (broker.pump), within the budget
                         every connection that has something to say writes once
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import limits
 from .lengths import Lengths
+from .poller import Poller
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _STEP_MS: Final = 1
 """How long one session goes on with its left-over input before the next one has its turn."""
+_READ_NS: Final = limits.READ_MS_PER_TURN * 1_000_000
 
 logger = logging.getLogger("leveret.net")
 
@@ -43,15 +45,15 @@ class Turn:
         "_large_views",
         "_loop",
         "_pump",
+        "_ready",
         "_run_callbacks",
-        "_started_ns",
+        "_running",
         "_unfinished",
         "_views",
         "large_view",
         "lengths",
         "now_ms",
-        "readable",
-        "received",
+        "poller",
         "scheduled",
         "view",
     )
@@ -64,7 +66,8 @@ class Turn:
         self._dirty: list[Connection] = []
         self._unfinished: deque[Connection] = deque()
         self._held: deque[tuple[int, Connection]] = deque()  # with the time they are held to at the most
-        self._started_ns = 0
+        self._ready: list[tuple[int, int]] = []  # sockets that were ready when there was no time left for them
+        self._running = False  # connections that have something to say are still asked in this turn
         buffer = memoryview(bytearray(limits.READ_BYTES_PER_TURN))
         self._large_views = _views_by_readers(buffer)
         self._views = [view[: limits.READ_SIZE_MAX] for view in self._large_views]
@@ -72,52 +75,56 @@ class Turn:
         """Where the next read of any connection goes: its session copies what it keeps before anybody else reads."""
         self.large_view = self._large_views[0]
         """The same for a connection in the middle of a large message."""
-        self.readable = 0
-        """Connections read since the last turn."""
-        self.received = 0
-        """Bytes that they brought."""
         self.scheduled = False
+        """Whether what is asked for now is done without waking anybody."""
         self.now_ms = clock.monotonic_ms()
-        """Monotonic time at the begin of this turn; older when no turn is scheduled."""
+        """Monotonic time at the begin of this turn; older between turns."""
         self.lengths = Lengths()
+        self.poller = Poller(loop, self._sockets_ready)
 
     def start(self, run_callbacks: Callable[[], bool], pump: Callable[[int], bool]) -> None:
         """A turn from now on has `run_callbacks() -> more` of the log, and `pump(budget_ms) -> more` of the brain."""
         self._run_callbacks = run_callbacks
         self._pump = pump
 
+    def stop(self) -> None:
+        """No more turns for what sockets bring."""
+        self.poller.close()
+
     def wake(self) -> None:
         """There is work for a turn: one follows after what the loop has at hand."""
         if not self.scheduled:
             self.scheduled = True
-            self.now_ms = self._clock.monotonic_ms()
-            self._started_ns = perf_counter_ns()
             self._loop.call_soon(self._run)
 
-    def narrow(self) -> None:
-        """This turn has had its share of bytes: more are readable than in the last. Small reads from here."""
-        self.view = self.large_view = self._views[-1]
-
     def flush(self, connection: Connection) -> None:
-        """This connection has something to say in the next turn. The caller asks once per turn."""
+        """This connection has something to say in this turn or the next. The caller asks once per turn."""
         self._dirty.append(connection)
-        if not self.scheduled:
+        if not self._running:
             self.wake()
 
     def hold(self, connection: Connection) -> None:
         """This connection is not read before others had their turn. The caller asks once until it is released."""
         self._held.append((self.now_ms + limits.FLOW_WAIT_MS, connection))
-        if not self.scheduled:
-            self.wake()
+        self.wake()
 
     def step(self, connection: Connection) -> None:
-        """This connection's session goes on with its input in the next turn. The caller asks once until it is done."""
+        """This connection's session goes on with its input in this turn or the next. The caller asks once until it is
+        done.
+        """
         self._unfinished.append(connection)
+        self.wake()
+
+    def _sockets_ready(self) -> None:
         if not self.scheduled:
-            self.wake()
+            self._run()
 
     def _run(self) -> None:
-        self.scheduled = False
+        started_ns = perf_counter_ns()
+        self.now_ms = self._clock.monotonic_ms()
+        self.scheduled = self._running = True
+        idle = not self._serve(started_ns + _READ_NS)
+        self.scheduled = False  # for what comes from here on there is the next turn
         more = False
         try:
             more = self._run_callbacks()
@@ -131,24 +138,41 @@ class Turn:
         except Exception:
             # Our own fault, in one queue of many: the others are served on. Not at once again, it might not end.
             logger.exception("a queue failed to deliver")
+        self._running = False
         if self._dirty:
             dirty, self._dirty = self._dirty, []
             for connection in dirty:
                 connection.flush()
         if self._held:
-            self._release()
-        if self.readable:
-            readers = min(self.readable, len(self._views) - 1)
-            self.view, self.large_view = self._views[readers], self._large_views[readers]
-            self.readable = self.received = 0
-        self.lengths.add((perf_counter_ns() - self._started_ns) // 1000)
-        if more or self._unfinished or self._held:
+            self._release(idle)
+        self.lengths.add((perf_counter_ns() - started_ns) // 1000)
+        if more or self._ready or self._unfinished or self._held:
             self.wake()
 
-    def _release(self) -> None:
+    def _serve(self, end_ns: int) -> int:
+        """The sockets that are ready have their turns, until all had or time is up; how many there were."""
+        ready = self._ready or self.poller.poll(0, limits.READERS_PER_TURN)
+        readers = len(ready)
+        sharing = min(readers, len(self._views) - 1)
+        self.view, self.large_view = self._views[sharing], self._large_views[sharing]
+        watchers = self.poller.watchers
+        served = 0
+        try:
+            for number, events in ready:
+                served += 1
+                watcher = watchers.get(number)
+                if watcher is not None:
+                    watcher.ready(events)
+                    if perf_counter_ns() >= end_ns:
+                        break
+        except Exception:
+            logger.exception("a socket failed")
+        self._ready = ready[served:]
+        return readers
+
+    def _release(self, idle: bool) -> None:
         """Those who were to let others go first are read again: when nobody else had anything to say, or in the end."""
         held = self._held
-        idle = not self.readable
         while held and (idle or held[0][0] <= self.now_ms):
             held.popleft()[1].release()
 
