@@ -23,12 +23,15 @@ from .broker.alarms import Alarms, size_text
 from .broker.broker import Broker as Brain
 from .broker.housekeeping import Housekeeping
 from .clock import SystemClock
-from .errors import ConfigError
 from .net import Housekeeper, Server, Turn
 from .resources import FreeSpace, Watch, budget, total_memory
+from .storage import Storage
 from .store.memory import MemoryLog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from .config import Options
     from .net import Connection
     from .net.server import Address
@@ -56,12 +59,19 @@ class Node:
         self,
         loop: asyncio.AbstractEventLoop,
         options: Options = config.DEFAULTS,
-        directory: os.PathLike[str] | None = None,
+        directory: Path | None = None,
+        fatal: Callable[[OSError], None] | None = None,
     ) -> None:
+        """Raises ConfigError when the directory cannot be used. `fatal` is told when the disk cannot be trusted."""
         self.budget = budget(options, total_memory())
         self.clock = SystemClock()
         self.turn = Turn(loop, self.clock)
-        self.log = MemoryLog(keep=False, scheduler=self.turn)
+        self.storage: Storage | None = None
+        if directory is not None:
+            self.storage = Storage(
+                directory, self.turn, options, fatal=fatal or _exit, on_full=lambda full: self.alarms.log_full(full)
+            )
+        self.log = MemoryLog(scheduler=self.turn) if self.storage is None else self.storage.log
         self.access = InternalAccess()
         self.pool = wire.Pool(limits.ARENA_SIZE)
         self.alarms = Alarms(
@@ -70,29 +80,45 @@ class Node:
             _unknown if directory is None else FreeSpace(directory),
             self.budget.disk_free_limit,
         )
-        self.brain = Brain(self.log, self.clock, SystemRandomness(), self.turn, self.pool, self.alarms)
-        self.turn.start(self.log.run_callbacks, self._pump)
+        self.brain = Brain(
+            self.log,
+            self.clock,
+            SystemRandomness(),
+            self.turn,
+            self.pool,
+            self.alarms,
+            spill=None if self.storage is None else self.storage.spill,
+            paging_budget=self.budget.paging,
+        )
+        self.turn.start(self.log.run_callbacks if self.storage is None else self.storage.run_callbacks, self._pump)
         self.settings = Settings()
         self.server = Server(loop, self.turn, self.clock, self._open_session)
         self.housekeeper = Housekeeper(self.server.timers, Housekeeping(self.brain).step)
         self.watch = Watch(self.server.timers, self.alarms)
 
     def listen(self, host: str, port: int) -> list[Address]:
-        """Serve there from now on. Raises ConfigError when that is not possible."""
+        """Recover what was kept, and serve there from now on. Raises ConfigError when that is not possible."""
+        if self.storage is not None:
+            self.storage.recover(self.brain)
         addresses = self.server.listen(host, port)
+        if self.storage is not None:
+            self.storage.start(self.server.timers, self.clock.monotonic_ms())
         self.housekeeper.start(self.clock.monotonic_ms())
         self.watch.tick(self.clock.monotonic_ms())
         return addresses
 
     def _memory_used(self) -> int:
-        """Bytes of payload in memory."""
-        return self.pool.allocated  # a log that holds back what it has not written adds that here
+        """Bytes of payload in memory, and those that wait to be written."""
+        storage = self.storage
+        return self.pool.allocated + (0 if storage is None else storage.log.backlog + storage.spill.backlog)
 
     def _pump(self, budget_ms: int) -> bool:
         """What queues have to deliver; then memory is looked at: no turn brings in more than READ_BYTES_PER_TURN, or
         READ_SIZE_MIN for each connection, so that a flood is noticed before it is over the limit by much more.
         """
         more = self.brain.pump(budget_ms)
+        if self.storage is not None:
+            self.storage.log.flush()
         self.alarms.check_memory()
         return more
 
@@ -101,8 +127,10 @@ class Node:
         return Session(self.brain, self.access, self.pool, self.clock, peer=ends, settings=self.settings, shell=shell)
 
     async def stop(self) -> None:
-        """Close every connection with 320, and wait for the answers."""
+        """Close every connection with 320, wait for the answers, and leave what is kept in good order."""
         await self.server.stop(SHUTDOWN)
+        if self.storage is not None:
+            await self.storage.stop()
         self.turn.stop()
 
 
@@ -172,7 +200,7 @@ async def _serve(options: Options, started_ns: int) -> None:
         logger.info("kernel: native, %s", wire.VERSION)
     else:
         logger.warning("kernel: twin in pure Python, many times slower than the native one, which is not built here")
-    directory = None if options.ephemeral else _prepare(options)
+    directory = None if options.ephemeral else config.data_directory(options)
     loop = asyncio.get_running_loop()
     node = Node(loop, options, directory)
     limit, total = size_text(node.budget.memory_limit), size_text(node.budget.memory_total)
@@ -187,7 +215,6 @@ async def _serve(options: Options, started_ns: int) -> None:
         logger.info("data directory: none (ephemeral)")
     else:
         logger.info("data directory: %s", directory)
-        logger.warning("nothing is kept: this version holds messages and definitions in memory until it exits")
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_on_signal, number, stopping)
@@ -208,17 +235,10 @@ def _stop_on_signal(number: int, stopping: asyncio.Event) -> None:
     stopping.set()
 
 
-def _prepare(options: Options) -> os.PathLike[str]:
-    """The data directory, made if need be. Raises ConfigError when it cannot be used."""
-    directory = config.data_directory(options)
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.scandir(directory).close()
-    except OSError as error:
-        raise ConfigError(f"cannot use data directory {directory}: {error.strerror}") from None
-    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        raise ConfigError(f"cannot use data directory {directory}: no permission to read and write there")
-    return directory
+def _exit(error: OSError) -> None:
+    """Nobody knows what is on the disk: nothing may be confirmed any more, and the next start reads what is there."""
+    logger.critical("the disk failed, stopping at once: %s", error)
+    os._exit(1)
 
 
 def _log_to_stderr(level: str) -> None:

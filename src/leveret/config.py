@@ -41,7 +41,7 @@ class Options:
     """A share of the machine's memory."""
     paging_budget: Amount = 0.4
     """A share of `vm_memory_high_watermark`."""
-    segment_size: int = 64 << 20
+    segment_size: int = 16 << 20
     log_level: str = "info"
 
 
@@ -199,7 +199,7 @@ TABLE: Final = (
         "More payload leaves memory: a share of the watermark, or a size.",
         "AMOUNT",
     ),
-    Option("segment-size", _segment_size, "Size of one file of the log, at least 1MiB.", "SIZE", "64MiB"),
+    Option("segment-size", _segment_size, "Size of one file of the log, at least 1MiB.", "SIZE", "16MiB"),
     Option("log-level", _one_of(LOG_LEVELS), f"How much to tell: {', '.join(LOG_LEVELS)}.", "LEVEL"),
 )
 

@@ -1,0 +1,170 @@
+"""What a broker keeps, put together: the data directory, the log and the spill over its disks, recovery, checkpoints.
+
+open      lock the directory, read the log into the brain, go on writing where it ends
+each turn `run_callbacks` hears of what the disks have done, `flush` hands them what the turn appended
+ticks     what nobody waits for is synced, a full disk is tried again, checkpoints are taken
+stop      a last checkpoint, so that the next start is exact and quick
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from .broker.alarms import size_text
+from .broker.checkpoint import Checkpointing
+from .broker.restoring import Restoring
+from .disk import DataDirectory, Disk
+from .net.poller import READABLE
+from .store.log import DiskLog
+from .store.recovery import Recovery
+from .store.spill import DiskSpill
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .broker.broker import Broker
+    from .config import Options
+    from .net import Turn
+    from .net.timers import Timers
+
+TICK_MS: Final = 100
+"""Between two looks at what nobody waits for."""
+CHECKPOINT_PAUSE_MS: Final = 5
+CHECKPOINT_STEP_MS: Final = 2
+IDLE_MS: Final = 2_000
+"""A log to which nothing was appended for so long gets a checkpoint when that gives space back."""
+PROGRESS_S: Final = 1.0
+STOP_S: Final = 10.0
+"""How long a stop waits for a disk that takes nothing."""
+
+logger = logging.getLogger("leveret.storage")
+
+
+class Storage:
+    """One per node that keeps something."""
+
+    def __init__(
+        self,
+        path: Path,
+        turn: Turn,
+        options: Options,
+        *,
+        fatal: Callable[[OSError], None],
+        on_full: Callable[[bool], None],
+    ) -> None:
+        """Raises ConfigError when the directory cannot be used, or another process uses it."""
+        self.directory = DataDirectory(path)
+        self.path = self.directory.path
+        self._turn = turn
+        self._disks = [Disk(str(self.path)), Disk(str(self.path))]
+        for disk in self._disks:
+            turn.poller.watch(disk.fileno(), READABLE, self)
+        self.log = DiskLog(
+            self._disks[0],
+            turn,
+            fatal=fatal,
+            on_full=on_full,
+            sync=options.durability == "fsync",
+            segment_size=options.segment_size,
+        )
+        self.spill = DiskSpill(self._disks[1])
+        self.tick_at_ms: int | None = None
+        self._checkpointing: Checkpointing | None = None
+        self._timers: Timers | None = None
+        self._end = 0  # of the log, at the last tick
+        self._idle_since_ms = 0
+
+    def recover(self, brain: Broker) -> None:
+        """Read what there is into a new brain. Raises DamageError."""
+        recovery = Recovery(self.directory)
+        restoring = Restoring(brain, recovery.begin)
+        progress = _Progress(recovery.size)
+        self.log.open(recovery.run(restoring.apply, progress.done))
+        messages = restoring.finish()
+        self._checkpointing = Checkpointing(brain, self.log)
+        queues = sum(1 for _ in brain.queues())
+        if queues or messages:
+            logger.info("recovered %s messages in %s queues", f"{messages:,}", f"{queues:,}")
+
+    def start(self, timers: Timers, now_ms: int) -> None:
+        """Ticks from now on."""
+        self._timers = timers
+        self._idle_since_ms = now_ms
+        timers.at(now_ms + TICK_MS, self)
+
+    def ready(self, events: int) -> None:
+        """A disk has done something: the turn that follows asks what."""
+
+    def run_callbacks(self) -> bool:
+        """Hear of what the disks have done; True when more became due meanwhile."""
+        self.spill.run_callbacks()
+        return self.log.run_callbacks()
+
+    def tick(self, now_ms: int) -> None:
+        """Time has passed."""
+        assert self._timers is not None
+        pause_ms = TICK_MS
+        try:
+            self.log.tick()
+            if self._checkpoint(now_ms):
+                pause_ms = CHECKPOINT_PAUSE_MS
+        except Exception:
+            logger.exception("looking after the log failed")
+        self._timers.at(now_ms + pause_ms, self)
+
+    def _checkpoint(self, now_ms: int) -> bool:
+        """Take one if it is time; True while one is under way."""
+        checkpointing = self._checkpointing
+        assert checkpointing is not None
+        if self.log.end != self._end:
+            self._end = self.log.end
+            self._idle_since_ms = now_ms
+        idle = now_ms - self._idle_since_ms >= IDLE_MS
+        if checkpointing.running or checkpointing.due or (idle and checkpointing.worthwhile):
+            more = checkpointing.step(CHECKPOINT_STEP_MS)
+            self._end = self.log.end  # a checkpoint is no reason for another one
+            self._turn.wake()
+            return more
+        return False
+
+    async def stop(self) -> None:
+        """Write everything, so that the next start is exact; nobody publishes any more."""
+        assert self._checkpointing is not None
+        self._checkpointing.finish()
+        self.log.sync()
+        end = monotonic() + STOP_S
+        while not self.log.idle and monotonic() < end:
+            self.log.tick()
+            self.log.run_callbacks()
+            self.log.flush()
+            await asyncio.sleep(0.001)
+        if not self.log.idle:
+            logger.error("the disk takes nothing: what was not confirmed may be lost")
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        for disk in self._disks:
+            self._turn.poller.watch(disk.fileno(), 0, self)
+            disk.close()
+        self.directory.close()
+
+
+class _Progress:
+    """Says how far recovery is, when it takes longer than a moment."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._said = monotonic()
+
+    def done(self, size: int) -> None:
+        """So many bytes of the log are read."""
+        now = monotonic()
+        if now - self._said >= PROGRESS_S:
+            self._said = now
+            percent = 100 * size // max(self._total, 1)
+            logger.info("recovering: %d %% of %s of log", percent, size_text(self._total))
