@@ -384,8 +384,9 @@ impl Extent {
         self.rows.shrink_to(ROWS_KEPT);
         self.leases.clear();
         self.leases.shrink_to(1);
-        self.places = Vec::new();
-        self.stored = None;
+        if !self.places.is_empty() || !self.is_resident() {
+            (self.places, self.stored) = (Vec::new(), None);
+        }
         for bitmap in [&mut self.ready, &mut self.delivered, &mut self.redelivered] {
             bitmap.reset();
         }

@@ -13,6 +13,7 @@ use crate::selection::Selection;
 #[pyclass(module = "leveret._kernel")]
 pub struct Extent(pub Core);
 
+#[cold]
 pub fn refused(refusal: Refusal) -> PyErr {
     match refusal {
         Refusal::Gone(_) => PyIndexError::new_err(refusal.text()),

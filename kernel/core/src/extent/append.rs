@@ -55,6 +55,8 @@ impl Extent {
     }
 
     /// The persistent ones of the rows from `first` on lie in this block, behind those of `before` in the batch.
+    /// Not inlined: a message that goes to no disk should not pay for it.
+    #[inline(never)]
     fn place(&mut self, first: usize, (position, length): (u64, u32), batch: &Batch, before: &Selection) {
         let mut skip = 0;
         batch.for_each(Some(before), |row| skip += row.features() & PERSISTENT);

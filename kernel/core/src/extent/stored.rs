@@ -22,6 +22,7 @@ pub(super) struct Stored {
 }
 
 /// The bytes of `part` out of `rows` rows that have `bytes` together, if all have the same.
+#[cold]
 pub(super) fn share(bytes: u64, part: u32, rows: u32) -> u64 {
     (u128::from(bytes) * u128::from(part) / u128::from(rows.max(1))) as u64
 }
