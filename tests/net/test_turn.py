@@ -205,6 +205,26 @@ async def test_sockets_for_which_there_is_no_time_are_first_in_the_next_turn(mon
     assert fixture.diary[-3:] == ["e", "log", "pump"]
 
 
+@pytest.mark.parametrize("busy", [False, True])
+async def test_with_many_sockets_those_of_the_next_turn_are_asked_for_before_this_one_writes(busy: bool) -> None:
+    fixture = Fixture()
+    fixture.sockets.add(lambda: fixture.sockets.add(lambda: fixture.diary.append("before")))
+    for _ in range(7 if busy else 6):
+        fixture.sockets.add()
+
+    def pump(budget_ms: int) -> bool:
+        if not fixture.diary.count("pump"):
+            fixture.sockets.add(lambda: fixture.diary.append("after"))
+        return fixture.pump(budget_ms)
+
+    fixture.turn.start(fixture.run_callbacks, pump)
+    fixture.more = 2
+    fixture.turn.wake()
+    await fixture.settle()
+    first = ["log", "pump", "before"]
+    assert fixture.diary == [*first, *(() if busy else ("after",)), "log", "pump"]
+
+
 async def test_a_socket_that_fails_does_not_stop_the_turn(caplog: pytest.LogCaptureFixture) -> None:
     fixture = Fixture()
 
