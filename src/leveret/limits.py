@@ -98,6 +98,8 @@ HASH_WEIGHT_MAX: Final = 1_000_000
 # Paging: extents that are on disk only.
 EXTENT_BYTES: Final = 4 * 1024 * 1024
 """An extent with so many bytes ready takes no more: it is read back as a whole."""
+ROWS_BYTES: Final = 96 * 1024
+"""What the rows of a full extent take in memory, beside its messages."""
 READ_AHEAD_BYTES: Final = 8 * 1024 * 1024
 """Of a queue's next messages, brought back before its consumers come to them."""
 READ_AHEAD_EXTENTS: Final = 16

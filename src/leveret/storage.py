@@ -75,6 +75,7 @@ class Storage:
         self.tick_at_ms: int | None = None
         self._checkpointing: Checkpointing | None = None
         self._timers: Timers | None = None
+        self._done = False  # the disks have done something
         self._end = 0  # of the log, at the last tick
         self._idle_since_ms = 0
 
@@ -97,12 +98,16 @@ class Storage:
         timers.at(now_ms + TICK_MS, self)
 
     def ready(self, events: int) -> None:
-        """A disk has done something: the turn that follows asks what."""
+        """A disk has done something: this turn asks what."""
+        self._done = True
 
     def run_callbacks(self) -> bool:
         """Hear of what the disks have done; True when more became due meanwhile."""
-        self.spill.run_callbacks()
-        return self.log.run_callbacks()
+        if self._done:
+            self._done = False
+            self.spill.run_callbacks()
+            self.log.take_completions()
+        return self.log.tell()
 
     def tick(self, now_ms: int) -> None:
         """Time has passed."""

@@ -48,6 +48,7 @@ from .publishing import Publishing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..broker.paging import Pager
     from ..broker.vhost import VHost
     from ..ports import Log, Position, Randomness, User
     from ..wire import Batch, Settlement
@@ -135,6 +136,7 @@ class Connection:
     owner: object
     user: User
     log: Log
+    pager: Pager
     randomness: Randomness
     throttle: Throttle
     settings: Settings

@@ -40,7 +40,7 @@ def tx_commit(channel: Channel, method: TxCommit) -> Reply:
     channel.deliveries.ledger.commit()
     transaction.clear()
     if position is not None:
-        channel.connection.throttle.logged()
+        channel.connection.throttle.follow(channel.connection.log)
     return channel.once_durable(position, TxCommitOk())
 
 

@@ -158,6 +158,7 @@ def open_(session: Session, method: ConnectionOpen) -> None:
         session,
         user,
         session.broker.log,
+        session.broker.pager,
         session.broker.randomness,
         session.throttle,
         session.settings,

@@ -121,8 +121,11 @@ class Publishing:
 
     def published(self, count: int, position: Position | None, rejected: Selection | None) -> None:
         """What became of the next `count` messages."""
+        connection = self._connection
         if position is not None:
-            self._connection.throttle.logged()
+            connection.throttle.follow(connection.log)
+        if connection.pager.lagging:
+            connection.throttle.follow(connection.pager)
         if self.confirms is not None:
             self.confirms.add(count, position, rejected)
 

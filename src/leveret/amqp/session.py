@@ -106,7 +106,7 @@ class Session:
         self.settings = settings
         self.state = AWAIT_HEADER
         self.out = Output(shell.wake)
-        self.throttle = Throttle(broker.alarms, broker.log, self.out)
+        self.throttle = Throttle(broker.alarms, self.out)
         self.client: Client | None = None
         """What is known of the peer from start-ok on."""
         self.connection: Connection | None = None

@@ -1,7 +1,7 @@
 """Why a connection that publishes is not read for a while, and what it is told of that.
 
     blocked   contents came while a resource is short: until it is not (RabbitMQ "Blocked Connection Notifications")
-    lagging   persistent messages came while the log is behind: until it has caught up (RabbitMQ "Flow Control")
+    lagging   messages came while the log, or the spill, is behind: until it has caught up (RabbitMQ "Flow Control")
 
 Contents that came are accepted; nothing more is read after them, acks and requests neither. A connection that does not
 publish goes on. What else keeps a socket from being read is in `Session.reading`.
@@ -9,24 +9,33 @@ publish goes on. What else keeps a socket from being read is in `Session.reading
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..wire.frames import method_frame
 from ..wire.methods import ConnectionBlocked, ConnectionUnblocked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..broker.alarms import Alarms
-    from ..ports import Log
     from .output import Output
+
+
+class Lagging(Protocol):
+    """What may be behind with writing: the log, the pager."""
+
+    @property
+    def lagging(self) -> bool: ...
+
+    def when_caught_up(self, callback: Callable[[], None]) -> None: ...
 
 
 class Throttle:
     """One per connection."""
 
-    __slots__ = ("_log", "_output", "alarms", "blocked", "lagging", "notify", "on", "told")
+    __slots__ = ("_output", "alarms", "blocked", "lagging", "notify", "on", "told")
 
-    def __init__(self, alarms: Alarms, log: Log, output: Output) -> None:
-        self._log = log
+    def __init__(self, alarms: Alarms, output: Output) -> None:
         self._output = output
         self.alarms = alarms
         self.notify = False
@@ -49,11 +58,11 @@ class Throttle:
             reason = f"low on {' & '.join(self.alarms.resources)}"
             self._output.send(method_frame(0, ConnectionBlocked(reason)))
 
-    def logged(self) -> None:
-        """What came went to the log, too."""
-        if self._log.lagging and not self.lagging:
+    def follow(self, disk: Lagging) -> None:
+        """What came goes there, too: wait for it if it is behind."""
+        if disk.lagging and not self.lagging:
             self.lagging = self.on = True
-            self._log.when_caught_up(self._caught_up)
+            disk.when_caught_up(self._caught_up)
 
     def release(self) -> None:
         """The connection ends: what it still has to say, and its close, are read."""

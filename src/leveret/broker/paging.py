@@ -18,7 +18,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from ..limits import FETCH_GAP, FETCH_SIZE_MAX, READ_AHEAD_BYTES, READ_AHEAD_EXTENTS, SPILLING_BYTES_MAX
+from ..limits import FETCH_GAP, FETCH_SIZE_MAX, READ_AHEAD_BYTES, READ_AHEAD_EXTENTS, ROWS_BYTES, SPILLING_BYTES_MAX
 from ..wire import SPILL
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Pager:
 
     __slots__ = (
         "_candidates",
+        "_caught_up",
         "_fetching",
         "_loaded",
         "_log",
@@ -51,6 +52,7 @@ class Pager:
         "_tails",
         "_waiting",
         "budget",
+        "lagging",
     )
 
     def __init__(
@@ -74,6 +76,9 @@ class Pager:
         self._spilled: dict[Extent, int] = {}  # where the spill has what the log has not
         self._spilling: dict[Extent, int] = {}  # bytes on their way
         self._tails: list[Queue] = []  # whose last extents are to be closed
+        self._caught_up: dict[Callable[[], None], None] = {}
+        self.lagging = False
+        """Whether more is published than can leave memory: who publishes should wait."""
 
     # -- what queues say -----------------------------------------------------------------------------------------
 
@@ -99,18 +104,35 @@ class Pager:
     # -- out -----------------------------------------------------------------------------------------------------
 
     @property
-    def behind(self) -> bool:
-        """Whether more is published than can leave memory."""
-        return self._spill is not None and self._spill.backlog > SPILLING_BYTES_MAX
+    def used(self) -> int:
+        """Bytes of messages in memory, and of the rows of closed extents."""
+        return self._pool.allocated + ROWS_BYTES * (len(self._candidates) + len(self._loaded))
+
+    def when_caught_up(self, callback: Callable[[], None]) -> None:
+        """Call once, on a later turn, when it is not lagging any more."""
+        self._caught_up[callback] = None
 
     def step(self) -> None:
         """Once per turn: store what is over the budget."""
-        if self._spill is None or self._pool.allocated <= self.budget:
+        spill = self._spill
+        if spill is None:
             return
+        if self.lagging:
+            if spill.backlog <= SPILLING_BYTES_MAX // 2:
+                self.lagging = False
+                caught_up, self._caught_up = self._caught_up, {}
+                for callback in caught_up:
+                    callback()
+        elif spill.backlog > SPILLING_BYTES_MAX:
+            self.lagging = True
+        if self.used > self.budget:
+            self._shrink()
+
+    def _shrink(self) -> None:
         for _ in range(len(self._waiting)):
             self._store(*self._waiting.popleft())
         leaving = sum(self._spilling.values())
-        while self._pool.allocated - leaving > self.budget and not self.behind:
+        while self.used - leaving > self.budget and not self.lagging:
             candidates = self._candidates or self._loaded
             if not candidates:
                 self._close_tails()

@@ -361,11 +361,21 @@ class DiskLog:
 
     def run_callbacks(self) -> bool:
         """Look at what the disk has done, and tell those who waited for it; True when more became due meanwhile."""
+        self.take_completions()
+        return self.tell()
+
+    def take_completions(self) -> None:
+        """Look at what the disk has done."""
         for ticket, result in self._disk.poll():
             if ticket in self._fetches:
                 self._read(ticket, result)
             elif ticket in self._batches:
                 self._written(self._batches.pop(ticket), result)
+
+    def tell(self) -> bool:
+        """Tell those who waited for what is durable now; True when more became due meanwhile."""
+        if not self._waiting.is_due(self._durable) and not self._caught_up:
+            return False
         self._waiting.run(self._durable)
         if self._caught_up and self.backlog <= LOG_LAG_BYTES // 2:
             caught_up, self._caught_up = self._caught_up, {}
