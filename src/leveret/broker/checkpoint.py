@@ -39,12 +39,14 @@ if TYPE_CHECKING:
 _SPARSE: Final = 4
 """A segment of which less than this fraction lives is emptied."""
 _OPS_PER_RECORD: Final = 64
+_EXTENTS_PER_STEP: Final = 16
+"""Extents that are looked at between two looks at the clock, when nothing has to be done for them."""
 
 
 class Checkpointing:
     """One per broker: when a checkpoint is due, and the one that is under way."""
 
-    __slots__ = ("_broker", "_log", "_record_size", "_running", "_size", "_sparse")
+    __slots__ = ("_broker", "_log", "_record_size", "_running", "_size", "_sparse", "_tried")
 
     def __init__(self, broker: Broker, log: CheckpointLog, record_size: int = CHECKPOINT_RECORD_SIZE) -> None:
         """`record_size`: about the bytes of the records in which a long queue is told."""
@@ -54,6 +56,7 @@ class Checkpointing:
         self._running: Iterator[None] | None = None
         self._size = 0  # of the last one
         self._sparse: dict[int, int] = {}  # segments to be emptied: base and size
+        self._tried: dict[int, int] = {}  # those that the last one emptied, or could not
 
     @property
     def due(self) -> bool:
@@ -62,8 +65,8 @@ class Checkpointing:
 
     @property
     def worthwhile(self) -> bool:
-        """Whether anything was said since the last one."""
-        return self._log.end > self._log.checkpoint_end
+        """Whether anything was said since the last one, or it found segments that are worth emptying."""
+        return self._log.end > self._log.checkpoint_end or not self._sparse.keys() <= self._tried.keys()
 
     @property
     def running(self) -> bool:
@@ -92,8 +95,9 @@ class Checkpointing:
 
     def _run(self, *, clean: bool) -> Iterator[None]:
         log = self._log
-        if self._sparse and not clean:
-            yield from self._empty(self._sparse)
+        self._tried = {} if clean else self._sparse
+        if self._tried:
+            yield from self._empty(self._tried)
         begin = log.begin_checkpoint()
         segments = log.segments_before(begin)
         end = max((base + size for base, size in segments.items()), default=0)
@@ -170,12 +174,15 @@ class Checkpointing:
 
     def _empty(self, segments: dict[int, int]) -> Iterator[None]:
         """Append once more what lives in these segments."""
+        start, stop = min(segments), max(base + size for base, size in segments.items())
         for queue in self._broker.queues():
             if not queue.durable:
                 continue
-            for extent in [*queue.extents]:
-                if extent.resident or extent.ready:
+            for number, extent in enumerate([*queue.extents]):
+                if len(extent.places_in(start, stop)):
                     yield from self._move(queue, extent, segments)
+                elif number % _EXTENTS_PER_STEP == 0:
+                    yield
 
     def _move(self, queue: Queue, extent: Extent, segments: dict[int, int]) -> Iterator[None]:
         for base, size in segments.items():
