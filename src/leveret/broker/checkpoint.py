@@ -46,7 +46,7 @@ _EXTENTS_PER_STEP: Final = 16
 class Checkpointing:
     """One per broker: when a checkpoint is due, and the one that is under way."""
 
-    __slots__ = ("_broker", "_log", "_record_size", "_running", "_size", "_sparse", "_tried")
+    __slots__ = ("_broker", "_log", "_record_size", "_running", "_size", "_sparse", "_told", "_tried")
 
     def __init__(self, broker: Broker, log: CheckpointLog, record_size: int = CHECKPOINT_RECORD_SIZE) -> None:
         """`record_size`: about the bytes of the records in which a long queue is told."""
@@ -55,6 +55,7 @@ class Checkpointing:
         self._record_size = record_size
         self._running: Iterator[None] | None = None
         self._size = 0  # of the last one
+        self._told = 0  # bytes of this one so far
         self._sparse: dict[int, int] = {}  # segments to be emptied: base and size
         self._tried: dict[int, int] = {}  # those that the last one emptied, or could not
 
@@ -99,6 +100,7 @@ class Checkpointing:
         if self._tried:
             yield from self._empty(self._tried)
         begin = log.begin_checkpoint()
+        self._told = 0
         segments = log.segments_before(begin)
         end = max((base + size for base, size in segments.items()), default=0)
         usage = Usage([*segments, end])  # the last one stands for all that come after
@@ -124,11 +126,16 @@ class Checkpointing:
         live = dict(zip(segments, usage.bytes, strict=False))
         self._sparse = {base: size for base, size in segments.items() if 0 < live[base] < size // _SPARSE}
         log.end_checkpoint(EndCheckpoint(begin, self._broker.last_id, clean), live, lambda: None)
-        self._size = log.end - begin
+        self._size = self._told
+
+    def _tell(self, record: list[Op]) -> None:
+        before = self._log.end
+        self._log.append(record)
+        self._told += self._log.end - before
 
     def _append(self, ops: Iterator[Op]) -> Iterator[None]:
         while record := list(islice(ops, _OPS_PER_RECORD)):
-            self._log.append(record)
+            self._tell(record)
             yield
 
     def _is_there(self, exchange: Exchange) -> bool:
@@ -151,13 +158,13 @@ class Checkpointing:
                 record.append(ExtentState(queue.id, state))
                 size += len(state)
                 if size > self._record_size and extent is not queue.extents[-1]:
-                    self._log.append(record)
+                    self._tell(record)
                     record, size = [], 0
                     yield
                     if queue.deleted:
                         return
         record.append(QueueEnd(queue.id, queue.next_sequence))
-        self._log.append(record)
+        self._tell(record)
         yield
 
     def _tell_bindings(self, exchange: Exchange) -> Iterator[None]:
