@@ -52,6 +52,11 @@ class Log(Protocol):
         ...
 
     @property
+    def backlog(self) -> int:
+        """Bytes that were appended and are not written yet."""
+        ...
+
+    @property
     def lagging(self) -> bool:
         """Whether so much is not written that who publishes should wait."""
         ...

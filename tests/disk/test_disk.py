@@ -258,11 +258,39 @@ class TestFailure:
         assert outcome.errno == errno.ECANCELED
         assert not (driver.directory / "c").exists()
 
-    def test_a_failed_sync_within_an_op(self, driver: Driver) -> None:
+
+class TestSync:
+    """What is synced shows where syncing fails."""
+
+    @pytest.fixture
+    def null(self, driver: Driver) -> Driver:
+        """With a file `null` that takes everything, and cannot be synced."""
         (driver.directory / "null").symlink_to("/dev/null")
-        outcome = driver.do(("cut", "null", 0, 0), sync=False)
-        # Truncating a device may be refused before.
-        assert isinstance(outcome, OSError)
+        driver.do(("write", "null", 0, [b"x"]), sync=False)
+        return driver
+
+    @pytest.mark.parametrize("new", ["log/other", "null"])
+    def test_a_renamed_file(self, null: Driver, new: str) -> None:
+        outcome = null.do(("rename", "null", new))
+        assert isinstance(outcome, SyncError)
+        assert (outcome.errno, outcome.filename) == (errno.EINVAL, new)
+
+    def test_a_file_that_is_not_kept_open(self, null: Driver) -> None:
+        names = [f"log/{number}" for number in range(FILES_OPEN_MAX)]
+        null.do(*(("create", name, 1) for name in names), sync=False)
+        null.do(*(("write", name, 0, [b"x"]) for name in names), sync=False)
+        assert isinstance(null.do(), SyncError)
+
+    def test_not_one_that_is_no_more(self, null: Driver) -> None:
+        assert null.do(("create", "a", 0), ("write", "a", 0, [b"x"]), ("rename", "a", "null")) is None
+        (null.directory / "other").symlink_to("/dev/null")
+        assert null.do(("write", "other", 0, [b"x"]), ("remove", "other")) is None
+
+    def test_of_batches_before_one_that_fails(self, null: Driver) -> None:
+        with Hold(null):
+            null.submit()
+            null.submit(("remove", "strange"))
+        assert null.outcomes(3) == [errno.ESPIPE, errno.EINVAL, errno.ENOENT]
 
 
 class TestOpenFiles:

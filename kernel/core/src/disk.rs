@@ -270,8 +270,9 @@ impl Writer {
             Op::Cut { name, size, full } => self.files.cut(name, *size, *full),
             Op::Rename { old, new } => {
                 self.files.rename(old, new)?;
+                let unsynced = self.unsynced.remove(old);
                 self.unsynced.remove(new);
-                if self.unsynced.remove(old) {
+                if unsynced {
                     self.unsynced.insert(new.clone());
                 }
                 self.changed.extend([parent(old).to_owned(), parent(new).to_owned()]);

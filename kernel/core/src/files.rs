@@ -234,3 +234,23 @@ fn write_zeros(file: &File, offset: u64, size: u64) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a file system cannot reserve space; the rest is tested from Python.
+    #[test]
+    fn zeros_can_be_written() {
+        let path = std::env::temp_dir().join(format!("leveret-zeros-{}", std::process::id()));
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+        write_zeros(&file, 5, ZEROS_SIZE + 7).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), vec![0; ZEROS_SIZE as usize + 12]);
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn directories_of_names() {
+        assert_eq!([parent("a"), parent("log/a"), parent("log/b/a")], ["", "log", "log/b"]);
+    }
+}

@@ -105,8 +105,9 @@ class Pager:
 
     @property
     def used(self) -> int:
-        """Bytes of messages in memory, and of the rows of closed extents."""
-        return self._pool.allocated + ROWS_BYTES * (len(self._candidates) + len(self._loaded))
+        """Bytes of messages in memory, of the rows of closed extents, and of what waits to be written."""
+        waiting = self._log.backlog + (0 if self._spill is None else self._spill.backlog)
+        return self._pool.allocated + ROWS_BYTES * (len(self._candidates) + len(self._loaded)) + waiting
 
     def when_caught_up(self, callback: Callable[[], None]) -> None:
         """Call once, on a later turn, when it is not lagging any more."""

@@ -80,9 +80,9 @@ class OsFiles:
             os.rename(self._path(old), self._path(new))
             self._forget(old)
             self._forget(new)
-        self._unsynced.discard(new)
-        if old in self._unsynced:
-            self._unsynced.remove(old)
+        unsynced = old in self._unsynced
+        self._unsynced -= {old, new}
+        if unsynced:
             self._unsynced.add(new)
         self._changed.update({posixpath.dirname(old), posixpath.dirname(new)})
 

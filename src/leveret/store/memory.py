@@ -63,6 +63,11 @@ class MemoryLog:
         return Position(self._last)
 
     @property
+    def backlog(self) -> int:
+        """Nothing is ever written."""
+        return 0
+
+    @property
     def written(self) -> int:
         """Nothing is read back from here."""
         return self._last
