@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 from base64 import urlsafe_b64encode
+from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, Self
 
@@ -30,7 +31,6 @@ from .store.memory import MemoryLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from .config import Options
     from .net import Connection
@@ -135,30 +135,46 @@ class Node:
 
 
 class Broker:
-    """A broker inside a program or a test, on the running event loop; messages are kept in memory.
+    """A broker inside a program or a test, on the running event loop.
 
     async with leveret.Broker() as broker:
         connection = await aio_pika.connect(broker.url)
     """
 
-    def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Port 0 takes a free one."""
+    def __init__(
+        self, *, host: str = "127.0.0.1", port: int = 0, data_dir: str | os.PathLike[str] | None = None
+    ) -> None:
+        """Port 0 takes a free one. Without a `data_dir` messages are in memory only."""
         self._address = (host, port)
+        self._directory = None if data_dir is None else Path(data_dir)
+        self._failure: OSError | None = None
         self._node: Node | None = None
         self._listening: list[Address] = []
 
     async def start(self) -> None:
-        """Listen. Raises ConfigError when that is not possible."""
+        """Listen. Raises ConfigError when that is not possible, or the data directory cannot be used."""
         assert self._node is None, "it is started already"
-        node = Node(asyncio.get_running_loop())
+        node = Node(asyncio.get_running_loop(), directory=self._directory, fatal=self._failed)
         self._listening = node.listen(*self._address)
         self._node = node
 
     async def stop(self) -> None:
-        """Close all connections with 320, wait a moment for the answers; nothing when it is not started."""
+        """Close all connections with 320, wait a moment for the answers; nothing when it is not started.
+
+        Raises SyncError (or another OSError) when the disk failed meanwhile: what was not confirmed may be lost.
+        """
         node, self._node = self._node, None
         if node is not None:
             await node.stop()
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def _failed(self, error: OSError) -> None:
+        """The disk cannot be trusted any more: nothing is confirmed from here on, and `stop` says why."""
+        if self._failure is None:
+            logger.critical("the disk failed, nothing is confirmed any more: %s", error)
+            self._failure = error
 
     async def __aenter__(self) -> Self:
         await self.start()

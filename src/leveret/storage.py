@@ -83,11 +83,11 @@ class Storage:
         """Read what there is into a new brain. Raises DamageError."""
         recovery = Recovery(self.directory)
         restoring = Restoring(brain, recovery.begin)
-        progress = _Progress(recovery.size)
+        progress = _Progress(recovery.size, brain)
         self.log.open(recovery.run(restoring.apply, progress.done))
         messages = restoring.finish()
         self._checkpointing = Checkpointing(brain, self.log)
-        queues = sum(1 for _ in brain.queues())
+        queues = len(brain.queues())
         if queues or messages:
             logger.info("recovered %s messages in %s queues", f"{messages:,}", f"{queues:,}")
 
@@ -162,8 +162,9 @@ class Storage:
 class _Progress:
     """Says how far recovery is, when it takes longer than a moment."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, brain: Broker) -> None:
         self._total = total
+        self._brain = brain
         self._said = monotonic()
 
     def done(self, size: int) -> None:
@@ -171,5 +172,11 @@ class _Progress:
         now = monotonic()
         if now - self._said >= PROGRESS_S:
             self._said = now
-            percent = 100 * size // max(self._total, 1)
-            logger.info("recovering: %d %% of %s of log", percent, size_text(self._total))
+            queues = self._brain.queues()
+            logger.info(
+                "recovering: %d %% of %s of log, %s messages in %s queues so far",
+                100 * size // max(self._total, 1),
+                size_text(self._total),
+                f"{sum(queue.ready for queue in queues):,}",
+                f"{len(queues):,}",
+            )

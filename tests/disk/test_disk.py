@@ -289,7 +289,7 @@ class TestSync:
     def test_of_batches_before_one_that_fails(self, null: Driver) -> None:
         with Hold(null):
             null.submit()
-            null.submit(("remove", "strange"))
+            null.submit(("rename", "strange", "other"))
         assert null.outcomes(3) == [errno.ESPIPE, errno.EINVAL, errno.ENOENT]
 
 
