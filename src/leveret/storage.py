@@ -142,7 +142,7 @@ class Storage:
         self._checkpointing.finish()
         self.log.sync()
         end = monotonic() + STOP_S
-        while not self.log.idle and monotonic() < end:
+        while not self.log.idle and not self.log.failed and monotonic() < end:
             self.log.tick()
             self.log.run_callbacks()
             self.log.flush()

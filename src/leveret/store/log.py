@@ -118,6 +118,7 @@ class DiskLog:
         "_wanted",
         "backlog",
         "checkpoint_end",
+        "failed",
         "full",
         "segments",
         "syncs",
@@ -165,6 +166,8 @@ class DiskLog:
         self._ticket = 0
         self._next: Segment | None = None  # made ahead of time
         self._preparing: Segment | None = None  # on its way
+        self.failed = False
+        """The disk cannot be trusted any more: nothing becomes durable from here on."""
         self.full = False
         """There is no room for the next segment."""
         self._waiting = Waiting()
@@ -401,7 +404,9 @@ class DiskLog:
 
     def _failed(self, batch: _Batch, error: OSError) -> None:
         if isinstance(error, SyncError) or error.errno not in (*_FULL, errno.ECANCELED):
+            self.failed = True
             self._fatal(error)
+        if self.failed:
             return
         if error.errno in _FULL:
             self._set_full(True)
