@@ -7,8 +7,9 @@ waiting path; `World(late=False)` answers at once, and `world.held = True` keeps
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from leveret.amqp import Peer, Session, Settings
 from leveret.broker.alarms import Alarms
@@ -32,7 +33,10 @@ from leveret.wire.methods import (
     ConnectionTuneOk,
     Method,
 )
-from leveret.wire.records import Op
+from leveret.wire.records import Op, Settle
+
+if TYPE_CHECKING:
+    from leveret.ports import Fetched
 
 TRANSIENT = b"\x00\x00"
 PERSISTENT = b"\x10\x00\x02"
@@ -68,6 +72,23 @@ class LateLog:
         if not self.late:
             self.durable = position
         return position
+
+    def settle(self, ops: list[Settle]) -> None:
+        self.append([*ops])
+
+    def want(self, position: Position) -> None:
+        """It is durable when told, not earlier."""
+
+    @property
+    def written(self) -> int:
+        return len(self.records)
+
+    @property
+    def backlog(self) -> int:
+        return 0
+
+    def fetch(self, ranges: Sequence[tuple[int, int]], callback: Fetched) -> None:
+        raise AssertionError("nothing leaves memory")
 
     def when_durable(self, position: Position, callback: Callable[[], None]) -> None:
         if position <= self.durable:

@@ -41,7 +41,7 @@ class Wakes:
 
 
 def make_broker(log: MemoryLog | None = None) -> Broker:
-    return Broker(log or MemoryLog(keep=True), ManualClock(), CountingNames(), Wakes(), Pool())
+    return Broker(log or MemoryLog(), ManualClock(), CountingNames(), Wakes(), Pool())
 
 
 @dataclass

@@ -13,6 +13,7 @@ from leveret.errors import AccessRefused, AmqpError, NotFound, PreconditionFaile
 from leveret.store.memory import MemoryLog
 from leveret.wire.fields import Arguments, Timestamp
 
+from ..simulation.world import World
 from .support import Channel, batch, make_broker, pump
 
 
@@ -289,18 +290,19 @@ def test_a_fault_in_one_queue_does_not_hold_up_others(broker: Broker, monkeypatc
     assert [delivery.consumer for delivery in channel.deliveries] == ["good"]
 
 
-def test_what_goes_with_a_transient_binding_is_gone_after_a_restart(broker: Broker) -> None:
-    vhost = broker.vhosts["/"]
+def test_what_goes_with_a_transient_binding_is_gone_after_a_restart() -> None:
+    world = World()
+    vhost = world.vhost
     vhost.declare_queue("transient")
     for way in ("unbind", "delete"):
         vhost.declare_exchange(way, "direct", durable=True, auto_delete=True)
         bind(vhost, way, "transient", "k")
     assert vhost.unbind("unbind", "transient", "k", Arguments.EMPTY, to_queue=True, owner=None) is not None
     assert vhost.delete_queue("transient").position is not None
-    again = make_broker()
-    again.replay(broker.log.replay())  # type: ignore[attr-defined]
-    assert [*again.vhosts["/"].router.exchanges] == [*vhost.router.exchanges]
-    assert not {"unbind", "delete"} & {*again.vhosts["/"].router.exchanges}
+    world.sync()
+    again = World(world.disk.files).vhost
+    assert [*again.router.exchanges] == [*vhost.router.exchanges]
+    assert not {"unbind", "delete"} & {*again.router.exchanges}
 
 
 def test_order_per_queue_is_kept_over_keys(broker: Broker, vhost: VHost) -> None:
@@ -357,7 +359,7 @@ def test_line_breaks_are_stripped_from_names(vhost: VHost) -> None:
 
 
 def test_what_is_there_but_not_yet_durable_is_waited_for() -> None:
-    log = MemoryLog(keep=True, lag=True)
+    log = MemoryLog(lag=True)
     vhost = make_broker(log).vhosts["/"]
     first = vhost.declare_queue("q", durable=True).position
     assert first is not None

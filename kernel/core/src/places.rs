@@ -178,11 +178,13 @@ mod tests {
     fn places_are_replaced() {
         let mut runs = vec![run(0, 5, 64, 3), run(7, 2, 64, 8)];
         let rows: Selection = [1, 2, 4, 5, 6, 7].into_iter().collect();
-        replace(&mut runs, 9, (500, 100), &rows);
+        replace(&mut runs, 9, (500, 100), &rows, 0);
         let wanted = [run(0, 1, 64, 3), run(1, 2, 500, 0), run(3, 1, 64, 6), run(4, 4, 500, 2), run(8, 1, 64, 9)];
         assert_eq!(runs, wanted);
-        replace(&mut runs, 9, (900, 100), &Selection::range(0, 9));
+        replace(&mut runs, 9, (900, 100), &Selection::range(0, 9), 0);
         assert_eq!(runs, [run(0, 9, 900, 0)]);
+        replace(&mut runs, 9, (700, 100), &Selection::range(3, 6), 40);
+        assert_eq!(runs, [run(0, 3, 900, 0), run(3, 6, 700, 40)]);
     }
 
     #[test]

@@ -123,7 +123,8 @@ class DataDirectory:
                     os.unlink(entry.path)
 
     def _error(self, error: OSError) -> ConfigError:
-        return ConfigError(f"data directory {self.path}: {error.strerror}: {error.filename or self.path}")
+        where = "" if error.filename in (None, str(self.path)) else f" ({error.filename})"
+        return ConfigError(f"cannot use data directory {self.path}: {error.strerror}{where}")
 
 
 def _name(entry: os.DirEntry[str]) -> str:

@@ -101,11 +101,11 @@ impl Extent {
 mod tests {
     use super::*;
     use crate::extent::tests::batch;
-    use crate::pack::{pack, packed_size};
+    use crate::pack::{measure, pack};
     use crate::selection::Selection;
 
     fn block(batch: &Batch) -> Vec<u8> {
-        let mut payload = vec![0; packed_size(batch, None)];
+        let mut payload = vec![0; measure(batch, None).size];
         pack(batch, None, &mut payload);
         let head = [(payload.len() as u32).to_be_bytes(), crc32c::crc32c(&payload).to_be_bytes()].concat();
         [head, payload].concat()
@@ -117,7 +117,7 @@ mod tests {
         let data = block(&rows);
         let mut extent = Extent::new(0);
         extent.append(&rows, None, 0, None).unwrap();
-        extent.store((100, data.len() as u32), &Selection::range(0, rows.len() as u32)).unwrap();
+        extent.store((100, data.len() as u32), &Selection::range(0, rows.len() as u32), 0).unwrap();
         (extent, data)
     }
 
@@ -169,7 +169,7 @@ mod tests {
             assert!(pieces.push(Piece { first, count: 1, position, length, skip: 0, body_bytes: 9, features: 1 }));
         }
         let mut extent = Extent::new(0);
-        assert_eq!(extent.restore(&mut pieces), Ok(4096));
+        assert_eq!(extent.restore(&mut pieces, u64::MAX), Ok(4096));
         let words = extent.ready.words().len() + extent.delivered.words().len() + extent.redelivered.words().len();
         assert_eq!(words, 64);
         let places = extent.stored.as_ref().unwrap().places.bytes().len();

@@ -116,8 +116,8 @@ mod tests {
         let pool = Pool::new(4096);
         let mut extent = Extent::new(7);
         extent.append(&batch(&pool, &[10; 70]), None, 0, None).unwrap();
-        extent.store((64, 5000), &Selection::range(0, 69)).unwrap();
-        extent.store((SPILL, 5000), &Selection::one(3)).unwrap();
+        extent.store((64, 5000), &Selection::range(0, 69), 0).unwrap();
+        extent.store((SPILL, 5000), &Selection::one(3), 0).unwrap();
         let taken = extent.take(5, None).unwrap();
         extent.requeue(&taken.slice(0, 4)).unwrap();
         extent.drop(&Selection::one(0));
