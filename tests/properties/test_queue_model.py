@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from leveret.broker.consumer import Consumer
-from leveret.store.memory import MemoryLog
 from leveret.wire import ACK, REJECT, REQUEUE
 
-from ..broker.support import PERSISTENT, TRANSIENT, Channel, batch, make_broker, pump
+from ..broker.support import PERSISTENT, TRANSIENT, Channel, batch, pump
+from ..simulation.world import World
 
 CHANNELS = 3
 
@@ -80,8 +80,8 @@ class Model:
 class QueueMachine(RuleBasedStateMachine):
     @initialize(durable=st.booleans())
     def start(self, durable: bool) -> None:
-        self.log = MemoryLog(keep=True)
-        self.broker = make_broker(self.log)
+        self.world = World()
+        self.broker = self.world.broker
         self.vhost = self.broker.vhosts["/"]
         self.vhost.declare_queue("q", durable=durable)
         self.durable = durable
@@ -217,17 +217,17 @@ class QueueMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Replay equals live: durable queue, persistent unsettled messages, in order."""
-        if not hasattr(self, "log"):
+        if not hasattr(self, "world"):
             return
-        again = make_broker()
-        again.replay(self.log.replay())
+        self.world.sync()
+        again = World(self.world.disk.files)
         if not self.durable:
-            assert "q" not in again.vhosts["/"].queues
+            assert "q" not in again.vhost.queues
             return
         kept = sorted(set(self.model.ready) | {n for _, n in self.model.outstanding.values()})
-        channel = Channel(again.vhosts["/"])
+        channel = Channel(again.vhost, room=1 << 40)
         channel.consume("q", "c", no_ack=True)
-        pump(again)
+        again.run(4 + 2 * len(again.vhost.queues["q"].extents))
         assert [int(body) for body in channel.bodies()] == [n for n in kept if n in self.persistent]
 
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from leveret.ports import Log, Position
 from leveret.store.memory import MemoryLog
-from leveret.wire import Pool
-from leveret.wire.records import DeleteQueue, Op, decode_record
+from leveret.wire.records import DeleteQueue, Op
 
 
 class Wakes:
@@ -25,10 +24,6 @@ class Wakes:
 
 def record(number: int) -> list[Op]:
     return [DeleteQueue(number, "/")]
-
-
-def replayed(log: MemoryLog) -> list[Op]:
-    return [op for data in log.replay() for op in decode_record(Pool(), data)]
 
 
 class TestWithoutLag:
@@ -192,31 +187,7 @@ class TestWithLag:
         assert wakes.count == 2
 
 
-class TestReplay:
-    def test_records_in_order(self) -> None:
-        log = MemoryLog(keep=True)
-        for number in range(3):
-            log.append(record(number))
-        assert replayed(log) == [DeleteQueue(number, "/") for number in range(3)]
-
-    def test_only_what_is_durable(self) -> None:
-        log = MemoryLog(keep=True, lag=True)
-        log.append(record(1))
-        log.sync()
-        log.append(record(2))
-        assert replayed(log) == [DeleteQueue(1, "/")]
-
-    def test_a_record_is_kept_as_it_was(self) -> None:
-        log = MemoryLog(keep=True)
-        ops = record(1)
-        log.append(ops)
-        ops.clear()
-        assert replayed(log) == [DeleteQueue(1, "/")]
-
-    def test_a_log_that_keeps_nothing_has_no_replay(self) -> None:
-        with pytest.raises(AssertionError):
-            list(MemoryLog().replay())
-
-    def test_a_log_that_keeps_nothing_encodes_nothing(self) -> None:
+class TestStart:
+    def test_nothing_is_encoded(self) -> None:
         code = "import sys, leveret.store.memory as m; m.MemoryLog(); sys.exit('leveret.wire.records' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

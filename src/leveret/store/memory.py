@@ -6,7 +6,7 @@ durable when `sync` was called, as with a disk; so a test can take the path on w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..ports import Position
@@ -23,17 +23,15 @@ class MemoryLog:
     __slots__ = (
         "_caught_up",
         "_durable",
-        "_encode",
         "_lag",
         "_lagging",
         "_last",
-        "_records",
         "_scheduler",
         "_waiting",
     )
 
-    def __init__(self, keep: bool = False, *, lag: bool = False, scheduler: Scheduler | None = None) -> None:
-        """With `keep`, records are kept for `replay`, without a bound. `scheduler` is woken when callbacks are due."""
+    def __init__(self, *, lag: bool = False, scheduler: Scheduler | None = None) -> None:
+        """`scheduler` is woken when callbacks are due."""
         self._lag = lag
         self._lagging = False
         self._caught_up: list[Callable[[], None]] = []  # called when it is not lagging any more
@@ -41,12 +39,6 @@ class MemoryLog:
         self._last = 0
         self._durable = 0
         self._waiting = Waiting()
-        self._records: list[bytes] = []
-        self._encode: Callable[[list[Op]], bytes] | None = None
-        if keep:
-            from ..wire.records import encode_record  # whoever keeps nothing needs no encoding
-
-            self._encode = encode_record
 
     @property
     def durable(self) -> Position:
@@ -55,8 +47,6 @@ class MemoryLog:
 
     def append(self, record: list[Op]) -> Position:
         """Add a record; it is durable when `durable` has reached the returned position. Calls no callback."""
-        if self._encode is not None:
-            self._records.append(self._encode(record))
         self._last += 1
         if not self._lag:
             self._durable = self._last
@@ -124,11 +114,6 @@ class MemoryLog:
         self._waiting.run(self._durable)
         self._wake()
         return self._waiting.is_due(self._durable)
-
-    def replay(self) -> Iterator[bytes]:
-        """The durable records, encoded. Only of a log that keeps them."""
-        assert self._encode is not None, "this log keeps nothing"
-        yield from self._records[: self._durable]
 
     def _wake(self) -> None:
         if self._scheduler is not None and self._waiting.is_due(self._durable):

@@ -14,19 +14,18 @@ How records lie in a log is in `twin/record.py`. Where an op carries rows they a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from . import Selection, encode_publish, encode_relocate, encode_settle, unpack_block
+from . import Selection, encode_publish, encode_relocate, encode_settle
 from . import encode_op as encode_body
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from . import Batch, Pool
+    from . import Batch
 
 PUBLISH: Final = 1
 SETTLE: Final = 2
@@ -199,28 +198,3 @@ def decode_definition(data: Buffer) -> DefinitionOp | CheckpointOp:
     """The body of a DEFINITION. Raises ValueError (msgspec's errors are ones) for anything malformed."""
     op: DefinitionOp | CheckpointOp = _definition_decoder.decode(data)
     return op
-
-
-def encode_record(record: list[Op]) -> bytes:
-    """The body of a record."""
-    return b"".join([encode_op(op)[0] for op in record])
-
-
-def decode_record(pool: Pool, data: bytes) -> Iterator[Op]:
-    """The ops of a record's body, rows too. Raises ValueError for anything malformed."""
-    from .twin import ops  # whoever recovers joined steps reads no op in Python
-
-    for op, end in ops.decode_ops(data):
-        match op:
-            case ops.Publish(targets, offsets, _, _, block):
-                batch = unpack_block(pool, data[end - block.length : end])
-                yield Publish(targets, batch, None, Selection(offsets) if len(offsets) else None)
-            case ops.Settle(queue, base, reason, selection):
-                yield Settle(queue, base, Selection(selection), reason)
-            case ops.Relocate(queue, base, selection, block):
-                batch = unpack_block(pool, data[end - block.length : end])
-                yield Relocate(queue, base, Selection(selection), batch)
-            case ops.Extent(queue, state):
-                yield ExtentState(queue, state)
-            case ops.Definition(definition):
-                yield decode_definition(definition)
