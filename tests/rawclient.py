@@ -33,11 +33,11 @@ class RawClient:
         assert struct.unpack(">HH", payload[:4]) == wanted
         return bytes(payload[4:])
 
-    def log_in(self) -> None:
-        """As guest, on vhost /, without heartbeats."""
+    def log_in(self, properties: bytes = b"\0\0\0\0") -> None:
+        """As guest, on vhost /, without heartbeats. `properties`: a table with its length."""
         self.socket.sendall(HEADER)
         self.receive(CONNECTION_START)
-        self.send(10, 11, struct.pack(">I", 0) + b"\x05PLAIN" + struct.pack(">I", 12) + b"\0guest\0guest\x05en_US")
+        self.send(10, 11, properties + b"\x05PLAIN" + struct.pack(">I", 12) + b"\0guest\0guest\x05en_US")
         self.receive(CONNECTION_TUNE)
         self.send(10, 31, struct.pack(">HIH", 2047, 131072, 0))
         self.send(10, 40, b"\x01/\x00\x00")

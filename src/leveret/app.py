@@ -69,7 +69,12 @@ class Node:
         self.storage: Storage | None = None
         if directory is not None:
             self.storage = Storage(
-                directory, self.turn, options, fatal=fatal or _exit, on_full=lambda full: self.alarms.log_full(full)
+                directory,
+                self.turn,
+                options,
+                fatal=fatal or _exit,
+                on_full=lambda full: self.alarms.log_full(full),
+                is_disk_short=lambda: self.alarms.disk,
             )
         self.log = MemoryLog(scheduler=self.turn) if self.storage is None else self.storage.log
         self.access = InternalAccess()

@@ -37,6 +37,8 @@ CHECKPOINT_PAUSE_MS: Final = 5
 CHECKPOINT_STEP_MS: Final = 2
 IDLE_MS: Final = 2_000
 """A log to which nothing was appended for so long gets a checkpoint when that gives space back."""
+SHORT_MS: Final = 500
+"""Between two checkpoints while the disk is short of space."""
 PROGRESS_S: Final = 1.0
 STOP_S: Final = 10.0
 """How long a stop waits for a disk that takes nothing."""
@@ -55,8 +57,9 @@ class Storage:
         *,
         fatal: Callable[[OSError], None],
         on_full: Callable[[bool], None],
+        is_disk_short: Callable[[], bool],
     ) -> None:
-        """Raises ConfigError when the directory cannot be used, or another process uses it."""
+        """`is_disk_short`: whether space is looked for. Raises ConfigError when the directory cannot be used, or another process uses it."""
         self.directory = DataDirectory(path)
         self.path = self.directory.path
         self._turn = turn
@@ -76,8 +79,10 @@ class Storage:
         self._checkpointing: Checkpointing | None = None
         self._timers: Timers | None = None
         self._done = False  # the disks have done something
+        self._is_disk_short = is_disk_short
         self._end = 0  # of the log, at the last tick
         self._idle_since_ms = 0
+        self._checkpoint_ms = 0  # when the last one was under way
 
     def recover(self, brain: Broker) -> None:
         """Read what there is into a new brain. Raises DamageError."""
@@ -128,10 +133,14 @@ class Storage:
         if self.log.end != self._end:
             self._end = self.log.end
             self._idle_since_ms = now_ms
-        idle = now_ms - self._idle_since_ms >= IDLE_MS
-        if checkpointing.running or checkpointing.due or (idle and checkpointing.worthwhile):
+        if self._is_disk_short():
+            wanted = now_ms - self._checkpoint_ms >= SHORT_MS
+        else:
+            wanted = now_ms - self._idle_since_ms >= IDLE_MS
+        if checkpointing.running or checkpointing.due or (wanted and checkpointing.worthwhile):
             more = checkpointing.step(CHECKPOINT_STEP_MS)
             self._end = self.log.end  # a checkpoint is no reason for another one
+            self._checkpoint_ms = now_ms
             self._turn.wake()
             return more
         return False

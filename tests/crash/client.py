@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
+from leveret.wire.fields import Arguments
 from leveret.wire.frames import content_frames, method_frame
 from leveret.wire.methods import (
     METHODS,
@@ -17,11 +18,14 @@ from leveret.wire.methods import (
     BasicGetOk,
     BasicNack,
     BasicPublish,
+    ChannelClose,
     ChannelOpen,
     ChannelOpenOk,
     ConfirmSelect,
     ConfirmSelectOk,
     Method,
+    QueueDeclare,
+    QueueDeclareOk,
     decode_method,
 )
 
@@ -30,6 +34,11 @@ from ..rawclient import RawClient
 PERSISTENT: Final = b"\x10\x00\x02"
 TRANSIENT: Final = b"\x00\x00"
 FRAME_MAX: Final = 131072
+
+
+_PROPERTIES: Final = Arguments.of({"capabilities": {"connection.blocked": True}}).raw
+BLOCKED: Final = struct.pack(">I", len(_PROPERTIES)) + _PROPERTIES
+"""Client properties of one that wants to hear of connection.blocked."""
 
 
 class Gone(Exception):
@@ -45,16 +54,19 @@ class Delivery(NamedTuple):
 class Client:
     """One connection with channel 1 open. Everything raises Gone when the broker is."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, blocked: bool = False) -> None:
+        """`blocked`: it wants to be told of connection.blocked."""
         try:
-            self._raw = RawClient(socket.create_connection(("127.0.0.1", port), timeout=20))
-            self._raw.log_in()
+            self._raw = RawClient(socket.create_connection(("127.0.0.1", port), timeout=60))
+            self._raw.log_in(BLOCKED if blocked else b"\0\0\0\0")
         except (OSError, struct.error) as error:
             raise Gone from error
         self.confirmed = 0
         """Publishes up to this sequence number are acked."""
         self.published = 0
         self.nacked: set[int] = set()
+        self.on_method: Callable[[Method], None] = lambda method: None
+        """Hears of everything that is read."""
         self._arrived: list[Delivery] = []
         self.call(ChannelOpen(), ChannelOpenOk)
 
@@ -93,7 +105,8 @@ class Client:
             self.confirmed = max(self.confirmed, method.delivery_tag)
         elif isinstance(method, BasicNack):
             self.nacked.add(method.delivery_tag)
-        elif isinstance(method, BasicDeliver):
+        self.on_method(method)
+        if isinstance(method, BasicDeliver):
             self._arrived.append(Delivery(method.delivery_tag, method.redelivered, self._content()))
         return method
 
@@ -131,6 +144,24 @@ class Client:
             self.read()
         arrived, self._arrived = self._arrived, []
         yield from arrived
+
+    def is_there(self, queue: str) -> bool:
+        """Whether a queue is declared; the channel is gone if not."""
+        self.send(method_frame(1, QueueDeclare(queue=queue, passive=True)))
+        answer = self.read()
+        assert isinstance(answer, QueueDeclareOk | ChannelClose), answer
+        return isinstance(answer, QueueDeclareOk)
+
+    def wait_for(self, wanted: type[Method], patience_s: float = 20) -> Method:
+        """Read until this method comes."""
+        self._raw.socket.settimeout(patience_s)
+        while not isinstance(method := self.read(), wanted):
+            pass
+        return method
+
+    def interrupt(self) -> None:
+        """Whoever reads or sends in another thread is told that the broker is gone."""
+        self._raw.socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Just the socket."""

@@ -218,8 +218,10 @@ class SimulatedFiles:
     def cut(self, name: str, size: int, full: int) -> None:
         number = self._number(name)
         self._fail("cut", name)
-        self.record(("resize", number, size))
-        if full > size:
+        there = max(size, min(len(self.volume.files[number].seen), full))
+        self._write(number, size, bytes(there - size))
+        self.record(("resize", number, there))
+        if full > there:
             self._reserve(number, full, name)
         self._sync(number, name)
 

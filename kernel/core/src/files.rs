@@ -109,8 +109,11 @@ impl Files {
     pub fn cut(&self, name: &str, size: u64, full: u64) -> Result<(), Failure> {
         let failed = |error: io::Error| Failure::new(&error, name);
         let file = self.file(name).map_err(failed)?;
-        file.set_len(size).map_err(failed)?;
-        reserve(&file, size, full.saturating_sub(size)).map_err(failed)?;
+        // In place where there is something: space that was given back might not be had again.
+        let there = file.metadata().map_err(failed)?.len().min(full);
+        write_zeros(&file, size, there.saturating_sub(size)).map_err(failed)?;
+        file.set_len(there.max(size)).map_err(failed)?;
+        reserve(&file, there.max(size), full.saturating_sub(there.max(size))).map_err(failed)?;
         file.sync_all().map_err(|error| Failure::of_sync(&error, name))
     }
 

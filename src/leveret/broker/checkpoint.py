@@ -104,23 +104,18 @@ class Checkpointing:
         segments = log.segments_before(begin)
         end = max((base + size for base, size in segments.items()), default=0)
         usage = Usage([*segments, end])  # the last one stands for all that come after
-        exchanges: list[Exchange] = []
-        queues: list[Queue] = []
-        for known in self._broker.objects.values():
-            if isinstance(known, Queue):
-                if known.durable:
-                    queues.append(known)
-            elif known.durable:
-                exchanges.append(known)
+        queues = [queue for queue in self._broker.objects.values() if isinstance(queue, Queue) and queue.durable]
         yield from self._append(
             ExchangeState(_declaration(exchange))
-            for exchange in exchanges
+            for exchange in self._durable_exchanges()
             if self._is_there(exchange) and not is_reserved(exchange.name)
         )
         for queue in queues:
             if not queue.deleted:
                 yield from self._tell_queue(queue, usage)
-        for exchange in exchanges:
+        # Also of exchanges that are newer than this checkpoint: their bindings to queues that were not told of yet are
+        # skipped when they are read.
+        for exchange in self._durable_exchanges():
             if self._is_there(exchange):
                 yield from self._tell_bindings(exchange)
         live = dict(zip(segments, usage.bytes, strict=False))
@@ -137,6 +132,9 @@ class Checkpointing:
         while record := list(islice(ops, _OPS_PER_RECORD)):
             self._tell(record)
             yield
+
+    def _durable_exchanges(self) -> list[Exchange]:
+        return [known for known in self._broker.objects.values() if not isinstance(known, Queue) and known.durable]
 
     def _is_there(self, exchange: Exchange) -> bool:
         return exchange.id in self._broker.objects

@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..errors import SyncError
 from ..limits import FILES_OPEN_MAX
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PARTS_MAX = 1024  # the system's IOV_MAX
+
+
+_ZEROS_SIZE: Final = 1 << 20
+"""Written at once."""
 
 
 class OsFiles:
@@ -70,9 +74,13 @@ class OsFiles:
     def cut(self, name: str, size: int, full: int) -> None:
         """Zeros from `size` to `full`, on disk."""
         with self._descriptor(name) as descriptor:
-            os.ftruncate(descriptor, size)
-            if full > size:
-                os.posix_fallocate(descriptor, size, full - size)
+            # In place where there is something: space that was given back might not be had again.
+            there = max(size, min(os.fstat(descriptor).st_size, full))
+            for at in range(size, there, _ZEROS_SIZE):
+                _write(descriptor, at, [bytes(min(_ZEROS_SIZE, there - at))])
+            os.ftruncate(descriptor, there)
+            if full > there:
+                os.posix_fallocate(descriptor, there, full - there)
             _sync(descriptor, name, os.fsync)
 
     def rename(self, old: str, new: str) -> None:
