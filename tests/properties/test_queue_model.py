@@ -257,6 +257,7 @@ class StoredQueueMachine(QueueMachine):
         self.tags = 0
         self.segment_size = segment_size
         self.getting = 0
+        self.pace = 1
         self.begin_over({})
 
     def begin_over(self, files: Mapping[str, bytes]) -> None:
@@ -265,6 +266,12 @@ class StoredQueueMachine(QueueMachine):
         self.begin(self.world.broker)
 
     def deliver(self) -> None:
+        if self.pace:
+            self.queue.close_tail()
+        for _ in range(self.pace):
+            self.world.turn()
+            self.world.disk.step()
+            self.world.spill_disk.step()
         self.world.turn()
         self.follow()
 
@@ -296,13 +303,14 @@ class StoredQueueMachine(QueueMachine):
     def tick(self) -> None:
         self.world.log.tick()
 
-    @rule(tight=st.booleans())
-    def memory(self, tight: bool) -> None:
-        self.broker.pager.budget = 0 if tight else 1 << 40
+    @rule(pace=st.integers(0, 3))
+    def disks_get_faster_or_slower(self, pace: int) -> None:
+        """0: they only work when they are told to, and all that is new goes to one extent."""
+        self.pace = pace
 
-    @rule()
-    def close_tail(self) -> None:
-        self.queue.close_tail()
+    @rule(budget=st.sampled_from([0, 0, 1000, 1 << 40]))
+    def memory(self, budget: int) -> None:
+        self.broker.pager.budget = budget
 
     @precondition(lambda self: self.queue.stored)
     @rule(data=st.data())
@@ -329,10 +337,24 @@ class StoredQueueMachine(QueueMachine):
                 queue.when_loaded(again)
                 return
             self.getting -= 1
+            if queue.deleted:
+                return
             self.follow()
             QueueMachine.take(self, channel, no_ack)
 
         queue.when_loaded(again)
+
+    @rule()
+    def delete(self) -> None:
+        """And declare it again."""
+        for channel in range(CHANNELS):
+            self.let_go(channel)
+        queue = self.queue
+        assert self.vhost.delete_queue("q").message_count == len(self.model.ready)
+        assert (queue.ready, queue.unacked, queue.stored) == (0, 0, 0)
+        self.model.ready.clear()
+        self.vhost.declare_queue("q", durable=self.durable)
+        self.deliver()
 
     # -- restarts ------------------------------------------------------------------------------------------------
 
