@@ -196,8 +196,9 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule()
     def purge(self) -> None:
-        assert self.vhost.purge_queue("q").message_count == len(self.model.ready)
-        self.model.ready.clear()
+        count = len(self.model.ready)
+        self.model.ready.clear()  # whoever waits is answered at once
+        assert self.vhost.purge_queue("q").message_count == count
 
     @rule(channel=st.integers(0, CHANNELS - 1))
     def close(self, channel: int) -> None:
@@ -350,9 +351,10 @@ class StoredQueueMachine(QueueMachine):
         for channel in range(CHANNELS):
             self.let_go(channel)
         queue = self.queue
-        assert self.vhost.delete_queue("q").message_count == len(self.model.ready)
-        assert (queue.ready, queue.unacked, queue.stored) == (0, 0, 0)
+        count = len(self.model.ready)
         self.model.ready.clear()
+        assert self.vhost.delete_queue("q").message_count == count
+        assert (queue.ready, queue.unacked, queue.stored) == (0, 0, 0)
         self.vhost.declare_queue("q", durable=self.durable)
         self.deliver()
 
