@@ -413,7 +413,22 @@ class TestFetching:
         files.log.fetch([(10 * SEGMENT_SIZE, 8)], found.append)
         assert found == []
         files.run()
-        assert found == [[(10 * SEGMENT_SIZE, b"")]]
+        assert found == [[(10 * SEGMENT_SIZE, bytes(8))]]
+
+
+    def test_over_a_segment_that_is_gone(self) -> None:
+        """Blocks before and after it are read at once when they are near each other."""
+        files = Files()
+        for number in range(10):
+            files.log.append(record(number, 300))
+        files.run()
+        whole = b"".join(data for name, data in sorted(files.disk.files.items()) if name.startswith("log/"))
+        files.log.segments.remove(Segment(SEGMENT_SIZE, SEGMENT_SIZE))
+        found: list[object] = []
+        files.log.fetch([(100, 2 * SEGMENT_SIZE)], found.append)
+        files.run()
+        expected = whole[100:SEGMENT_SIZE] + bytes(SEGMENT_SIZE) + whole[2 * SEGMENT_SIZE : 2 * SEGMENT_SIZE + 100]
+        assert found == [[(100, expected)]]
 
 
 class TestCheckpoints:

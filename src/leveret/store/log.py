@@ -449,13 +449,16 @@ class DiskLog:
 
     def fetch(self, ranges: Sequence[tuple[int, int]], callback: Fetched) -> None:
         """Read (position, size) each; `callback` gets (position, bytes) each on a later turn, or None when the disk
-        refuses. Bytes that are in no segment are left out.
+        refuses. Bytes that are in no segment are zeros.
         """
         fetch = _Fetch(callback)
         for position, size in ranges:
             parts: list[bytes] = []
             fetch.parts.append((position, parts))
             for name, offset, length in self.segments.pieces(position, size):
+                if name is None:  # between blocks, or the block is damaged
+                    parts.append(bytes(length))
+                    continue
                 self._ticket += 1
                 self._fetches[self._ticket] = (fetch, len(fetch.parts) - 1, len(parts))
                 parts.append(b"")

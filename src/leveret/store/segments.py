@@ -109,16 +109,19 @@ class Segments:
         del self._list[at]
         del self._bases[at]
 
-    def pieces(self, position: int, size: int) -> list[tuple[str, int, int]]:
-        """Where bytes of the log are: (file, offset, size) each, up to where there is no segment any more."""
-        found = []
+    def pieces(self, position: int, size: int) -> list[tuple[str | None, int, int]]:
+        """Where bytes of the log are: (file, offset, size) each; no file where a segment is gone."""
+        found: list[tuple[str | None, int, int]] = []
         while size > 0:
             at = bisect_right(self._bases, position) - 1
-            if at < 0 or position >= self._list[at].end:
-                break
-            segment = self._list[at]
-            part = min(size, segment.end - position)
-            found.append((segment.name, position - segment.base, part))
+            if at >= 0 and position < self._list[at].end:
+                segment = self._list[at]
+                part = min(size, segment.end - position)
+                found.append((segment.name, position - segment.base, part))
+            else:
+                following = self._bases[at + 1] if at + 1 < len(self._bases) else position + size
+                part = min(size, following - position)
+                found.append((None, 0, part))
             position += part
             size -= part
         return found
