@@ -106,6 +106,7 @@ class World:
         self.checkpointing.finish()
         self.log.sync()
         while not self.log.idle:
+            self.log.tick()
             self.run(1)
         self.log.close()
         return self.disk.files

@@ -62,7 +62,7 @@ def base_of(name: str) -> int | None:
         base = int(stem, 16)
     except ValueError:
         return None
-    return base if Segment(base, 0).name == name else None
+    return base if base >= 0 and Segment(base, 0).name == name else None
 
 
 class Segments:
@@ -109,16 +109,19 @@ class Segments:
         del self._list[at]
         del self._bases[at]
 
-    def pieces(self, position: int, size: int) -> list[tuple[str, int, int]]:
-        """Where bytes of the log are: (file, offset, size) each. Raises KeyError when a part is in no segment."""
-        found = []
+    def pieces(self, position: int, size: int) -> list[tuple[str | None, int, int]]:
+        """Where bytes of the log are: (file, offset, size) each; no file where a segment is gone."""
+        found: list[tuple[str | None, int, int]] = []
         while size > 0:
             at = bisect_right(self._bases, position) - 1
-            if at < 0 or position >= self._list[at].end:
-                raise KeyError(position)
-            segment = self._list[at]
-            part = min(size, segment.end - position)
-            found.append((segment.name, position - segment.base, part))
+            if at >= 0 and position < self._list[at].end:
+                segment = self._list[at]
+                part = min(size, segment.end - position)
+                found.append((segment.name, position - segment.base, part))
+            else:
+                following = self._bases[at + 1] if at + 1 < len(self._bases) else position + size
+                part = min(size, following - position)
+                found.append((None, 0, part))
             position += part
             size -= part
         return found
