@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .broker.broker import Broker
+    from .broker.paging import Pager
     from .config import Options
     from .net import Turn
     from .net.timers import Timers
@@ -77,11 +78,13 @@ class Storage:
         self.spill = DiskSpill(self._disks[1])
         self.tick_at_ms: int | None = None
         self._checkpointing: Checkpointing | None = None
+        self._pager: Pager | None = None
         self._timers: Timers | None = None
         self._done = False  # the disks have done something
         self._is_disk_short = is_disk_short
         self._end = 0  # of the log, at the last tick
         self._idle_since_ms = 0
+        self._retry_ms = 0  # when what a disk refused is tried again
         self._checkpoint_ms = 0  # when the last one was under way
 
     def recover(self, brain: Broker) -> None:
@@ -92,6 +95,7 @@ class Storage:
         self.log.open(recovery.run(restoring.apply, progress.done))
         messages = restoring.finish()
         self._checkpointing = Checkpointing(brain, self.log)
+        self._pager = brain.pager
         queues = len(brain.queues())
         if queues or messages:
             logger.info("recovered %s messages in %s queues", f"{messages:,}", f"{queues:,}")
@@ -117,9 +121,13 @@ class Storage:
     def tick(self, now_ms: int) -> None:
         """Time has passed."""
         assert self._timers is not None
+        assert self._pager is not None
         pause_ms = TICK_MS
         try:
             self.log.tick()
+            if now_ms >= self._retry_ms:
+                self._retry_ms = now_ms + TICK_MS
+                self._pager.try_again()
             if self._checkpoint(now_ms):
                 pause_ms = CHECKPOINT_PAUSE_MS
         except Exception:

@@ -16,10 +16,17 @@ are stored and it is still too much, it is in the last extents of many queues: t
 from __future__ import annotations
 
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from ..limits import FETCH_GAP, FETCH_SIZE_MAX, READ_AHEAD_BYTES, READ_AHEAD_EXTENTS, ROWS_BYTES, SPILLING_BYTES_MAX
+from ..limits import (
+    FETCH_GAP,
+    FETCH_SIZE_MAX,
+    READ_AHEAD_BYTES,
+    READ_AHEAD_EXTENTS,
+    READS_MAX,
+    ROWS_BYTES,
+    SPILLING_BYTES_MAX,
+)
 from ..wire import SPILL
 
 if TYPE_CHECKING:
@@ -81,7 +88,7 @@ class Pager:
         self._refused: dict[Extent, Queue] = {}  # the spill did not take them
         self._spilled: dict[Extent, int] = {}  # where the spill has what the log has not
         self._fetching: dict[Extent, None] = {}
-        self._unread: dict[Extent, Queue] = {}  # could not be read
+        self._unread: dict[Extent, tuple[Queue, int]] = {}  # could not be read, so many times
         self._tails: list[Queue] = []  # whose last extents are to be closed
         self._caught_up: dict[Callable[[], None], None] = {}
         self.lagging = False
@@ -171,9 +178,9 @@ class Pager:
         refused, self._refused = self._refused, {}
         self._candidates.update(refused)
         unread, self._unread = self._unread, {}
-        for extent, queue in unread.items():
+        for extent, (queue, reads) in unread.items():
             if not extent.resident:
-                self.fetch(queue, extent)
+                self.fetch(queue, extent, reads)
 
     def _store_waiting(self) -> None:
         """The newest came first: when it is written, so are the others."""
@@ -267,8 +274,8 @@ class Pager:
         """Whether it is on its way."""
         return extent in self._fetching
 
-    def fetch(self, queue: Queue, extent: Extent) -> None:
-        """Bring a stored extent back."""
+    def fetch(self, queue: Queue, extent: Extent, reads: int = 0) -> None:
+        """Bring a stored extent back; so many times it could not be read."""
         if extent in self._fetching or extent in self._unread:
             return
         self._fetching[extent] = None
@@ -287,7 +294,7 @@ class Pager:
             else:
                 found.extend(parts)
             if not left:
-                self._arrived(queue, extent, None if failed else found)
+                self._arrived(queue, extent, None if failed else found, reads + 1)
 
         if spilled:
             assert self._spill is not None
@@ -295,15 +302,15 @@ class Pager:
         if logged:
             self._log.fetch(logged, arrived)
 
-    def _arrived(self, queue: Queue, extent: Extent, parts: list[tuple[int, bytes]] | None) -> None:
+    def _arrived(self, queue: Queue, extent: Extent, parts: list[tuple[int, bytes]] | None, reads: int) -> None:
         del self._fetching[extent]
         if queue.deleted or not extent.ready:
             return
-        if parts is None:  # which says nothing about what is there
-            self._unread[extent] = queue
+        if parts is None and reads < READS_MAX:  # which says nothing about what is there
+            self._unread[extent] = queue, reads
             return
         try:
-            extent.load(self._pool, parts)
+            extent.load(self._pool, parts or ())
         except ValueError as damage:
             logger.error("%s: %d messages cannot be read and are set aside: %s", queue, extent.ready, damage)
             queue.quarantine(extent)
