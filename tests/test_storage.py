@@ -13,7 +13,7 @@ from leveret import config
 from leveret.app import Node
 from leveret.broker import checkpoint
 from leveret.net.timers import Ticking
-from leveret.storage import CHECKPOINT_PAUSE_MS, IDLE_MS, SHORT_MS, TICK_MS, Storage
+from leveret.storage import AGAIN_MS, CHECKPOINT_PAUSE_MS, IDLE_MS, SHORT_MS, TICK_MS, Storage
 
 from .broker.support import PERSISTENT, TRANSIENT, Channel, batch
 
@@ -184,7 +184,7 @@ async def test_a_tick_tries_again_what_a_disk_refused(tmp_path: Path, monkeypatc
     life = Life(tmp_path)
     tried: list[int] = []
     monkeypatch.setattr(type(life.brain.pager), "try_again", lambda pager: tried.append(1))
-    for now_ms in (TICK_MS, TICK_MS + CHECKPOINT_PAUSE_MS, 2 * TICK_MS):
+    for now_ms in (TICK_MS, 2 * TICK_MS, TICK_MS + AGAIN_MS):
         life.storage.tick(now_ms)
     assert len(tried) == 2
     life.kill()

@@ -2,7 +2,7 @@
 
 open      lock the directory, read the log into the brain, go on writing where it ends
 each turn `run_callbacks` hears of what the disks have done, `flush` hands them what the turn appended
-ticks     what nobody waits for is synced, a full disk is tried again, checkpoints are taken
+ticks     what nobody waits for is synced, what a disk refused is tried again, checkpoints are taken
 stop      a last checkpoint, so that the next start is exact and quick
 """
 
@@ -40,6 +40,8 @@ IDLE_MS: Final = 2_000
 """A log to which nothing was appended for so long gets a checkpoint when that gives space back."""
 SHORT_MS: Final = 500
 """Between two checkpoints while the disk is short of space."""
+AGAIN_MS: Final = 1_000
+"""After this, extents that a disk refused to take or to give are tried again."""
 PROGRESS_S: Final = 1.0
 STOP_S: Final = 10.0
 """How long a stop waits for a disk that takes nothing."""
@@ -60,7 +62,9 @@ class Storage:
         on_full: Callable[[bool], None],
         is_disk_short: Callable[[], bool],
     ) -> None:
-        """`is_disk_short`: whether space is looked for. Raises ConfigError when the directory cannot be used, or another process uses it."""
+        """`is_disk_short`: whether space is looked for. Raises ConfigError when the directory cannot be used, or another
+        process uses it.
+        """
         self.directory = DataDirectory(path)
         self.path = self.directory.path
         self._turn = turn
@@ -79,12 +83,12 @@ class Storage:
         self.tick_at_ms: int | None = None
         self._checkpointing: Checkpointing | None = None
         self._pager: Pager | None = None
+        self._again_at_ms = 0  # when what a disk refused is tried again
         self._timers: Timers | None = None
         self._done = False  # the disks have done something
         self._is_disk_short = is_disk_short
         self._end = 0  # of the log, at the last tick
         self._idle_since_ms = 0
-        self._retry_ms = 0  # when what a disk refused is tried again
         self._checkpoint_ms = 0  # when the last one was under way
 
     def recover(self, brain: Broker) -> None:
@@ -125,8 +129,8 @@ class Storage:
         pause_ms = TICK_MS
         try:
             self.log.tick()
-            if now_ms >= self._retry_ms:
-                self._retry_ms = now_ms + TICK_MS
+            if now_ms >= self._again_at_ms:
+                self._again_at_ms = now_ms + AGAIN_MS
                 self._pager.try_again()
             if self._checkpoint(now_ms):
                 pause_ms = CHECKPOINT_PAUSE_MS

@@ -188,8 +188,10 @@ class DiskLog:
         """Where the newest checkpoint ended."""
 
     def open(self, recovered: Recovered) -> None:
-        """Go on where recovery found the end; before the first `append`. A log that is not new gets a record at once: an
-        earlier stop in good order must not be the last thing that is said in it, whatever becomes of this life.
+        """Go on where recovery found the end; before the first `append`.
+
+        A log that is not new gets a record at once: an earlier stop in good order must not be the last thing that is
+        said in it, whatever becomes of this life.
         """
         self.segments = Segments(recovered.segments)
         self._checkpoints = recovered.checkpoints
@@ -371,6 +373,8 @@ class DiskLog:
                 unsent, self._unsent = self._unsent, []
                 for batch in sorted(unsent, key=_number):
                     self._hand_over(batch)
+        elif self.full and self._next is not None:
+            self._set_full(False)
         elif self.full and self._preparing is None:
             self._prepare()
         if self._sync and self.written > self._synced_up_to:
