@@ -62,8 +62,8 @@ class Storage:
         on_full: Callable[[bool], None],
         is_disk_short: Callable[[], bool],
     ) -> None:
-        """`is_disk_short`: whether space is looked for. Raises ConfigError when the directory cannot be used, or another
-        process uses it.
+        """`is_disk_short`: whether space is looked for. Raises ConfigError when the directory cannot be used, or
+        another process uses it.
         """
         self.directory = DataDirectory(path)
         self.path = self.directory.path

@@ -119,5 +119,3 @@ def test_requeueing_looks_only_as_far_back_as_it_has_to() -> None:
     channel.settle(1, kind=ACK)
     assert channel.settle(6, kind=1) is None
     assert channel.get("q") == b"3"
-
-
