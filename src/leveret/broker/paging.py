@@ -5,11 +5,12 @@ ones) after the spill got them. The newest go first, because the oldest are deli
 consumers.
 
     closed (full, not the last one) -> candidates -> over budget: evict (spill first where need be) -> stored
-    the head is stored, or will be soon -> fetch -> loaded, and a candidate again, as the last to go
+    the head is stored, or will be soon -> fetch -> next: candidates, too, and the last to go
+    what the disk refused -> refused, unread -> tried again some time later
 
-Owns the order of eviction and what is on its way in either direction. Where bytes lie is known to the extents. When all
-candidates are stored and it is still too much, it is in the last extents of many queues: these are closed, some per
-turn.
+Owns the order of eviction and what is on its way in either direction. Where bytes lie is known to the extents. An
+extent with outstanding rows cannot go; it is a candidate again when they are settled or requeued. When all candidates
+are stored and it is still too much, it is in the last extents of many queues: these are closed, some per turn.
 """
 
 from __future__ import annotations
@@ -42,14 +43,17 @@ class Pager:
         "_candidates",
         "_caught_up",
         "_fetching",
-        "_loaded",
+        "_leaving",
         "_log",
+        "_next",
         "_pool",
         "_queues",
+        "_refused",
         "_spill",
         "_spilled",
         "_spilling",
         "_tails",
+        "_unread",
         "_waiting",
         "budget",
         "lagging",
@@ -70,11 +74,14 @@ class Pager:
         self._spill = spill
         self.budget = budget
         self._candidates: dict[Extent, Queue] = {}  # the newest is the first to go
-        self._loaded: dict[Extent, Queue] = {}  # candidates that were brought back: the last to go
-        self._waiting: deque[tuple[Queue, Extent]] = deque()  # to go as soon as the log is written that far
-        self._fetching: dict[Extent, None] = {}
+        self._next: dict[Extent, Queue] = {}  # candidates that consumers come to next: the last to go
+        self._waiting: dict[Extent, tuple[Queue, int]] = {}  # to go when the log is written that far; bytes
+        self._spilling: dict[Extent, int] = {}  # to go when the spill has them; bytes
+        self._leaving = 0  # bytes of these two
+        self._refused: dict[Extent, Queue] = {}  # the spill did not take them
         self._spilled: dict[Extent, int] = {}  # where the spill has what the log has not
-        self._spilling: dict[Extent, int] = {}  # bytes on their way
+        self._fetching: dict[Extent, None] = {}
+        self._unread: dict[Extent, Queue] = {}  # could not be read
         self._tails: list[Queue] = []  # whose last extents are to be closed
         self._caught_up: dict[Callable[[], None], None] = {}
         self.lagging = False
@@ -82,19 +89,47 @@ class Pager:
 
     # -- what queues say -----------------------------------------------------------------------------------------
 
+    def __len__(self) -> int:
+        """Extents that it has to do with."""
+        groups = (
+            self._candidates,
+            self._next,
+            self._waiting,
+            self._spilling,
+            self._refused,
+            self._spilled,
+            self._fetching,
+            self._unread,
+        )
+        return len({extent for group in groups for extent in group})
+
     def closed(self, queue: Queue, extent: Extent) -> None:
         """Nothing more is added to this extent."""
         if self._spill is not None:
             self._candidates[extent] = queue
 
+    def given_back(self, queue: Queue, extent: Extent) -> None:
+        """Of a closed extent nothing is outstanding any more, and something ready: its queue delivers it next."""
+        if self._spill is not None and extent not in self._candidates:
+            self._next[extent] = queue
+
     def gone(self, extent: Extent) -> None:
         """Nothing is left in this extent."""
         if self._spill is not None:
             self._candidates.pop(extent, None)
-            self._loaded.pop(extent, None)
-            place = self._spilled.pop(extent, None)
-            if place is not None:
-                self._spill.release(place)
+            self._next.pop(extent, None)
+            self._refused.pop(extent, None)
+            self._unread.pop(extent, None)
+            waiting = self._waiting.pop(extent, None)
+            if waiting is not None:
+                self._leaving -= waiting[1]
+            self._release(extent)
+
+    def _release(self, extent: Extent) -> None:
+        place = self._spilled.pop(extent, None)
+        if place is not None:
+            assert self._spill is not None
+            self._spill.release(place)
 
     def forget(self, queue: Queue) -> None:
         """The queue is deleted."""
@@ -107,7 +142,7 @@ class Pager:
     def used(self) -> int:
         """Bytes of messages in memory, of the rows of closed extents, and of what waits to be written."""
         waiting = self._log.backlog + (0 if self._spill is None else self._spill.backlog)
-        return self._pool.allocated + ROWS_BYTES * (len(self._candidates) + len(self._loaded)) + waiting
+        return self._pool.allocated + ROWS_BYTES * (len(self._candidates) + len(self._next)) + waiting
 
     def when_caught_up(self, callback: Callable[[], None]) -> None:
         """Call once, on a later turn, when it is not lagging any more."""
@@ -126,55 +161,79 @@ class Pager:
                     callback()
         elif spill.backlog > SPILLING_BYTES_MAX:
             self.lagging = True
+        if self._waiting:
+            self._store_waiting()
         if self.used > self.budget:
             self._shrink()
 
+    def try_again(self) -> None:
+        """Some time has passed: what a disk refused may work now."""
+        refused, self._refused = self._refused, {}
+        self._candidates.update(refused)
+        unread, self._unread = self._unread, {}
+        for extent, queue in unread.items():
+            if not extent.resident:
+                self.fetch(queue, extent)
+
+    def _store_waiting(self) -> None:
+        """The newest came first: when it is written, so are the others."""
+        while self._waiting:
+            extent, (queue, size) = next(iter(self._waiting.items()))
+            if extent.log_end > self._log.written:
+                return
+            del self._waiting[extent]
+            self._leaving -= size
+            self._store(queue, extent)
+
     def _shrink(self) -> None:
-        for _ in range(len(self._waiting)):
-            self._store(*self._waiting.popleft())
-        leaving = sum(self._spilling.values())
-        while self.used - leaving > self.budget and not self.lagging:
-            candidates = self._candidates or self._loaded
+        while self.used - self._leaving > self.budget and not self.lagging:
+            candidates = self._candidates or self._next
             if not candidates:
                 self._close_tails()
                 break
             extent, queue = candidates.popitem()
-            leaving += self._store(queue, extent)
+            self._store(queue, extent)
 
     def _close_tails(self) -> None:
         if not self._tails:
             self._tails = [*self._queues()]
         for queue in self._tails[-_TAILS_PER_TURN:]:
-            if not queue.deleted and queue.extents[-1].ready_bytes >= _TAIL_MIN:
+            tail = queue.extents[-1]
+            if not queue.deleted and tail.ready_bytes >= _TAIL_MIN and not tail.unacked:
                 queue.close_tail()
         del self._tails[-_TAILS_PER_TURN:]
 
-    def _store(self, queue: Queue, extent: Extent) -> int:
-        """Store an extent, now or when it can be; bytes that are on their way."""
+    def _store(self, queue: Queue, extent: Extent) -> None:
+        """Store an extent, now or when it can be."""
         if queue.deleted or not extent.ready or extent.unacked or not extent.resident or extent in self._spilling:
-            return 0
+            return
         unstored = extent.unstored()
         if len(unstored):
-            return self._write(queue, extent, unstored)
-        if extent.log_end > self._log.written:
-            self._waiting.append((queue, extent))
-            return 0
-        extent.evict()
-        queue.stored += 1
-        return 0
+            self._write(queue, extent, unstored)
+        elif extent.log_end > self._log.written:
+            size = extent.ready_bytes
+            self._waiting[extent] = (queue, size)
+            self._leaving += size
+        else:
+            self._candidates.pop(extent, None)
+            self._next.pop(extent, None)
+            extent.evict()
+            queue.stored += 1
 
-    def _write(self, queue: Queue, extent: Extent, rows: Selection) -> int:
+    def _write(self, queue: Queue, extent: Extent, rows: Selection) -> None:
         """Give the spill what is nowhere else."""
         spill = self._spill
         assert spill is not None
-        size = extent.ready_bytes
-        self._spilling[extent] = size
-        batch = extent.batch(self._pool, rows)
+        self._spilling[extent] = size = extent.ready_bytes
+        self._leaving += size
 
         def written(place: tuple[int, int] | None) -> None:
             del self._spilling[extent]
-            if place is None:
-                return  # no room on the disk: it stays in memory
+            self._leaving -= size
+            if place is None:  # no room on the disk: it stays in memory for now
+                if not queue.deleted and extent.ready:
+                    self._refused[extent] = queue
+                return
             if queue.deleted or extent.unacked or not extent.ready:
                 spill.release(place[0])
                 return
@@ -182,8 +241,7 @@ class Pager:
             self._spilled[extent] = place[0]
             self._store(queue, extent)
 
-        spill.write(batch, written)
-        return size
+        spill.write(extent.batch(self._pool, rows), written)
 
     # -- in ------------------------------------------------------------------------------------------------------
 
@@ -192,17 +250,17 @@ class Pager:
         self.ahead(queue)
 
     def ahead(self, queue: Queue) -> None:
-        """Fetch the stored ones among the queue's next extents."""
-        size = 0
+        """Fetch the stored ones among the queue's next extents; only the first when another would be the next to go."""
+        room = READ_AHEAD_BYTES if self._candidates or self.used <= self.budget else 0
         extents = queue.extents
         for at in range(queue.cursor, min(queue.cursor + READ_AHEAD_EXTENTS, len(extents))):
             extent = extents[at]
             if not extent.ready:
                 continue
-            size += extent.ready_bytes
             if not extent.resident:
                 self.fetch(queue, extent)
-            if size > READ_AHEAD_BYTES:
+            room -= extent.ready_bytes
+            if room <= 0:
                 break
 
     def is_fetching(self, extent: Extent) -> bool:
@@ -211,32 +269,38 @@ class Pager:
 
     def fetch(self, queue: Queue, extent: Extent) -> None:
         """Bring a stored extent back."""
-        if extent in self._fetching:
+        if extent in self._fetching or extent in self._unread:
             return
         self._fetching[extent] = None
         ranges = extent.ranges(FETCH_GAP, FETCH_SIZE_MAX)
         spilled = [part for part in ranges if part[0] & SPILL]
         logged = [part for part in ranges if not part[0] & SPILL]
         found: list[tuple[int, bytes]] = []
-        left = 1
+        left = bool(spilled) + bool(logged)
+        failed = False
 
         def arrived(parts: list[tuple[int, bytes]] | None) -> None:
-            nonlocal left
+            nonlocal left, failed
             left -= 1
-            found.extend(parts or ())
+            if parts is None:
+                failed = True
+            else:
+                found.extend(parts)
             if not left:
-                self._load(queue, extent, found)
+                self._arrived(queue, extent, None if failed else found)
 
         if spilled:
             assert self._spill is not None
-            left += bool(logged)
             self._spill.fetch(spilled, arrived)
         if logged:
             self._log.fetch(logged, arrived)
 
-    def _load(self, queue: Queue, extent: Extent, parts: list[tuple[int, bytes]]) -> None:
+    def _arrived(self, queue: Queue, extent: Extent, parts: list[tuple[int, bytes]] | None) -> None:
         del self._fetching[extent]
         if queue.deleted or not extent.ready:
+            return
+        if parts is None:  # which says nothing about what is there
+            self._unread[extent] = queue
             return
         try:
             extent.load(self._pool, parts)
@@ -246,6 +310,6 @@ class Pager:
         else:
             queue.stored -= 1
             extent.forget_spill()
-            self.gone(extent)
-            self._loaded[extent] = queue
+            self._release(extent)
+            self._next[extent] = queue
         queue.loaded()

@@ -10,6 +10,7 @@ them back ahead of consumers; a queue whose head is stored waits for it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from itertools import groupby
 from operator import itemgetter
@@ -35,6 +36,10 @@ _RECYCLE_ROWS: Final = 256
 
 _FEW: Final = 16
 """Ready messages that are no backlog, however large they are."""
+
+
+def _base(extent: Extent) -> int:
+    return extent.base
 
 
 class Queue:
@@ -189,7 +194,7 @@ class Queue:
         self._pager.need(self)
 
     def loaded(self) -> None:
-        """Extents were brought back, or given up."""
+        """Extents were brought back, given up, or emptied."""
         getters, self._getters = self._getters, []
         for getter in getters:
             getter()
@@ -313,8 +318,12 @@ class Queue:
         """Outstanding rows are done with."""
         extent.settle(rows)
         self.unacked -= len(rows)
-        if not extent.ready and not extent.unacked:
+        if extent.unacked:
+            return
+        if not extent.ready:
             self._tidy(extent)
+        elif extent is not self.extents[-1]:
+            self._pager.given_back(self, extent)
 
     def requeue(self, extent: Extent, rows: Selection) -> None:
         """Outstanding rows are ready again, at their old place."""
@@ -323,7 +332,7 @@ class Queue:
         self.ready += len(rows)
         self.cursor = 0
         if extent is not self.extents[-1]:
-            self._pager.closed(self, extent)
+            self._pager.given_back(self, extent)
         if self.ring and not self.active:
             self._activate(self)
 
@@ -373,6 +382,7 @@ class Queue:
 
     def quarantine(self, extent: Extent) -> None:
         """The extent's messages are damaged on disk: the others are served."""
+        self._pager.gone(extent)
         self.extents.remove(extent)
         self.quarantined.append(extent)
         self.cursor = 0
@@ -391,6 +401,8 @@ class Queue:
 
     def restore_extent(self, extent: Extent) -> None:
         """An extent as a checkpoint holds it, after those that are there."""
+        if not extent.ready:
+            return  # only transient messages were left in it
         if not len(self.extents[-1]):
             self.extents.pop()
         self.extents.append(extent)
@@ -418,9 +430,10 @@ class Queue:
         if not len(rows):
             return parts
         first, last = base + rows[0], base + rows[-1]
-        for extent in self.extents:
-            if extent.base > last:
-                break
+        extents = self.extents
+        at = max(bisect_right(extents, first, key=_base) - 1, 0)  # there may be thousands
+        while at < len(extents) and (extent := extents[at]).base <= last:
+            at += 1
             end = extent.base + len(extent)
             if end > first:
                 shift = extent.base - base

@@ -54,6 +54,7 @@ class VHost(Objects):
         position = self._broker.log.append(ops) if ops else None
         for extent, rows in ready:
             queue.drop(extent, rows)
+        queue.loaded()  # who waits for its first message waits in vain
         return QueuePurged(count, position)
 
     # -- messages in ---------------------------------------------------------------------------------------------
