@@ -111,6 +111,7 @@ class DiskLog:
         "_segment_size",
         "_settled",
         "_sync",
+        "_synced",
         "_synced_up_to",
         "_ticket",
         "_unsent",
@@ -136,8 +137,8 @@ class DiskLog:
         segment_size: int = SEGMENT_SIZE,
     ) -> None:
         """The directory is to have a folder `log`. `fatal` is called when the disk cannot be trusted any more;
-        `on_full` when it has no room for the next
-        segment, and when it has again. `sync`: durable means on disk; without it, handed to the operating system.
+        `on_full` when it has no room for the next segment, and when it has again. `sync`: durable means on disk;
+        without it, handed to the operating system.
         """
         self._disk = disk
         self._scheduler = scheduler
@@ -151,6 +152,7 @@ class DiskLog:
         self._durable = 0
         self.written = 0
         """Up to here the operating system has it."""
+        self._synced = 0  # up to here it is on disk for sure: what records may claim
         self._wanted = 0  # somebody waits, or will, for everything up to here
         self._synced_up_to = 0  # a sync is under way for everything up to here
         self._pending: list[DiskOp] = []  # of this turn
@@ -185,6 +187,7 @@ class DiskLog:
         self._checkpoints = recovered.checkpoints
         self._pending = recovered.ops
         self._end = self._durable = self.written = self._synced_up_to = recovered.end
+        self._synced = recovered.end  # its ops see to that, before anything that claims it is written
         self.checkpoint_end = recovered.begin
 
     # -- appending -----------------------------------------------------------------------------------------------
@@ -206,7 +209,7 @@ class DiskLog:
         encoded = [encode_op(op) for op in record]
         size = RECORD_HEADER + sum(len(data) for data, _, _ in encoded)
         position = self._make_room(size)
-        data = seal_record(position, self._durable, [data for data, _, _ in encoded])
+        data = seal_record(position, self._synced, [data for data, _, _ in encoded])
         at = position + RECORD_HEADER
         for op, (body, offset, length) in zip(record, encoded, strict=True):
             if length:
@@ -265,7 +268,7 @@ class DiskLog:
             last = self.segments.last
             if self._end + size + RECORD_HEADER <= last.end:
                 return self._end
-            self._put(self._end, seal_record(self._end, self._durable, []))
+            self._put(self._end, seal_record(self._end, self._synced, []))
             self._close_parts()
             base = last.end
         else:
@@ -278,7 +281,7 @@ class DiskLog:
         self._next = self._preparing = None
         if segment is not None and segment.size < need:
             self._enter(segment)
-            self._put(self._end, seal_record(self._end, self._durable, []))
+            self._put(self._end, seal_record(self._end, self._synced, []))
             self._close_parts()
             base = segment.end
             segment = None
@@ -308,14 +311,7 @@ class DiskLog:
 
     def flush(self) -> None:
         """Hand over what was appended: once at the end of each turn."""
-        if self._settled:
-            settled, self._settled = self._settled, {}
-            self.append(
-                [
-                    Settle(queue, base, parts[0] if len(parts) == 1 else Selection.merge(parts), reason)
-                    for (queue, base, reason), parts in settled.items()
-                ]
-            )
+        self._append_settled()
         self._close_parts()
         wanted = self._sync and self._wanted > self._synced_up_to
         if not self._pending and not wanted:
@@ -327,6 +323,16 @@ class DiskLog:
             last = self.segments.last
             if self._end - last.base > last.size // _PREPARE_AT:
                 self._prepare()
+
+    def _append_settled(self) -> None:
+        if self._settled:
+            settled, self._settled = self._settled, {}
+            self.append(
+                [
+                    Settle(queue, base, parts[0] if len(parts) == 1 else Selection.merge(parts), reason)
+                    for (queue, base, reason), parts in settled.items()
+                ]
+            )
 
     def _prepare(self) -> None:
         self._preparing = segment = Segment(self.segments.last.end, self._segment_size)
@@ -392,6 +398,8 @@ class DiskLog:
             return
         self.backlog -= batch.size
         self.written = max(self.written, batch.end)
+        if batch.sync:
+            self._synced = self.written
         if batch.sync or not self._sync:
             self.syncs += 1
             self._durable = max(self._durable, batch.end)
@@ -462,6 +470,7 @@ class DiskLog:
         """Everything that lives was said since `op.begin`. Once that is on disk recovery begins there, and segments
         before it go in which nothing lives (`usage`: live bytes by base); then `done` is called.
         """
+        self._append_settled()  # else it would be news after a clean stop
         position = self.append([op])
         self.checkpoint_end = position
         dead = [

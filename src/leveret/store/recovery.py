@@ -53,7 +53,9 @@ class Recovered:
     """Where the next record goes."""
     checkpoints: Checkpoints
     ops: list[DiskOp]
-    """What has to be done before: what lies behind the end is removed, so that it is never taken for what follows."""
+    """What has to be done before. What lies behind the end is removed, so that it is never taken for what follows; what
+    was read, and perhaps never synced, is synced.
+    """
 
 
 def find_segments(files: Files) -> list[Segment]:
@@ -73,6 +75,7 @@ class Recovery:
         self._files = files
         self.checkpoints = Checkpoints(files.read(checkpoints.NAME, 0, checkpoints.SIZE))
         self.segments = find_segments(files)
+        self._synced = 0  # up to here everything was on disk, by what later records say
         self.begin = self._begin()
         """The position of the first record to be read."""
 
@@ -129,6 +132,7 @@ class Recovery:
         self._require_end(at, position)
         kept = self.segments[: at + 1]
         ops: list[DiskOp] = [("remove", segment.name) for segment in self.segments[at + 1 :]]
+        ops += [("cut", segment.name, segment.size, segment.size) for segment in kept[:-1] if segment.end > self._synced]
         last = kept[-1]
         ops.append(("cut", last.name, position - last.base, last.size))
         return Recovered(kept, self.begin, position, self.checkpoints, ops)
@@ -150,6 +154,7 @@ class Recovery:
             for step in replay.read(data, start):
                 apply(step)
             progress(replay.position - self.begin)
+            self._synced = max(self._synced, replay.synced)
             if replay.stop != "end":
                 return replay.position, replay.stop == "sealed"
             if len(data) < size or replay.need > segment.end - replay.position:

@@ -95,20 +95,27 @@ class DiskSpill:
         """Look at what the disk has done, and tell those who asked for it."""
         failed = False
         for ticket, result in self._disk.poll():
+            if ticket in self._reads:
+                self._reads.pop(ticket).arrived(ticket, result)
+                continue
+            if isinstance(result, OSError) and not failed:
+                failed = True
+                logger.error("the spill cannot be written: %s", result)
+                self._disk.resume()
             if ticket in self._writes:
                 place, size, callback = self._writes.pop(ticket)
                 self.backlog -= size
                 if isinstance(result, OSError):
-                    failed = True
-                    self.release(place)
+                    self._failed(place)
                     callback(None)
                 else:
                     callback((place, size))
-            elif ticket in self._reads:
-                self._reads.pop(ticket).arrived(ticket, result)
-        if failed:
-            logger.error("the spill cannot be written: transient messages stay in memory")
-            self._disk.resume()
+
+    def _failed(self, place: int) -> None:
+        """Nobody knows whether that file is there and how long it is: the next block goes to another one."""
+        if self._offset and (place & ~SPILL) >> 32 == self._file:
+            self._next_file()
+        self.release(place)
 
     def close(self) -> None:
         """Stop. Blocks."""
