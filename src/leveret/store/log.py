@@ -85,6 +85,10 @@ class _Fetch:
         self.left = 0
         self.failed = False
 
+    def tell(self) -> None:
+        found = [(position, parts[0] if len(parts) == 1 else b"".join(parts)) for position, parts in self.parts]
+        self.callback(None if self.failed else found)
+
 
 class DiskLog:
     """The port `Log`, over the port `Disk`."""
@@ -99,6 +103,7 @@ class DiskLog:
         "_fatal",
         "_fetches",
         "_last_record",
+        "_missing",
         "_next",
         "_number",
         "_on_full",
@@ -165,6 +170,7 @@ class DiskLog:
         self._unsent: list[_Batch] = []  # the disk is full: to be handed over again, in order
         self._number = 0
         self._fetches: dict[int, tuple[_Fetch, int, int]] = {}  # by ticket: which range of it, which part
+        self._missing: list[_Fetch] = []  # of what is in no segment
         self._ticket = 0
         self._next: Segment | None = None  # made ahead of time
         self._preparing: Segment | None = None  # on its way
@@ -182,13 +188,18 @@ class DiskLog:
         """Where the newest checkpoint ended."""
 
     def open(self, recovered: Recovered) -> None:
-        """Go on where recovery found the end; before the first `append`."""
+        """Go on where recovery found the end; before the first `append`. A log that is not new gets a record at once: an
+        earlier stop in good order must not be the last thing that is said in it, whatever becomes of this life.
+        """
         self.segments = Segments(recovered.segments)
         self._checkpoints = recovered.checkpoints
         self._pending = recovered.ops
         self._end = self._durable = self.written = self._synced_up_to = recovered.end
         self._synced = recovered.end  # its ops see to that, before anything that claims it is written
         self.checkpoint_end = recovered.begin
+        if recovered.segments:
+            self.begin_checkpoint()
+            self.want(Position(self._end))
 
     # -- appending -----------------------------------------------------------------------------------------------
 
@@ -383,6 +394,10 @@ class DiskLog:
 
     def tell(self) -> bool:
         """Tell those who waited for what is durable now; True when more became due meanwhile."""
+        if self._missing:
+            missing, self._missing = self._missing, []
+            for fetch in missing:
+                fetch.tell()
         if not self._waiting.is_due(self._durable) and not self._caught_up:
             return False
         self._waiting.run(self._durable)
@@ -434,7 +449,7 @@ class DiskLog:
 
     def fetch(self, ranges: Sequence[tuple[int, int]], callback: Fetched) -> None:
         """Read (position, size) each; `callback` gets (position, bytes) each on a later turn, or None when the disk
-        refuses.
+        refuses. Bytes that are in no segment are left out.
         """
         fetch = _Fetch(callback)
         for position, size in ranges:
@@ -446,6 +461,9 @@ class DiskLog:
                 parts.append(b"")
                 fetch.left += 1
                 self._disk.read(self._ticket, name, offset, length)
+        if not fetch.left:  # somebody took the files away: nothing is read, and later
+            self._missing.append(fetch)
+            self._scheduler.wake()
 
     def _read(self, ticket: int, result: Any) -> None:
         fetch, number, part = self._fetches.pop(ticket)
@@ -456,8 +474,7 @@ class DiskLog:
             fetch.parts[number][1][part] = result
         fetch.left -= 1
         if not fetch.left:
-            found = [(position, parts[0] if len(parts) == 1 else b"".join(parts)) for position, parts in fetch.parts]
-            fetch.callback(None if fetch.failed else found)
+            fetch.tell()
 
     # -- checkpoints ---------------------------------------------------------------------------------------------
 

@@ -117,7 +117,7 @@ class Recovery:
         if not self.segments:
             return Recovered([], 0, 0, self.checkpoints, [])
         position = self.begin
-        at = next(at for at, segment in enumerate(self.segments) if segment.base <= position < segment.end)
+        at = next((at for at, segment in enumerate(self.segments) if segment.base <= position < segment.end), 0)
         while True:
             segment = self.segments[at]
             position, sealed = self._read(segment, position, apply, progress)
@@ -131,6 +131,8 @@ class Recovery:
             position = following.first_record
         self._require_end(at, position)
         kept = self.segments[: at + 1]
+        if position <= SEGMENT_HEADER:  # nothing at all, perhaps not even the whole file
+            return Recovered([], 0, 0, self.checkpoints, [("remove", segment.name) for segment in self.segments])
         ops: list[DiskOp] = [("remove", segment.name) for segment in self.segments[at + 1 :]]
         ops += [("cut", segment.name, segment.size, segment.size) for segment in kept[:-1] if segment.end > self._synced]
         last = kept[-1]

@@ -62,7 +62,7 @@ def base_of(name: str) -> int | None:
         base = int(stem, 16)
     except ValueError:
         return None
-    return base if Segment(base, 0).name == name else None
+    return base if base >= 0 and Segment(base, 0).name == name else None
 
 
 class Segments:
@@ -110,12 +110,12 @@ class Segments:
         del self._bases[at]
 
     def pieces(self, position: int, size: int) -> list[tuple[str, int, int]]:
-        """Where bytes of the log are: (file, offset, size) each. Raises KeyError when a part is in no segment."""
+        """Where bytes of the log are: (file, offset, size) each, up to where there is no segment any more."""
         found = []
         while size > 0:
             at = bisect_right(self._bases, position) - 1
             if at < 0 or position >= self._list[at].end:
-                raise KeyError(position)
+                break
             segment = self._list[at]
             part = min(size, segment.end - position)
             found.append((segment.name, position - segment.base, part))
