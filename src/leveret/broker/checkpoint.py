@@ -53,7 +53,7 @@ class Checkpointing:
         self._broker = broker
         self._log = log
         self._record_size = record_size
-        self._running: Iterator[bool] | None = None  # says whether it waits for the disk
+        self._running: Iterator[bool] | None = None
         self._size = 0  # of the last one
         self._told = 0  # bytes of this one so far
         self._sparse: dict[int, int] = {}  # segments to be emptied: base and size
@@ -95,6 +95,7 @@ class Checkpointing:
     # -- telling -------------------------------------------------------------------------------------------------
 
     def _run(self, *, clean: bool) -> Iterator[bool]:
+        """Step by step; each says whether there is nothing to do before the disk has done something."""
         log = self._log
         self._tried = {} if clean else self._sparse
         if self._tried:
