@@ -95,9 +95,9 @@ class TestTelling:
         world.checkpoint()
         later = again(world)
         assert later.recovered.begin > 100
-        assert [binding.destination.name for binding in later.vhost.router.bindings_from(later.vhost.exchange("x"))] == [
-            "q"
-        ]
+        assert [
+            binding.destination.name for binding in later.vhost.router.bindings_from(later.vhost.exchange("x"))
+        ] == ["q"]
         assert bodies(later) == [b"1", b"2", b"3"]
 
     def test_what_was_settled_and_what_is_transient_is_not(self, world: World) -> None:

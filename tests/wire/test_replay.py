@@ -21,10 +21,10 @@ from leveret.wire.records import (
     Publish,
     Relocate,
     Settle,
-    decode_record,
     encode_op,
 )
 
+from .decoding import decode_record
 from .support import PERSISTENT_PROPERTIES, build, implementation, log_of, plain_steps, refused, replayed, rows
 
 START = 64
