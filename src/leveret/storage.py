@@ -83,7 +83,10 @@ class Storage:
         recovery = Recovery(self.directory)
         restoring = Restoring(brain, recovery.begin)
         progress = _Progress(recovery.size)
-        self.log.open(recovery.run(restoring.apply, progress.done))
+        recovered = recovery.run(restoring.apply, progress.done)
+        # What a killed broker wrote was not synced, perhaps; from now on records say that it is on disk.
+        self.directory.sync([segment.name for segment in recovered.segments if segment.end > recovered.begin])
+        self.log.open(recovered)
         messages = restoring.finish()
         self._checkpointing = Checkpointing(brain, self.log)
         queues = sum(1 for _ in brain.queues())
@@ -135,16 +138,21 @@ class Storage:
         """Write everything, so that the next start is exact; nobody publishes any more."""
         assert self._checkpointing is not None
         self._checkpointing.finish()
-        self.log.sync()
         end = monotonic() + STOP_S
+        await self._write_out(end)
+        self.log.mark()
+        await self._write_out(end)
+        if not self.log.idle:
+            logger.error("the disk takes nothing: what was not confirmed may be lost")
+        self.close()
+
+    async def _write_out(self, end: float) -> None:
+        self.log.sync()
         while not self.log.idle and monotonic() < end:
             self.log.tick()
             self.log.run_callbacks()
             self.log.flush()
             await asyncio.sleep(0.001)
-        if not self.log.idle:
-            logger.error("the disk takes nothing: what was not confirmed may be lost")
-        self.close()
 
     def close(self) -> None:
         """Let go of the directory."""

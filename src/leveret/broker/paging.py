@@ -213,7 +213,7 @@ class Pager:
 
     def _load(self, queue: Queue, extent: Extent, parts: list[tuple[int, bytes]]) -> None:
         del self._fetching[extent]
-        if queue.deleted or not extent.ready:
+        if queue.deleted or not extent.ready or extent in queue.quarantined:
             return
         try:
             extent.load(self._pool, parts)

@@ -2,8 +2,7 @@
 
 What was decided live is applied by the same `apply_*` as live. A checkpoint in the log is a second telling of what is
 there, object by object, while others go on changing it. It is *ours* if recovery begins with it: then what is said of
-an
-object counts from where the checkpoint told of it, and before that is skipped. Any other checkpoint is skipped itself.
+an object counts from where the checkpoint told of it, and before that is skipped. Any other checkpoint is skipped itself.
 
     BeginCheckpoint | ExchangeState, QueueState, EXTENT ..., QueueEnd | BindingState | EndCheckpoint
 """
@@ -28,6 +27,7 @@ from ..wire.records import (
     DeleteQueue,
     EndCheckpoint,
     ExchangeState,
+    Mark,
     QueueEnd,
     QueueState,
     Unbind,
@@ -57,12 +57,15 @@ class Restoring:
 
     def apply(self, step: Step) -> None:
         """One step. Raises ValueError for a definition that cannot be read."""
-        self._clean = False
         kind = step[0]
         detail: Any = step
         if kind == DEFINITION:
-            self._definition(decode_definition(detail[2]), detail[1])
+            op = decode_definition(detail[2])
+            if not isinstance(op, Mark):
+                self._clean = False
+                self._definition(op, detail[1])
             return
+        self._clean = False
         queue = self._objects.get(detail[1])
         if not isinstance(queue, Queue):
             return  # deleted later, or not told of yet

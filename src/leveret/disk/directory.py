@@ -12,9 +12,12 @@ import fcntl
 import os
 import re
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FORMAT: Final = 1
 """What this version reads and writes."""
@@ -68,6 +71,15 @@ class DataDirectory:
                 return file.read(size)
         except FileNotFoundError:
             return b""
+
+    def sync(self, names: Iterable[str]) -> None:
+        """What anybody wrote to these files outlives a loss of power. Raises OSError."""
+        for name in names:
+            descriptor = os.open(self.path / name, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def close(self) -> None:
         """Another process may have it. May be called twice."""

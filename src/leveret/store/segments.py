@@ -20,6 +20,8 @@ _SUFFIX: Final = ".log"
 _HEADER: Final = struct.Struct(">8sQ12xI")
 SEGMENT_HEADER: Final = _HEADER.size
 """Bytes before the first record."""
+ALIGNMENT: Final = 8
+"""Records begin at multiples of it."""
 
 
 class Segment(NamedTuple):
@@ -31,7 +33,7 @@ class Segment(NamedTuple):
     @property
     def name(self) -> str:
         """The file, in the data directory."""
-        return f"{FOLDER}/{self.base:016x}{_SUFFIX}"
+        return name_at(self.base)
 
     @property
     def end(self) -> int:
@@ -42,6 +44,11 @@ class Segment(NamedTuple):
     def first_record(self) -> int:
         """Where its records begin."""
         return self.base + SEGMENT_HEADER
+
+
+def name_at(base: int) -> str:
+    """The file of the segment that begins there."""
+    return f"{FOLDER}/{base:016x}{_SUFFIX}"
 
 
 def encode_header(base: int) -> bytes:
