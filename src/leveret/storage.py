@@ -17,6 +17,7 @@ from .broker.alarms import size_text
 from .broker.checkpoint import Checkpointing
 from .broker.restoring import Restoring
 from .disk import DataDirectory, Disk
+from .errors import DamageError
 from .net.poller import READABLE
 from .store.log import DiskLog
 from .store.recovery import Recovery
@@ -80,6 +81,12 @@ class Storage:
 
     def recover(self, brain: Broker) -> None:
         """Read what there is into a new brain. Raises DamageError."""
+        try:
+            self._recover(brain)
+        except DamageError as damage:
+            raise damage.within(self.path) from damage
+
+    def _recover(self, brain: Broker) -> None:
         recovery = Recovery(self.directory)
         restoring = Restoring(brain, recovery.begin)
         progress = _Progress(recovery.size)

@@ -115,6 +115,15 @@ class TestReading:
         ops = [publish(impl, [], (1, 0)), publish(impl, [b"a"]), settle(impl, 1, 0)]
         assert replayed(impl, log_of(impl, START, [ops]), START)[:2] == ([], "end")
 
+    def test_records_and_ops_are_counted(self, impl: Any) -> None:
+        log = small_log(impl)
+        replay = impl.Replay(START)
+        replay.read(log[:-1], START)
+        before = replay.counts
+        replay.read(log, START)
+        assert replay.counts == (6, 2, 3, 1, 1, 1)
+        assert before == (5, 2, 3, 1, 1, 1)
+
     def test_synced_is_the_highest(self, impl: Any) -> None:
         log = b""
         for synced in (0, 64, 8):

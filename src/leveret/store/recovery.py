@@ -12,6 +12,7 @@ import logging
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import add
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ..errors import DamageError
@@ -104,6 +105,8 @@ class Recovery:
         self._files = files
         self.checkpoints = Checkpoints(files.read(checkpoints.NAME, 0, checkpoints.SIZE))
         self.segments = find_segments(files)
+        self.counts = [0] * 6
+        """Records that were read, then ops by their kinds."""
         self._closed = True  # the end of the checkpoint that it begins with was read; or there is none
         self.begin = self._begin()
         """The position of the first record to be read."""
@@ -199,10 +202,10 @@ class Recovery:
                     at = min(start, replay.position) - segment.base
                     raise DamageError(f"a record makes no sense ({error})", segment.name, at) from error
             progress(replay.position - self.begin)
-            if replay.stop != "end":
+            # Without the rest of the file there is no more than its end, within a record perhaps.
+            if replay.stop != "end" or len(data) < size or replay.need > segment.end - replay.position:
+                self.counts = [*map(add, self.counts, replay.counts)]
                 return replay.position, replay.stop == "sealed"
-            if len(data) < size or replay.need > segment.end - replay.position:
-                return replay.position, False  # the file ends within a record
             size = max(_CHUNK_SIZE, replay.need)
 
     def _require_end(self, at: int, position: int) -> None:

@@ -62,6 +62,14 @@ def is_header(data: bytes, base: int) -> bool:
     return data[:SEGMENT_HEADER] == encode_header(base)
 
 
+def header_base(data: bytes) -> int | None:
+    """The base that a segment says it has, which begins so; None when that is damaged."""
+    if len(data) < SEGMENT_HEADER:
+        return None
+    base: int = _HEADER.unpack_from(data)[1]
+    return base if is_header(data, base) else None
+
+
 def base_of(name: str) -> int | None:
     """The base that a file is named by; None when it is no segment's name."""
     stem = name.removeprefix(f"{FOLDER}/").removesuffix(_SUFFIX)
