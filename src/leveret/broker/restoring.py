@@ -7,7 +7,8 @@ an object counts from where the checkpoint told of it, and before that is skippe
     BeginCheckpoint | ExchangeState, QueueState, EXTENT ..., QueueEnd | BindingState | EndCheckpoint
 
 When a log is repaired records are missing, anywhere (`damaged`). Then what is said of objects that nobody knows is
-skipped, and what is said twice counts once.
+skipped, what is said twice counts once, and every checkpoint is ours: each is the truth about the queues of which it
+tells to the end, whatever is missing before it.
 """
 
 from __future__ import annotations
@@ -46,24 +47,26 @@ if TYPE_CHECKING:
 
 
 class Restoring:
-    """Applies steps in their order; `begin` is the position of the record that recovery begins with. `within`: that is
-    lost, what follows is the rest of the checkpoint that it began.
+    """Applies steps in their order; `begin` is the position of the record that recovery begins with. `damaged`: records
+    may be missing before it.
     """
 
-    __slots__ = ("_begin", "_broker", "_clean", "_damaged", "_incomplete", "_objects", "_ours")
+    __slots__ = ("_begin", "_broker", "_clean", "_damaged", "_incomplete", "_objects", "_ours", "_told", "_torn")
 
-    def __init__(self, broker: Broker, begin: int, *, within: bool = False) -> None:
+    def __init__(self, broker: Broker, begin: int, *, damaged: bool = False) -> None:
         self._broker = broker
         self._begin = begin
         self._objects: dict[int, Destination] = broker.objects
-        self._ours = within  # in the checkpoint that recovery begins with
-        self._damaged = within
+        self._ours = damaged  # in the checkpoint that recovery begins with
+        self._damaged = damaged
+        self._torn = False  # something is missing in what the checkpoint tells of a queue
+        self._told = 0  # so far its numbers were told
         self._clean = False  # the last thing said was that the broker stopped in good order
         self._incomplete: set[int] = set()  # queues whose checkpoint has begun and not ended
 
     def damaged(self) -> None:
         """Records are missing between the last step and the next one."""
-        self._damaged = True
+        self._damaged = self._torn = True
 
     def apply(self, step: Step) -> None:
         """One step. Raises ValueError for a definition that cannot be read."""
@@ -91,13 +94,14 @@ class Restoring:
             assert kind == EXTENT
             extent = Extent.from_state(detail[2])
             if self._damaged:
-                queue.drop_from(extent.base)
+                queue.drop_from(extent.base if self._torn else self._told)
+                self._told = extent.base + len(extent)
             queue.restore_extent(extent)
 
     def _definition(self, op: DefinitionOp | CheckpointOp, position: int) -> None:
         match op:
             case BeginCheckpoint():
-                self._ours = position == self._begin
+                self._ours = self._damaged or position == self._begin
             case EndCheckpoint():
                 self._ours = False
                 self._incomplete.clear()
@@ -127,9 +131,12 @@ class Restoring:
                 self._declare(op.declaration)
                 self._incomplete.clear()  # the end of the one before is lost, if there is one
                 self._incomplete.add(op.declaration.id)
+                self._told, self._torn = 0, False
             case QueueEnd():
                 queue = self._objects.get(op.id)
                 if isinstance(queue, Queue):
+                    if self._damaged and not self._torn and op.id in self._incomplete:
+                        queue.drop_from(self._told)
                     self._incomplete.discard(op.id)
                     queue.skip_to(op.next_sequence)
 

@@ -188,9 +188,7 @@ class DataDirectory(Directory):
             raise DamageError("the file is missing", "FORMAT", 0, self.path)
         strange = sorted(set(os.listdir(self.path)) - KNOWN) or ["log"] * bool(segments)
         if strange:
-            raise ConfigError(
-                f"{self.path} is no data directory of Leveret: it has no FORMAT file, but {strange[0]!r}"
-            )
+            raise ConfigError(f"{self.path} is no data directory of Leveret: it has no FORMAT file, but {strange[0]!r}")
 
     def _erase_spill(self) -> None:
         with os.scandir(self.path / "spill") as entries:

@@ -444,23 +444,19 @@ class DiskLog:
 
     def fetch(self, ranges: Sequence[tuple[int, int]], callback: Fetched) -> None:
         """Read (position, size) each; `callback` gets (position, bytes) each on a later turn, or None when the disk
-        refuses. What no file holds is missing in the bytes.
+        refuses. Bytes that no file has, or not any more, are zeros.
         """
         fetch = _Fetch(callback)
         for position, size in ranges:
             parts: list[bytes] = []
             fetch.parts.append((position, parts))
-            try:
-                pieces = self.segments.pieces(position, size)
-            except KeyError:
-                logger.error("no file of the log holds the %d bytes at position %d", size, position)
-                continue
-            for name, offset, length in pieces:
-                self._ticket += 1
-                self._fetches[self._ticket] = (fetch, len(fetch.parts) - 1, len(parts))
-                parts.append(b"")
-                fetch.left += 1
-                self._disk.read(self._ticket, name, offset, length)
+            for name, offset, length in self.segments.pieces(position, size):
+                parts.append(bytes(length))
+                if name is not None:
+                    self._ticket += 1
+                    self._fetches[self._ticket] = (fetch, len(fetch.parts) - 1, len(parts) - 1)
+                    fetch.left += 1
+                    self._disk.read(self._ticket, name, offset, length)
         if not fetch.left:
             self._absent.append(fetch)
             self._scheduler.wake()
@@ -471,7 +467,8 @@ class DiskLog:
             logger.error("cannot read the log at position %d: %s", fetch.parts[number][0], result)
             fetch.failed = True
         else:
-            fetch.parts[number][1][part] = result
+            parts = fetch.parts[number][1]
+            parts[part] = result.ljust(len(parts[part]), b"\0")
         fetch.left -= 1
         if not fetch.left:
             self._fetched(fetch)

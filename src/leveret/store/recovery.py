@@ -20,7 +20,7 @@ from ..wire import RECORD_HEADER, Replay, find_record
 from ..wire.records import DEFINITION, EndCheckpoint, decode_definition
 from . import checkpoints
 from .checkpoints import Checkpoints
-from .segments import ALIGNMENT, FOLDER, SEGMENT_HEADER, Segment, base_of, is_header
+from .segments import ALIGNMENT, FOLDER, SEGMENT_HEADER, Segment, base_of, header_base, is_header, name_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +78,12 @@ def segment_at(segments: list[Segment], position: int) -> int | None:
 
 def _base(segment: Segment) -> int:
     return segment.base
+
+
+def misplaced(files: Files, segments: list[Segment]) -> dict[Segment, int]:
+    """Files that say that they have another base than their name has."""
+    bases = {segment: header_base(files.read(segment.name, 0, SEGMENT_HEADER)) for segment in segments}
+    return {segment: base for segment, base in bases.items() if base is not None and base != segment.base}
 
 
 def is_end_of(step: Step, begin: int) -> bool:
@@ -154,6 +160,8 @@ class Recovery:
         if self._is_blank():
             ops: list[DiskOp] = [("remove", segment.name) for segment in self.segments]
             return Recovered([], 0, 0, self.checkpoints, ops)
+        for stray, base in misplaced(self._files, self.segments).items():
+            raise DamageError(f"this is {name_at(base)} under another name", stray.name, 0)
         position = self.begin
         at = segment_at(self.segments, position)
         if at is None:

@@ -2,12 +2,11 @@
 
 Recovery stops at damage, since it must not guess. Salvage goes on behind it: where no record can be read it looks for
 the next one, which says itself where it belongs. It begins with the newest checkpoint that is whole, so that damage
-before that does not matter; failing this, with the one that has the most to tell.
+before that does not matter; failing this, with the first record there is.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from operator import add
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -16,8 +15,8 @@ from ..wire import RECORD_HEADER, Replay, find_record
 from ..wire.records import DEFINITION, EndCheckpoint, decode_definition
 from . import checkpoints
 from .checkpoints import Checkpoints
-from .recovery import Recovered, find_segments, finished, segment_at
-from .segments import ALIGNMENT, SEGMENT_HEADER, Segment, header_base, is_header, name_at
+from .recovery import Recovered, find_segments, finished, misplaced, segment_at
+from .segments import ALIGNMENT, SEGMENT_HEADER, Segment, is_header, name_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,17 +57,17 @@ class Salvage:
         self._check_places()
         self.counts = [0] * 6
         """Records that were read, then ops by their kinds."""
-        self.within = False
-        """It begins within a checkpoint that is not whole."""
+        self.patchy = False
+        """The newest checkpoint is not whole: it begins before that, and what the log had there may be gone."""
         self.begin = self._choose()
         """The position of the first record."""
         self.gaps: list[Gap] = []
 
     def _check_places(self) -> None:
-        heads = {segment: header_base(self._files.read(segment.name, 0, SEGMENT_HEADER)) for segment in self.segments}
-        placed = {segment.base for segment, base in heads.items() if base == segment.base}
-        for segment, base in heads.items():
-            if base is not None and base != segment.base and base not in placed:
+        strays = misplaced(self._files, self.segments)
+        placed = {segment.base for segment in self.segments if segment not in strays}
+        for segment, base in strays.items():
+            if base not in placed:
                 raise DamageError(f"this is {name_at(base)} under another name; rename it", segment.name, 0)
 
     # -- where to begin ------------------------------------------------------------------------------------------
@@ -76,7 +75,6 @@ class Salvage:
     def _choose(self) -> int:
         closed: list[_Closed] = []
         gaps: list[Gap] = []
-        position = 0
 
         def look(step: Step) -> None:
             if step[0] == DEFINITION:
@@ -88,19 +86,11 @@ class Salvage:
         self.counts = [0] * 6
         newest = max([self.checkpoints.begin or 0, *(one.begin for one in closed)])
         for checkpoint in reversed(closed):
-            whole = not any(gap.start < checkpoint.end and gap.end > checkpoint.begin for gap in gaps)
-            if whole and (checkpoint.begin == newest or self._is_contiguous(checkpoint.begin)):
+            if not any(gap.start < checkpoint.end and gap.end > checkpoint.begin for gap in gaps):
+                self.patchy = checkpoint.begin != newest
                 return checkpoint.begin
-        if self.segments[0].base == 0 and self._is_contiguous(0):
-            return self.segments[0].first_record
-        self.within = True
-        position = newest
-        return position if segment_at(self.segments, position) is not None else self.segments[0].first_record
-
-    def _is_contiguous(self, position: int) -> bool:
-        """No file is missing from there on."""
-        at = segment_at(self.segments, position)
-        return at is not None and all(one.end == other.base for one, other in pairwise(self.segments[at:]))
+        self.patchy = bool(newest) or self.segments[0].base > 0
+        return self.segments[0].first_record
 
     # -- reading -------------------------------------------------------------------------------------------------
 

@@ -124,16 +124,18 @@ class Segments:
         del self._list[at]
         del self._bases[at]
 
-    def pieces(self, position: int, size: int) -> list[tuple[str, int, int]]:
-        """Where bytes of the log are: (file, offset, size) each. Raises KeyError when a part is in no segment."""
-        found = []
+    def pieces(self, position: int, size: int) -> list[tuple[str | None, int, int]]:
+        """Where bytes of the log are: (file, offset, size) each; what is in no segment has None for a file."""
+        found: list[tuple[str | None, int, int]] = []
         while size > 0:
-            at = bisect_right(self._bases, position) - 1
-            if at < 0 or position >= self._list[at].end:
-                raise KeyError(position)
-            segment = self._list[at]
-            part = min(size, segment.end - position)
-            found.append((segment.name, position - segment.base, part))
+            at = bisect_right(self._bases, position)
+            segment = self._list[at - 1] if at else Segment(0, 0)
+            if position < segment.end:
+                part = min(size, segment.end - position)
+                found.append((segment.name, position - segment.base, part))
+            else:
+                part = min(size, self._bases[at] - position) if at < len(self._bases) else size
+                found.append((None, position, part))
             position += part
             size -= part
         return found
