@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DamageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,7 +45,7 @@ def inspect(
         with Directory.existing(directory, exclusive=False) as opened:
             report = Examination(opened, bodies=check).report()
     except (ConfigError, OSError) as error:
-        _cannot(error)
+        _cannot(error, directory)
     if as_json:
         import msgspec
 
@@ -83,7 +83,7 @@ def repair(
                 _ask()
             folder = examination.repair()
     except (ConfigError, OSError) as error:
-        _cannot(error)
+        _cannot(error, directory)
     console.print(
         f"Repaired: {_count(report.messages, 'message')} in {_count(len(report.queues), 'queue')}."
         " They come as redelivered." * bool(report.messages)
@@ -100,7 +100,9 @@ def _ask() -> None:
         raise typer.Exit(1)
 
 
-def _cannot(error: Exception) -> NoReturn:
+def _cannot(error: Exception, directory: Path) -> NoReturn:
+    if isinstance(error, DamageError):
+        error = ConfigError(f"{error.problem}: {directory / error.file} at offset {error.offset}")
     typer.echo(f"leveret: {error}", err=True)
     raise typer.Exit(2) from error
 

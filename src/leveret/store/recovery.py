@@ -221,7 +221,7 @@ class Recovery:
         last = self.segments[at]
         for segment in self.segments[at:]:
             start = max(position, segment.first_record)
-            data = self._files.read(segment.name, start - segment.base, segment.end - start)
+            data = self._files.read(segment.name, start - segment.base, max(segment.end - start, 0))
             if self._find(data, start, position) is not None:
                 raise DamageError("a record is damaged that was on disk", last.name, position - last.base)
 

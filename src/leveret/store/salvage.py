@@ -144,7 +144,7 @@ class Salvage:
 
     def _next(self, segment: Segment, start: int) -> int | None:
         """The position of the first record of this file from `start` on."""
-        data = self._files.read(segment.name, start - segment.base, segment.end - start)
+        data = self._files.read(segment.name, start - segment.base, max(segment.end - start, 0))
         if _is_record(data, start, start):
             return start
         # Its header says where the next one is, and unless that is damaged nothing within it is taken for a record.
