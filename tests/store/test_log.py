@@ -58,9 +58,10 @@ class TestAppending:
         assert not found
         files.run()
         assert [position for position, _ in found] == [position for position, _ in places]
-        bodies = [[message.body for message in map(batch.__getitem__, range(len(batch)))] for batch in (
-            unpack_block(pool, data) for _, data in found
-        )]
+        bodies = [
+            [message.body for message in map(batch.__getitem__, range(len(batch)))]
+            for batch in (unpack_block(pool, data) for _, data in found)
+        ]
         assert bodies == [[b"one", b"two"], [b"three"]]
 
     def test_the_scheduler_is_woken(self) -> None:
@@ -413,7 +414,7 @@ class TestFetching:
         files.log.fetch([(10 * SEGMENT_SIZE, 8)], found.append)
         assert found == []
         files.run()
-        assert found == [[(10 * SEGMENT_SIZE, b"")]]
+        assert found == [[(10 * SEGMENT_SIZE, bytes(8))]]
 
 
 class TestCheckpoints:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from leveret.wire import Batch, Pool, Selection, unpack_block
@@ -29,7 +27,8 @@ from leveret.wire.records import (
     decode_definition,
     encode_op,
 )
-from leveret.wire.twin import ops
+
+from .support import decode_record, encode_record
 
 DEFINITIONS: list[Op] = [
     DeclareExchange(1, "/", "x", "topic", True, False, True, b"\x01aI\0\0\0\x01"),
@@ -51,29 +50,6 @@ DEFINITIONS: list[Op] = [
 def batch() -> Batch:
     rows = [("x", "key", b"\x10\0\x02", b"%d" % number, number == 1) for number in range(4)]
     return Batch.build(Pool(), rows)
-
-
-def encode_record(record: list[Op]) -> bytes:
-    """The body of a record."""
-    return b"".join([encode_op(op)[0] for op in record])
-
-
-def decode_record(pool: Pool, data: bytes) -> Iterator[Op]:
-    """The ops of a record's body, rows too. Raises ValueError for anything malformed."""
-    for op, end in ops.decode_ops(data):
-        match op:
-            case ops.Publish(targets, offsets, _, _, block):
-                batch = unpack_block(pool, data[end - block.length : end])
-                yield Publish(targets, batch, None, Selection(offsets) if len(offsets) else None)
-            case ops.Settle(queue, base, reason, selection):
-                yield Settle(queue, base, Selection(selection), reason)
-            case ops.Relocate(queue, base, selection, block):
-                batch = unpack_block(pool, data[end - block.length : end])
-                yield Relocate(queue, base, Selection(selection), batch)
-            case ops.Extent(queue, state):
-                yield ExtentState(queue, state)
-            case ops.Definition(definition):
-                yield decode_definition(definition)
 
 
 def again(*ops: Op) -> list[Op]:
