@@ -129,13 +129,15 @@ def look(log: Log, files: dict[str, bytes]) -> World | None:
     """Recover, and take everything out; None when recovery refuses."""
     try:
         world = World(files, segment_size=SEGMENT_SIZE)
-    except DamageError as damage:
-        assert damage.file == "CHECKPOINT" or damage.file.startswith("log/")
-        assert damage.offset >= 0
-        assert damage.file in str(damage)
-        return None
-    take(log, world)
-    return world
+    except DamageError as error:
+        damage = error
+    else:
+        take(log, world)
+        return world
+    assert damage.file == "CHECKPOINT" or damage.file.startswith("log/")
+    assert damage.offset >= 0
+    assert damage.file in str(damage)
+    return None
 
 
 def take(log: Log, world: World) -> dict[str, list[bytes]]:

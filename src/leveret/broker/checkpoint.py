@@ -114,9 +114,10 @@ class Checkpointing:
         for queue in queues:
             if not queue.deleted:
                 yield from self._tell_queue(queue, usage)
-        for exchange in exchanges:
-            if self._is_there(exchange):
-                yield from self._tell_bindings(exchange)
+        # Also of exchanges that were declared meanwhile: a queue that was not told of then could not be bound to them.
+        for known in [*self._broker.objects.values()]:
+            if not isinstance(known, Queue) and known.durable and self._is_there(known):
+                yield from self._tell_bindings(known)
         live = dict(zip(segments, usage.bytes, strict=False))
         self._sparse = {base: size for base, size in segments.items() if 0 < live[base] < size // _SPARSE}
         log.end_checkpoint(EndCheckpoint(begin, self._broker.last_id, clean), live, lambda: None)

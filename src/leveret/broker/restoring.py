@@ -2,7 +2,8 @@
 
 What was decided live is applied by the same `apply_*` as live. A checkpoint in the log is a second telling of what is
 there, object by object, while others go on changing it. It is *ours* if recovery begins with it: then what is said of
-an object counts from where the checkpoint told of it, and before that is skipped. Any other checkpoint is skipped itself.
+an object counts from where the checkpoint told of it, and before that is skipped. Any other checkpoint is skipped
+itself.
 
     BeginCheckpoint | ExchangeState, QueueState, EXTENT ..., QueueEnd | BindingState | EndCheckpoint
 

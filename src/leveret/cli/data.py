@@ -234,9 +234,5 @@ def _count(count: int, noun: str) -> str:
 def _size(size: int) -> str:
     if size < 1000:
         return f"{size} B"
-    value = float(size)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 1000:
-            break
-    return f"{value:,.1f} {unit}"
+    unit, factor = next(((u, f) for u, f in (("kB", 1e3), ("MB", 1e6)) if size < 1000 * f), ("GB", 1e9))
+    return f"{size / factor:,.1f} {unit}"

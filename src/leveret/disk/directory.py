@@ -159,7 +159,8 @@ class DataDirectory(Directory):
         super().__init__(path, exclusive=True)
         try:
             self._check_format()
-            if any([_make(self.path / name) for name in FOLDERS]):
+            made = [_make(self.path / name) for name in FOLDERS]
+            if any(made):
                 _sync_directory(self.path)
             self._erase_spill()
         except OSError as error:
