@@ -188,8 +188,9 @@ def test_a_lost_pointer_to_the_checkpoint_is_found_again() -> None:
 def test_an_exchange_that_is_declared_and_bound_during_a_checkpoint_stays_bound() -> None:
     world = World()
     filled(world, b"1")
-    assert world.checkpointing.step(0)  # it has begun, and not told of the queue
     vhost = world.vhost
+    vhost.declare_exchange("early", "fanout", durable=True)
+    assert world.checkpointing.step(0)  # it has told of the exchange, and not yet of the queue
     vhost.declare_exchange("late", "fanout", durable=True)
     vhost.bind("late", "q", "", Arguments.EMPTY, to_queue=True, owner=None)
     world.checkpoint()
