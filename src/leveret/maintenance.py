@@ -33,7 +33,7 @@ from .store.recovery import Recovery, segment_at
 from .store.salvage import Gap, Salvage
 from .store.segments import Segments
 from .wire import Pool, Usage, unpack_block
-from .wire.records import DEFINITION, DeclareQueue, DeleteQueue, QueueState, decode_definition
+from .wire.records import DEFINITION, PUBLISH, DeclareQueue, DeleteQueue, QueueState, decode_definition
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -235,15 +235,11 @@ class Examination:
                     missing=self._missing.get(queue.id, 0),
                 )
             )
-        files = [
-            SegmentReport(
-                file=segment.name,
-                size=segment.size,
-                used=min(segment.size, max(recovered.end - segment.base, 0)),
-                live=live,
-            )
-            for segment, live in zip(segments, usage.bytes, strict=True)
-        ]
+        files = []
+        for segment, live in zip(segments, usage.bytes, strict=True):
+            used = min(segment.size, max(recovered.end - segment.base, 0))
+            # A message that several queues have lies there once and was counted for each of them.
+            files.append(SegmentReport(file=segment.name, size=segment.size, used=used, live=min(live, used)))
         exchanges: list[Exchange] = [known for known in self.brain.objects.values() if not isinstance(known, Queue)]
         size = sum(file.used for file in files)
         live = sum(file.live for file in files)
@@ -334,7 +330,7 @@ class _Losses:
                 self._forget(op.id)
             elif isinstance(op, QueueState):
                 self._forget(op.declaration.id)
-        elif step[0] == 1:
+        elif step[0] == PUBLISH:
             self._published(detail[1], detail[2])
         self.restoring.apply(step)
 
@@ -375,8 +371,8 @@ class _Blocks:
         try:
             data = [self._read(name, offset, length) for name, offset, length in parts if name is not None]
             unpack_block(self._pool, b"".join(data))
-        except ValueError as error:
-            return f"messages cannot be read: {error}"
+        except ValueError:
+            return "messages cannot be read"
         except OSError as error:
             return f"messages cannot be read: {error.strerror}"
         return None

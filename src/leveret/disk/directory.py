@@ -144,7 +144,8 @@ class Directory:
         return lock
 
     def _error(self, error: OSError) -> ConfigError:
-        return ConfigError(f"data directory {self.path}: {error.strerror}: {error.filename or self.path}")
+        where = "" if error.filename in (None, str(self.path)) else f" ({error.filename})"
+        return ConfigError(f"cannot use data directory {self.path}: {error.strerror}{where}")
 
 
 class DataDirectory(Directory):

@@ -199,7 +199,7 @@ class DiskLog:
         """
         self.segments = Segments(recovered.segments)
         self._checkpoints = recovered.checkpoints
-        self._pending = recovered.ops
+        self._pending = [*recovered.ops]
         self._end = self._durable = self._on_disk = self.written = self._synced_up_to = recovered.end
         self.checkpoint_end = recovered.begin
         if recovered.segments:

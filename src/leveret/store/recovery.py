@@ -130,11 +130,14 @@ class Recovery:
             if begin is not None:
                 raise DamageError("no file of the log is there", checkpoints.NAME, 0)
             return 0
-        if begin is None and self.segments[0].base == 0 and self._is_contiguous():
-            return self.segments[0].first_record
+        first = self.segments[0]
+        if begin is None and first.base == 0 and self._is_contiguous():
+            return first.first_record
         if begin is None or segment_at(self.segments, begin) is None:
             # The file that names it is gone, or the last thing that was written to it: look through the log.
             found = self._last_checkpoint()
+            if found is None and begin is None and first.base == 0:
+                return first.first_record
             if found is None or found < (begin or 0) or segment_at(self.segments, found) is None:
                 raise DamageError("nothing says where the log begins", checkpoints.NAME, 0)
             begin = found
