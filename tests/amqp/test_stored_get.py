@@ -15,7 +15,6 @@ from leveret.wire.methods import (
     BasicNack,
     ChannelClose,
     ChannelCloseOk,
-    ChannelOpen,
     QueueDeclare,
     QueueDeclareOk,
     QueueDelete,

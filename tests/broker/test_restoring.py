@@ -7,7 +7,7 @@ import pytest
 from leveret.broker.queue import Queue
 from leveret.broker.restoring import Restoring
 from leveret.limits import EXTENT_BYTES
-from leveret.wire import EXTENT_ROWS, Batch, Replay, Selection
+from leveret.wire import EXTENT_ROWS, Batch, Replay, Selection, seal_record
 from leveret.wire.records import (
     ACKED,
     BeginCheckpoint,
@@ -22,7 +22,6 @@ from leveret.wire.records import (
     Settle,
     encode_op,
 )
-from leveret.wire import seal_record
 
 from .support import PERSISTENT, make_broker
 

@@ -284,7 +284,10 @@ class StoredQueueMachine(QueueMachine):
         while True:
             self.world.run(1)
             self.follow()
-            if not (self.world.disk.step() or self.world.spill_disk.step() or self.queue.active) and self.world.log.idle:
+            if (
+                not (self.world.disk.step() or self.world.spill_disk.step() or self.queue.active)
+                and self.world.log.idle
+            ):
                 break
         self.world.turn()
         self.follow()

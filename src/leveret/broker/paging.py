@@ -16,7 +16,6 @@ are stored and it is still too much, it is in the last extents of many queues: t
 from __future__ import annotations
 
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from ..limits import FETCH_GAP, FETCH_SIZE_MAX, READ_AHEAD_BYTES, READ_AHEAD_EXTENTS, ROWS_BYTES, SPILLING_BYTES_MAX

@@ -147,7 +147,7 @@ class DiskLog:
         """
         self._disk = disk
         self._scheduler = scheduler
-        self._segment_size = segment_size
+        self._segment_size = -(-segment_size // 8) * 8  # records begin at multiples of 8
         self._sync = sync
         self._fatal = fatal
         self._on_full = on_full
@@ -188,8 +188,8 @@ class DiskLog:
         """Where the newest checkpoint ended."""
 
     def open(self, recovered: Recovered) -> None:
-        """Go on where recovery found the end; before the first `append`. A log that is not new gets a record at once: an
-        earlier stop in good order must not be the last thing that is said in it, whatever becomes of this life.
+        """Go on where recovery found the end; before the first `append`. A log that is not new gets a record at once:
+        an earlier stop in good order must not be the last thing that is said in it, whatever becomes of this life.
         """
         self.segments = Segments(recovered.segments)
         self._checkpoints = recovered.checkpoints

@@ -134,7 +134,9 @@ class Recovery:
         if position <= SEGMENT_HEADER:  # nothing at all, perhaps not even the whole file
             return Recovered([], 0, 0, self.checkpoints, [("remove", segment.name) for segment in self.segments])
         ops: list[DiskOp] = [("remove", segment.name) for segment in self.segments[at + 1 :]]
-        ops += [("cut", segment.name, segment.size, segment.size) for segment in kept[:-1] if segment.end > self._synced]
+        ops += [
+            ("cut", segment.name, segment.size, segment.size) for segment in kept[:-1] if segment.end > self._synced
+        ]
         last = kept[-1]
         ops.append(("cut", last.name, position - last.base, last.size))
         return Recovered(kept, self.begin, position, self.checkpoints, ops)
