@@ -122,6 +122,28 @@ async def test_what_is_durable_outlives_a_kill(tmp_path: Path, durability: str) 
     life.kill()
 
 
+async def test_nothing_is_said_after_the_last_checkpoint(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.vhost.declare_queue("q", durable=True)
+    life.publish(b"1", b"2")
+    channel = Channel(life.vhost)
+    channel.get("q")
+    channel.settle(1)
+    await life.stop()
+    life = Life(tmp_path)
+    channel = Channel(life.vhost)
+    channel.consume("q", "reader")
+    await life.until(lambda: bool(channel.deliveries))
+    assert [(delivery.body, delivery.redelivered) for delivery in channel.deliveries] == [(b"2", False)]
+    life.kill()
+    life = Life(tmp_path)
+    channel = Channel(life.vhost)
+    channel.consume("q", "reader")
+    await life.until(lambda: bool(channel.deliveries))
+    assert [(delivery.body, delivery.redelivered) for delivery in channel.deliveries] == [(b"2", True)]
+    await life.stop()
+
+
 async def test_a_directory_has_one_broker(tmp_path: Path) -> None:
     life = Life(tmp_path)
     with pytest.raises(ConfigError):
