@@ -2,7 +2,7 @@
 
 open      lock the directory, read the log into the brain, go on writing where it ends
 each turn `run_callbacks` hears of what the disks have done, `flush` hands them what the turn appended
-ticks     what nobody waits for is synced, a full disk is tried again, checkpoints are taken
+ticks     what nobody waits for is synced, what a disk refused is tried again, checkpoints are taken
 stop      a last checkpoint, so that the next start is exact and quick
 """
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .broker.broker import Broker
+    from .broker.paging import Pager
     from .config import Options
     from .net import Turn
     from .net.timers import Timers
@@ -40,6 +41,8 @@ IDLE_MS: Final = 2_000
 """A log to which nothing was appended for so long gets a checkpoint when that gives space back."""
 SHORT_MS: Final = 500
 """Between two checkpoints while the disk is short of space."""
+AGAIN_MS: Final = 1_000
+"""After this, extents that a disk refused to take or to give are tried again."""
 PROGRESS_S: Final = 1.0
 STOP_S: Final = 10.0
 """How long a stop waits for a disk that takes nothing."""
@@ -80,6 +83,8 @@ class Storage:
         self.spill = DiskSpill(self._disks[1])
         self.tick_at_ms: int | None = None
         self._checkpointing: Checkpointing | None = None
+        self._pager: Pager | None = None
+        self._again_at_ms = 0
         self._timers: Timers | None = None
         self._done = False  # the disks have done something
         self._is_disk_short = is_disk_short
@@ -104,6 +109,7 @@ class Storage:
         self.log.open(recovered)
         messages = restoring.finish()
         self._checkpointing = Checkpointing(brain, self.log)
+        self._pager = brain.pager
         queues = len(brain.queues())
         if queues or messages:
             logger.info("recovered %s messages in %s queues", f"{messages:,}", f"{queues:,}")
@@ -129,9 +135,13 @@ class Storage:
     def tick(self, now_ms: int) -> None:
         """Time has passed."""
         assert self._timers is not None
+        assert self._pager is not None
         pause_ms = TICK_MS
         try:
             self.log.tick()
+            if now_ms >= self._again_at_ms:
+                self._again_at_ms = now_ms + AGAIN_MS
+                self._pager.try_again()
             if self._checkpoint(now_ms):
                 pause_ms = CHECKPOINT_PAUSE_MS
         except Exception:

@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping
 from random import Random
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -28,6 +29,8 @@ from ..broker.support import PERSISTENT, TRANSIENT, Channel, batch, make_broker,
 from ..simulation.world import World
 
 CHANNELS = 3
+
+pytestmark = pytest.mark.timeout(1800)
 
 
 class Model:

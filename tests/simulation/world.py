@@ -107,6 +107,7 @@ class World:
         self.checkpointing.finish()
         self.log.sync()
         while not self.log.idle:
+            self.log.tick()
             self.run(1)
         self.log.mark()
         self.log.sync()

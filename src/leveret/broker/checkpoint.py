@@ -53,7 +53,7 @@ class Checkpointing:
         self._broker = broker
         self._log = log
         self._record_size = record_size
-        self._running: Iterator[None] | None = None
+        self._running: Iterator[bool] | None = None
         self._size = 0  # of the last one
         self._told = 0  # bytes of this one so far
         self._sparse: dict[int, int] = {}  # segments to be emptied: base and size
@@ -80,8 +80,8 @@ class Checkpointing:
             self._running = self._run(clean=False)
         now_ms = self._broker.clock.monotonic_ms
         end_ms = now_ms() + budget_ms
-        for _ in self._running:
-            if now_ms() >= end_ms:
+        for waits in self._running:
+            if waits or now_ms() >= end_ms:
                 return True
         self._running = None
         return False
@@ -94,7 +94,8 @@ class Checkpointing:
 
     # -- telling -------------------------------------------------------------------------------------------------
 
-    def _run(self, *, clean: bool) -> Iterator[None]:
+    def _run(self, *, clean: bool) -> Iterator[bool]:
+        """Step by step; each says whether there is nothing to do before the disk has done something."""
         log = self._log
         self._tried = {} if clean else self._sparse
         if self._tried:
@@ -128,10 +129,10 @@ class Checkpointing:
         self._log.append(record)
         self._told += self._log.end - before
 
-    def _append(self, ops: Iterator[Op]) -> Iterator[None]:
+    def _append(self, ops: Iterator[Op]) -> Iterator[bool]:
         while record := list(islice(ops, _OPS_PER_RECORD)):
             self._tell(record)
-            yield
+            yield False
 
     def _durable_exchanges(self) -> list[Exchange]:
         return [known for known in self._broker.objects.values() if not isinstance(known, Queue) and known.durable]
@@ -139,7 +140,7 @@ class Checkpointing:
     def _is_there(self, exchange: Exchange) -> bool:
         return exchange.id in self._broker.objects
 
-    def _tell_queue(self, queue: Queue, usage: Usage) -> Iterator[None]:
+    def _tell_queue(self, queue: Queue, usage: Usage) -> Iterator[bool]:
         """The queue and its extents. The last extent and the queue's end are one record: what is published between
         them would be lost.
         """
@@ -158,14 +159,14 @@ class Checkpointing:
                 if size > self._record_size and extent is not queue.extents[-1]:
                     self._tell(record)
                     record, size = [], 0
-                    yield
+                    yield False
                     if queue.deleted:
                         return
         record.append(QueueEnd(queue.id, queue.next_sequence))
         self._tell(record)
-        yield
+        yield False
 
-    def _tell_bindings(self, exchange: Exchange) -> Iterator[None]:
+    def _tell_bindings(self, exchange: Exchange) -> Iterator[bool]:
         router = self._broker.vhosts[exchange.vhost].router
         yield from self._append(
             BindingState(
@@ -177,7 +178,7 @@ class Checkpointing:
 
     # -- moving --------------------------------------------------------------------------------------------------
 
-    def _empty(self, segments: dict[int, int]) -> Iterator[None]:
+    def _empty(self, segments: dict[int, int]) -> Iterator[bool]:
         """Append once more what lives in these segments."""
         start, stop = min(segments), max(base + size for base, size in segments.items())
         for queue in self._broker.queues():
@@ -187,9 +188,9 @@ class Checkpointing:
                 if len(extent.places_in(start, stop)):
                     yield from self._move(queue, extent, segments)
                 elif number % _EXTENTS_PER_STEP == 0:
-                    yield
+                    yield False
 
-    def _move(self, queue: Queue, extent: Extent, segments: dict[int, int]) -> Iterator[None]:
+    def _move(self, queue: Queue, extent: Extent, segments: dict[int, int]) -> Iterator[bool]:
         for base, size in segments.items():
             if not len(extent.places_in(base, base + size)):
                 continue
@@ -202,12 +203,12 @@ class Checkpointing:
             self._log.append([op])
             assert op.place is not None
             extent.store(*op.place, rows)
-            yield
+            yield False
 
-    def _load(self, queue: Queue, extent: Extent) -> Iterator[None]:
+    def _load(self, queue: Queue, extent: Extent) -> Iterator[bool]:
         self._broker.pager.fetch(queue, extent)
         while not extent.resident and not queue.deleted and self._broker.pager.is_fetching(extent):
-            yield
+            yield True
 
 
 def _extents(queue: Queue) -> list[Extent]:

@@ -403,8 +403,8 @@ class Queue:
         """An extent as a checkpoint holds it, after those that are there."""
         if not extent.ready:
             return  # only transient messages were left in it
-        if not len(self.extents[-1]):
-            self.extents.pop()
+        if not self.extents[-1].ready:
+            self.extents.pop()  # emptied since it was told of, or the first one of a new queue
         self.extents.append(extent)
         self.ready += extent.ready
 

@@ -151,7 +151,7 @@ class DiskLog:
         """
         self._disk = disk
         self._scheduler = scheduler
-        self._segment_size = segment_size
+        self._segment_size = -(-segment_size // 8) * 8  # records begin at multiples of 8
         self._sync = sync
         self._fatal = fatal
         self._on_full = on_full
