@@ -491,6 +491,9 @@ class Replay:
         """With "end": bytes from `position` on that make the next record whole. Only its header says so, unchecked:
         when that is more than the segment has, there is no record.
         """
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Records so far, those that end segments, too; then ops of the kinds 1 to 5."""
     def read(self, data: Buffer, start: int) -> list[Step]:
         """Take all records of `data`, bytes of the log from position `start` <= `position` on, that are whole; the
         steps in the order in which they are to be applied.

@@ -32,9 +32,12 @@ Our own faults are assertions, never an AmqpError.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from .limits import SHORTSTR_MAX
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _CUT: Final = "..."
 
@@ -48,12 +51,19 @@ class ConfigError(LeveretError):
 
 
 class DamageError(ConfigError):
-    """What a data directory holds cannot be trusted."""
+    """What a data directory holds cannot be trusted. `file` is named as it is within the directory."""
 
-    def __init__(self, problem: str, file: str, offset: int) -> None:
-        super().__init__(f"{problem}: {file} at offset {offset}")
+    def __init__(self, problem: str, file: str, offset: int, directory: Path | None = None) -> None:
+        path = file if directory is None else directory / file
+        text = f"{problem}: {path} at offset {offset}"
+        super().__init__(text if directory is None else f"{text} (try: leveret repair {directory})")
+        self.problem = problem
         self.file = file
         self.offset = offset
+
+    def within(self, directory: Path) -> DamageError:
+        """The same, for who has to find it."""
+        return DamageError(self.problem, self.file, self.offset, directory)
 
 
 class SyncError(LeveretError, OSError):

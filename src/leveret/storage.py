@@ -17,6 +17,7 @@ from .broker.alarms import size_text
 from .broker.checkpoint import Checkpointing
 from .broker.restoring import Restoring
 from .disk import DataDirectory, Disk
+from .errors import DamageError
 from .net.poller import READABLE
 from .store.log import DiskLog
 from .store.recovery import Recovery
@@ -93,10 +94,19 @@ class Storage:
 
     def recover(self, brain: Broker) -> None:
         """Read what there is into a new brain. Raises DamageError."""
+        try:
+            self._recover(brain)
+        except DamageError as damage:
+            raise damage.within(self.path) from damage
+
+    def _recover(self, brain: Broker) -> None:
         recovery = Recovery(self.directory)
         restoring = Restoring(brain, recovery.begin)
         progress = _Progress(recovery.size, brain)
-        self.log.open(recovery.run(restoring.apply, progress.done))
+        recovered = recovery.run(restoring.apply, progress.done)
+        # What a killed broker wrote was not synced, perhaps; from now on records say that it is on disk.
+        self.directory.sync([segment.name for segment in recovered.segments if segment.end > recovered.begin])
+        self.log.open(recovered)
         messages = restoring.finish()
         self._checkpointing = Checkpointing(brain, self.log)
         self._pager = brain.pager
@@ -161,16 +171,21 @@ class Storage:
         """Write everything, so that the next start is exact; nobody publishes any more."""
         assert self._checkpointing is not None
         self._checkpointing.finish()
-        self.log.sync()
         end = monotonic() + STOP_S
+        await self._write_out(end)
+        self.log.mark()
+        await self._write_out(end)
+        if not self.log.idle:
+            logger.error("the disk takes nothing: what was not confirmed may be lost")
+        self.close()
+
+    async def _write_out(self, end: float) -> None:
+        self.log.sync()
         while not self.log.idle and not self.log.failed and monotonic() < end:
             self.log.tick()
             self.log.run_callbacks()
             self.log.flush()
             await asyncio.sleep(0.001)
-        if not self.log.idle:
-            logger.error("the disk takes nothing: what was not confirmed may be lost")
-        self.close()
 
     def close(self) -> None:
         """Let go of the directory."""

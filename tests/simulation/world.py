@@ -43,6 +43,7 @@ class World:
         segment_size: int = SEGMENT_SIZE,
         record_size: int = 4096,
         capacity: int | None = None,
+        sync: bool = True,
     ) -> None:
         self.disk = SimulatedDisk({n: d for n, d in (files or {}).items() if n[:6] != "spill/"}, capacity=capacity)
         self.clock = ManualClock()
@@ -50,7 +51,7 @@ class World:
         self.failure: OSError | None = None
         self.full: list[bool] = []
         self.log = DiskLog(
-            self.disk, self.wakes, fatal=self._fatal, on_full=self.full.append, segment_size=segment_size
+            self.disk, self.wakes, fatal=self._fatal, on_full=self.full.append, sync=sync, segment_size=segment_size
         )
         self.spill_disk = SimulatedDisk()
         self.spill = DiskSpill(self.spill_disk)
@@ -107,6 +108,10 @@ class World:
         self.log.sync()
         while not self.log.idle:
             self.log.tick()
+            self.run(1)
+        self.log.mark()
+        self.log.sync()
+        while not self.log.idle:
             self.run(1)
         self.log.close()
         return self.disk.files

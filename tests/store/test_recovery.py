@@ -1,188 +1,198 @@
-"""What recovery makes of files; crashes at any moment are in tests/simulation."""
+"""Recovery of logs that are not as they were left: what is a torn end, what is damage, and what is still served."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 
 import pytest
 
 from leveret.errors import DamageError
-from leveret.store.checkpoints import NAME
 from leveret.store.recovery import Recovery
-from leveret.store.segments import SEGMENT_HEADER, Segment
-from leveret.wire import RECORD_HEADER
-from leveret.wire.records import EndCheckpoint
+from leveret.store.segments import encode_header
+from leveret.wire.fields import Arguments
 
-from ..simulation.world import FilesInMemory
-from .support import SEGMENT_SIZE, Files, record, recover
+from ..broker.support import PERSISTENT, Channel, batch
+from ..simulation.world import SEGMENT_SIZE, FilesInMemory, World
 
-
-def made(*numbers: int, size: int = 100, synced: bool = False) -> dict[str, bytes]:
-    """A log of these records."""
-    files = Files()
-    for number in numbers:
-        files.log.append(record(number, size))
-        if synced:
-            files.log.sync()
-            files.run()
-    files.run()
-    return files.disk.files
+FIRST = "log/0000000000000000.log"
 
 
-def with_checkpoint(life: Callable[[int], bool] = lambda base: False) -> tuple[dict[str, bytes], int]:
-    """Records 0 to 9, a checkpoint, record 10; the segments that are there, and where it begins."""
-    files = Files()
-    for number in range(10):
-        files.log.append(record(number, 300))
-    begin = files.log.begin_checkpoint()
-    usage = {base: int(life(base)) for base in files.log.segments_before(begin)}
-    files.log.end_checkpoint(EndCheckpoint(begin, 10, False), usage, lambda: None)
-    files.run()
-    files.log.append(record(10))
-    files.log.sync()
-    files.run()
-    return files.disk.files, begin
+def filled(world: World, *bodies: bytes, queue: str = "q") -> None:
+    """Publish, and let it be durable."""
+    channel = Channel(world.vhost)
+    if queue not in world.vhost.queues:
+        world.vhost.declare_queue(queue, durable=True)
+    for body in bodies:
+        world.vhost.publish(batch(world.broker, body, key=queue, properties=PERSISTENT), channel)
+        world.run(1)
+    world.sync()
 
 
-def flipped(data: bytes, at: int) -> bytes:
-    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+def crashed(world: World) -> dict[str, bytes]:
+    """Everything is on disk, and nothing was said about an end."""
+    return dict(world.disk.files)
 
 
-def segment(number: int) -> str:
-    return Segment(number * SEGMENT_SIZE, 0).name
+def drained(world: World, queue: str = "q") -> list[bytes]:
+    channel = Channel(world.vhost, room=1 << 40)
+    channel.consume(queue, "c")
+    world.run()
+    return channel.bodies()
 
 
-class TestTheEnd:
-    def test_of_nothing(self) -> None:
-        assert recover({})[0] == []
-
-    def test_of_a_log(self) -> None:
-        seen, recovered = recover(made(1, 2, 3))
-        assert seen == [1, 2, 3]
-        assert recovered.begin == SEGMENT_HEADER
-        assert recovered.end < SEGMENT_SIZE
-
-    def test_a_file_that_was_being_made_is_an_empty_log(self) -> None:
-        """A crash in the first moment of a first start."""
-        for data in (b"", bytes(100), bytes(SEGMENT_SIZE)):
-            seen, _ = recover({segment(0): data})
-            assert seen == []
-            files = Files()
-            files.start({segment(0): data})
-            files.log.append(record(1))
-            files.restart()
-            assert files.seen == [1]
-
-    def test_a_record_that_was_cut_off_is_not_there(self) -> None:
-        whole = made(1, 2, 3)
-        last = recover(whole)[1].end
-        for cut in range(last - RECORD_HEADER - 100, last):
-            data = whole[segment(0)][:cut] + bytes(SEGMENT_SIZE - cut)
-            seen, recovered = recover({segment(0): data})
-            assert seen in ([1, 2], [1, 2, 3])  # the last bytes may be zeros
-            assert recovered.end <= last
-
-    def test_what_is_behind_the_end_is_never_taken_for_what_follows(self) -> None:
-        """The second record is torn, the third one whole; then another record comes to the place of the second."""
-        whole = made(1, 2, 3)[segment(0)]
-        second = whole.index(b"v" * 100, whole.index(b"v" * 100) + 100)
-        files = Files()
-        files.start({segment(0): flipped(whole, second)})
-        assert files.seen == [1]
-        files.log.append(record(4, 100))
-        files.restart()
-        assert files.seen == [1, 4]
-
-    def test_segments_behind_it_are_removed(self) -> None:
-        whole = made(*range(20))
-        assert len(whole) > 2
-        whole[segment(1)] = bytes(SEGMENT_SIZE)
-        files = Files()
-        files.start(whole)
-        assert files.seen == [*range(len(files.seen))]
-        files.run()
-        assert segment(2) not in files.disk.files
-
-    def test_other_files_are_left_alone(self) -> None:
-        seen, _ = recover({**made(1), "log/README": b"", "log/1.log": b""})
-        assert seen == [1]
-
-    def test_what_was_read_and_perhaps_not_synced_is_synced(self) -> None:
-        """What comes after it claims that it was: a loss of power later must not look like damage."""
-        files = Files()
-        for number in range(20):
-            files.log.append(record(number, 100))
-        files.run()
-        files.start(files.disk.files)
-        cut = {op[1] for op in files.recovered.ops if op[0] == "cut"}
-        assert cut == {found.name for found in files.recovered.segments}
-        files.log.sync()
-        files.run()
-        files.start(files.disk.files)
-        assert {op[1] for op in files.recovered.ops if op[0] == "cut"} == {files.recovered.segments[-1].name}
+def flip(files: dict[str, bytes], name: str, offset: int) -> None:
+    data = bytearray(files[name])
+    data[offset] ^= 1
+    files[name] = bytes(data)
 
 
-class TestDamage:
-    def test_a_bad_record_that_a_later_one_saw_on_disk(self) -> None:
-        whole = made(1, 2, 3, synced=True)
-        at = whole[segment(0)].index(b"v" * 100)
-        with pytest.raises(DamageError) as caught:
-            recover({**whole, segment(0): flipped(whole[segment(0)], at)})
-        assert segment(0) in str(caught.value)
-
-    def test_in_an_earlier_segment(self) -> None:
-        whole = made(*range(30), synced=True)
-        at = whole[segment(0)].index(b"v" * 100)
-        with pytest.raises(DamageError) as caught:
-            recover({**whole, segment(0): flipped(whole[segment(0)], at)})
-        assert segment(0) in str(caught.value)
-
-    def test_a_segment_that_is_missing(self) -> None:
-        whole = made(*range(30), synced=True)
-        del whole[segment(1)]
-        with pytest.raises(DamageError):
-            recover(whole)
-
-    def test_the_one_with_the_checkpoint_is_missing(self) -> None:
-        files, begin = with_checkpoint()
-        del files[segment(begin // SEGMENT_SIZE)]
-        with pytest.raises(DamageError):
-            recover(files)
+def damage(files: dict[str, bytes]) -> DamageError:
+    with pytest.raises(DamageError) as raised:
+        World(files)
+    return raised.value
 
 
-class TestCheckpoint:
-    def test_recovery_begins_there(self) -> None:
-        files, begin = with_checkpoint()
-        seen, recovered = recover(files)
-        assert (seen, recovered.begin) == ([10], begin)
-
-    def test_segments_with_life_are_kept(self) -> None:
-        files, begin = with_checkpoint(lambda base: base == SEGMENT_SIZE)
-        seen, recovered = recover(files)
-        assert (seen, recovered.begin) == ([10], begin)
-        assert Segment(SEGMENT_SIZE, SEGMENT_SIZE) in recovered.segments
-
-    def test_without_the_file_the_log_itself_says_where(self) -> None:
-        files, begin = with_checkpoint()
-        del files[NAME]
-        seen, recovered = recover(files)
-        assert (seen, recovered.begin) == ([10], begin)
-
-    def test_without_the_file_and_with_all_segments_everything_is_read(self) -> None:
-        files, _ = with_checkpoint(lambda base: True)
-        del files[NAME]
-        assert recover(files)[0] == [*range(11)]
-
-    def test_without_any_checkpoint_and_without_the_first_segment(self) -> None:
-        files = made(*range(30))
-        del files[segment(0)]
-        with pytest.raises(DamageError):
-            recover(files)
+def check_noticed(files: dict[str, bytes], bodies: list[bytes]) -> None:
+    """Recovery refuses, or, since it was between two records, nothing is lost."""
+    try:
+        world = World(files)
+    except DamageError:
+        assert damage(files).file == FIRST
+    else:
+        assert drained(world) == bodies
 
 
-def test_progress_is_told_in_bytes() -> None:
-    recovery = Recovery(FilesInMemory(made(*range(30))))
-    told: list[int] = []
-    recovered = recovery.run(lambda step: None, told.append)
-    assert told == sorted(told)
-    assert told[-1] == recovered.end - recovered.begin <= recovery.size
+@pytest.mark.parametrize("data", [b"", b"LVRT", encode_header(0), bytes(40)])
+def test_a_first_file_that_was_being_made_is_an_empty_log(data: bytes) -> None:
+    world = World({FIRST: data})
+    filled(world, b"1")
+    assert drained(World(crashed(world))) == [b"1"]
+
+
+def test_a_log_without_files_is_damage_when_there_was_a_checkpoint() -> None:
+    world = World()
+    filled(world, b"1")
+    files = {name: data for name, data in world.stop().items() if name == "CHECKPOINT"}
+    assert damage(files).file == "CHECKPOINT"
+
+
+def test_a_checkpoint_that_the_file_names_has_to_be_there_to_its_end() -> None:
+    world = World()
+    filled(world, b"1", b"2")
+    world.checkpoint()
+    files = crashed(world)
+    begin = Recovery(FilesInMemory(files)).begin
+    for offset in range(begin, world.log.end):
+        damaged = dict(files)
+        flip(damaged, FIRST, offset)
+        check_noticed(damaged, [b"1", b"2"])
+
+
+def test_a_mark_says_that_what_is_before_it_was_on_disk() -> None:
+    world = World()
+    filled(world, b"1", b"2")
+    end = world.log.end
+    for _ in range(5):
+        world.log.tick()
+        world.run(2)
+    marked = world.log.end
+    assert 0 < marked - end < 64, "one mark"
+    files = crashed(world)
+    assert drained(World(files)) == [b"1", b"2"]
+    for offset in range(32, end):
+        damaged = dict(files)
+        flip(damaged, FIRST, offset)
+        check_noticed(damaged, [b"1", b"2"])
+    flip(files, FIRST, end)
+    assert drained(World(files)) == [b"1", b"2"], "nothing is lost with the mark itself"
+
+
+def test_a_log_that_rests_gets_no_checkpoint_for_its_mark() -> None:
+    world = World()
+    filled(world, b"1")
+    world.checkpoint()
+    assert not world.checkpointing.worthwhile
+    for _ in range(3):
+        world.log.tick()
+        world.run(2)
+    assert not world.checkpointing.worthwhile
+    filled(world, b"2")
+    assert world.checkpointing.worthwhile
+
+
+def test_after_a_mark_a_clean_stop_is_still_one() -> None:
+    world = World()
+    filled(world, b"1")
+    again = World(world.stop())
+    channel = Channel(again.vhost)
+    channel.consume("q", "c")
+    again.run()
+    assert [delivery.redelivered for delivery in channel.deliveries] == [False]
+
+
+def test_without_syncs_no_record_says_that_something_is_on_disk() -> None:
+    world = World(sync=False)
+    filled(world, b"1", b"2")
+    for _ in range(3):
+        world.log.tick()
+        world.run(2)
+    files = crashed(world)
+    flip(files, FIRST, world.log.end // 2)
+    World(files)  # a torn end, since a loss of power may do this
+
+
+def test_the_last_file_may_be_cut_short_at_any_byte() -> None:
+    world = World()
+    filled(world, b"1", b"2", b"3")
+    files = crashed(world)
+    for size in [*range(33, world.log.end + 40, 3), SEGMENT_SIZE - 1, SEGMENT_SIZE - 7]:
+        short = dict(files)
+        short[FIRST] = files[FIRST][:size]
+        try:
+            again = World(short)
+        except DamageError:
+            continue
+        filled(again, *[b"x" * 3000] * 8)
+        found = drained(World(crashed(again)))
+        assert found[-8:] == [b"x" * 3000] * 8
+        assert found[:-8] == [b"1", b"2", b"3"][: len(found) - 8]
+
+
+def test_messages_in_a_file_that_is_gone_are_set_aside(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    filled(world, *[b"%d" % number * 3000 for number in range(9)])
+    filled(world, b"other", queue="other")
+    world.checkpoint()
+    files = world.stop()
+    assert len([name for name in files if name.startswith("log/")]) > 2
+    del files[FIRST]
+    again = World(files)
+    with caplog.at_level(logging.ERROR):
+        assert drained(again) == []
+    assert "are set aside" in caplog.text
+    assert "position" in caplog.text
+    assert drained(again, "other") == [b"other"]
+    filled(again, b"new", queue="new")
+    assert drained(again, "new") == [b"new"]
+
+
+def test_a_lost_pointer_to_the_checkpoint_is_found_again() -> None:
+    world = World()
+    filled(world, *[b"%d" % number * 3000 for number in range(9)])
+    assert len(drained(world)) == 9
+    files = world.stop()
+    del files["CHECKPOINT"]
+    assert len(drained(World(files))) == 9
+
+
+def test_an_exchange_that_is_declared_and_bound_during_a_checkpoint_stays_bound() -> None:
+    world = World()
+    filled(world, b"1")
+    vhost = world.vhost
+    vhost.declare_exchange("early", "fanout", durable=True)
+    assert world.checkpointing.step(0)  # it has told of the exchange, and not yet of the queue
+    vhost.declare_exchange("late", "fanout", durable=True)
+    vhost.bind("late", "q", "", Arguments.EMPTY, to_queue=True, owner=None)
+    world.checkpoint()
+    again = World(crashed(world)).vhost
+    assert [binding.destination.name for binding in again.router.bindings_from(again.exchange("late"))] == ["q"]

@@ -72,10 +72,9 @@ class TestSegments:
         assert found.pieces(100, 100) == [(Segment(100, 0).name, 0, 100)]
         assert found.pieces(7, 0) == []
 
-    def test_pieces_where_there_is_no_segment(self) -> None:
-        found = segments(100, 300)
-        assert found.pieces(190, 120) == [(Segment(100, 0).name, 90, 10), (None, 0, 100), (Segment(300, 0).name, 0, 10)]
-        assert found.pieces(200, 10) == [(None, 0, 10)]
-        assert found.pieces(390, 20) == [(Segment(300, 0).name, 90, 10), (None, 0, 10)]
-        assert found.pieces(0, 101) == [(None, 0, 100), (Segment(100, 0).name, 0, 1)]
+    def test_what_is_in_no_segment_has_no_file(self) -> None:
+        found = segments(0, 200)
+        assert found.pieces(90, 120) == [(Segment(0, 0).name, 90, 10), (None, 100, 100), (Segment(200, 0).name, 0, 10)]
+        assert found.pieces(100, 10) == [(None, 100, 10)]
+        assert found.pieces(300, 10) == [(None, 300, 10)]
         assert segments().pieces(0, 10) == [(None, 0, 10)]

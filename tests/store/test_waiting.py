@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from leveret.ports import Position
@@ -12,7 +14,7 @@ def test_by_position_then_by_asking() -> None:
     waiting = Waiting()
     told: list[str] = []
     for position, name in [(3, "c"), (1, "a"), (3, "d"), (2, "b"), (9, "later")]:
-        waiting.add(Position(position), lambda name=name: told.append(name))
+        waiting.add(Position(position), partial(told.append, name))
     assert not waiting.is_due(0)
     assert waiting.is_due(1)
     waiting.run(3)

@@ -12,6 +12,11 @@ from typing import Any
 
 import pytest
 
+from leveret.wire import Pool, Selection, unpack_block
+from leveret.wire.records import ExtentState, Op, Publish, Relocate, Settle, decode_definition, encode_op
+from leveret.wire.twin import ops
+from leveret.wire.twin.crc32c import crc32c
+
 LONG = os.environ.get("LEVERET_LONG") == "1" or os.environ.get("HYPOTHESIS_PROFILE") == "long"
 """Bigger sizes."""
 
@@ -225,11 +230,34 @@ def filled(impl: Any, *bodies: bytes, base: int = 0, properties: bytes = NO_PROP
 # -- logs --------------------------------------------------------------------------------------------------------------
 
 
+def encode_record(record: list[Op]) -> bytes:
+    """The body of a record."""
+    return b"".join([encode_op(op)[0] for op in record])
+
+
+def decode_record(pool: Pool, data: bytes) -> Iterator[Op]:
+    """The ops of a record's body, rows too. Raises ValueError for anything malformed."""
+    for op, end in ops.decode_ops(data):
+        match op:
+            case ops.Publish(targets, offsets, _, _, block):
+                batch = unpack_block(pool, data[end - block.length : end])
+                yield Publish(targets, batch, None, Selection(offsets) if len(offsets) else None)
+            case ops.Settle(queue, base, reason, selection):
+                yield Settle(queue, base, Selection(selection), reason)
+            case ops.Relocate(queue, base, selection, block):
+                batch = unpack_block(pool, data[end - block.length : end])
+                yield Relocate(queue, base, Selection(selection), batch)
+            case ops.Extent(queue, state):
+                yield ExtentState(queue, state)
+            case ops.Definition(definition):
+                yield decode_definition(definition)
+
+
 def log_of(impl: Any, position: int, records: Iterable[Iterable[bytes]], synced: int = 0) -> bytes:
     """Records of these ops, one behind the other from this position on."""
     log = b""
-    for ops in records:
-        log += impl.seal_record(position + len(log), synced, list(ops))
+    for record in records:
+        log += impl.seal_record(position + len(log), synced, list(record))
     return log
 
 

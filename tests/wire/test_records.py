@@ -28,7 +28,7 @@ from leveret.wire.records import (
     encode_op,
 )
 
-from .decoding import decode_record, encode_record
+from .support import decode_record, encode_record
 
 DEFINITIONS: list[Op] = [
     DeclareExchange(1, "/", "x", "topic", True, False, True, b"\x01aI\0\0\0\x01"),

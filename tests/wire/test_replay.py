@@ -24,8 +24,17 @@ from leveret.wire.records import (
     encode_op,
 )
 
-from .decoding import decode_record
-from .support import PERSISTENT_PROPERTIES, build, implementation, log_of, plain_steps, refused, replayed, rows
+from .support import (
+    PERSISTENT_PROPERTIES,
+    build,
+    decode_record,
+    implementation,
+    log_of,
+    plain_steps,
+    refused,
+    replayed,
+    rows,
+)
 
 START = 64
 DELETE = encode_op(DeleteQueue(9, "/"))[0]
@@ -114,6 +123,15 @@ class TestReading:
     def test_ops_without_rows_are_no_steps(self, impl: Any) -> None:
         ops = [publish(impl, [], (1, 0)), publish(impl, [b"a"]), settle(impl, 1, 0)]
         assert replayed(impl, log_of(impl, START, [ops]), START)[:2] == ([], "end")
+
+    def test_records_and_ops_are_counted(self, impl: Any) -> None:
+        log = small_log(impl)
+        replay = impl.Replay(START)
+        replay.read(log[:-1], START)
+        before = replay.counts
+        replay.read(log, START)
+        assert replay.counts == (6, 2, 3, 1, 1, 1)
+        assert before == (5, 2, 3, 1, 1, 1)
 
     def test_synced_is_the_highest(self, impl: Any) -> None:
         log = b""

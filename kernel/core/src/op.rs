@@ -172,6 +172,18 @@ pub(crate) enum Op<'a> {
     Extent { queue: u64, state: &'a [u8] },
 }
 
+impl Op<'_> {
+    pub fn kind(&self) -> u8 {
+        match self {
+            Op::Publish { .. } => PUBLISH,
+            Op::Settle { .. } => SETTLE,
+            Op::Definition(_) => DEFINITION,
+            Op::Relocate { .. } => RELOCATE,
+            Op::Extent { .. } => EXTENT,
+        }
+    }
+}
+
 /// (queue, first) of each target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Targets<'a>(&'a [u8]);

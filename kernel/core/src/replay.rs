@@ -42,11 +42,13 @@ pub struct Replay {
     pub synced: u64,
     pub stop: Stop,
     pub need: u64,
+    /// Records so far, then ops by their kinds.
+    pub counts: [u64; 6],
 }
 
 impl Replay {
     pub fn new(position: u64) -> Replay {
-        Replay { position, synced: 0, stop: Stop::End, need: HEADER as u64 }
+        Replay { position, synced: 0, stop: Stop::End, need: HEADER as u64, counts: [0; 6] }
     }
 
     /// Take all records that are whole. `data` begins at position `start` of the log, which is not after `position`.
@@ -77,7 +79,11 @@ impl Replay {
             if !sound {
                 break Stop::Bad;
             }
-            ops.drain(..).for_each(|(op, end)| steps.apply(op, self.position, end));
+            self.counts[0] += 1;
+            for (op, end) in ops.drain(..) {
+                self.counts[usize::from(op.kind())] += 1;
+                steps.apply(op, self.position, end);
+            }
             self.position += record.size;
             self.synced = self.synced.max(record.synced);
             if record.body.is_empty() {

@@ -164,6 +164,11 @@ impl Replay {
         self.0.need
     }
 
+    #[getter]
+    fn counts(&self) -> (u64, u64, u64, u64, u64, u64) {
+        self.0.counts.into()
+    }
+
     fn read<'py>(&mut self, py: Python<'py>, data: &Bound<'py, PyAny>, start: u64) -> PyResult<Bound<'py, PyList>> {
         if start > self.0.position {
             return Err(PyValueError::new_err("the data begins after the next record"));

@@ -16,7 +16,6 @@ are stored and it is still too much, it is in the last extents of many queues: t
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from ..limits import (
@@ -332,7 +331,7 @@ class Pager:
 
     def _arrived(self, queue: Queue, extent: Extent, parts: list[tuple[int, bytes]] | None, reads: int) -> None:
         del self._fetching[extent]
-        if queue.deleted or not extent.ready:
+        if queue.deleted or not extent.ready or extent in queue.quarantined:
             return
         if parts is None and reads < READS_MAX:  # which says nothing about what is there
             self._unread[extent] = queue, reads

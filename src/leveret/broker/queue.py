@@ -432,6 +432,14 @@ class Queue:
         for extent, part, _ in self._parts(base, rows):
             self.drop(extent, part)
 
+    def drop_from(self, number: int) -> None:
+        """Messages from this number on are said again, those that are left of them."""
+        if number < self.next_sequence:
+            for extent in [*self.extents]:
+                start = max(number - extent.base, 0)
+                if start < len(extent):
+                    self.drop(extent, Selection.range(start, len(extent)))
+
     def relocate(self, base: int, rows: Selection, place: Place) -> None:
         """Messages `base + row` lie elsewhere now, in this order."""
         for extent, part, skip in self._parts(base, rows):

@@ -2,10 +2,14 @@
 
 What was decided live is applied by the same `apply_*` as live. A checkpoint in the log is a second telling of what is
 there, object by object, while others go on changing it. It is *ours* if recovery begins with it: then what is said of
-an
-object counts from where the checkpoint told of it, and before that is skipped. Any other checkpoint is skipped itself.
+an object counts from where the checkpoint told of it, and before that is skipped. Any other checkpoint is skipped
+itself.
 
     BeginCheckpoint | ExchangeState, QueueState, EXTENT ..., QueueEnd | BindingState | EndCheckpoint
+
+When a log is repaired records are missing, anywhere (`damaged`). Then what is said of objects that nobody knows is
+skipped, what is said twice counts once, and every checkpoint is ours: each is the truth about the queues of which it
+tells to the end, whatever is missing before it.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from ..wire.records import (
     DeleteQueue,
     EndCheckpoint,
     ExchangeState,
+    Mark,
     QueueEnd,
     QueueState,
     Unbind,
@@ -43,31 +48,44 @@ if TYPE_CHECKING:
 
 
 class Restoring:
-    """Applies steps in their order; `begin` is the position of the record that recovery begins with."""
+    """Applies steps in their order; `begin` is the position of the record that recovery begins with. `damaged`: records
+    may be missing before it.
+    """
 
-    __slots__ = ("_begin", "_broker", "_clean", "_incomplete", "_objects", "_ours")
+    __slots__ = ("_begin", "_broker", "_clean", "_damaged", "_incomplete", "_objects", "_ours", "_told", "_torn")
 
-    def __init__(self, broker: Broker, begin: int) -> None:
+    def __init__(self, broker: Broker, begin: int, *, damaged: bool = False) -> None:
         self._broker = broker
         self._begin = begin
         self._objects: dict[int, Destination] = broker.objects
-        self._ours = False  # in the checkpoint that recovery begins with
+        self._ours = damaged  # in the checkpoint that recovery begins with
+        self._damaged = damaged
+        self._torn = False  # something is missing in what the checkpoint tells of a queue
+        self._told = 0  # so far its numbers were told
         self._clean = False  # the last thing said was that the broker stopped in good order
         self._incomplete: set[int] = set()  # queues whose checkpoint has begun and not ended
 
+    def damaged(self) -> None:
+        """Records are missing between the last step and the next one."""
+        self._damaged = self._torn = True
+
     def apply(self, step: Step) -> None:
         """One step. Raises ValueError for a definition that cannot be read."""
-        self._clean = False
         kind = step[0]
         detail: Any = step
         if kind == DEFINITION:
-            self._definition(decode_definition(detail[2]), detail[1])
+            op = decode_definition(detail[2])
+            if not isinstance(op, Mark):
+                self._clean = False
+                self._definition(op, detail[1])
             return
+        self._clean = False
         queue = self._objects.get(detail[1])
         if not isinstance(queue, Queue):
             return  # deleted later, or not told of yet
         if kind == PUBLISH:
-            if queue.id not in self._incomplete:
+            # While its checkpoint goes on the extents say it, too, unless they are lost.
+            if self._damaged or queue.id not in self._incomplete:
                 queue.restore(detail[2])
         elif kind == SETTLE:
             queue.drop_numbers(detail[2], detail[3])
@@ -75,21 +93,26 @@ class Restoring:
             queue.relocate(detail[2], detail[3], (detail[4], detail[5]))
         elif queue.id in self._incomplete:
             assert kind == EXTENT
-            queue.restore_extent(Extent.from_state(detail[2]))
+            extent = Extent.from_state(detail[2])
+            if self._damaged:
+                queue.drop_from(extent.base if self._torn else self._told)
+                self._told = extent.base + len(extent)
+            queue.restore_extent(extent)
 
     def _definition(self, op: DefinitionOp | CheckpointOp, position: int) -> None:
         match op:
             case BeginCheckpoint():
-                self._ours = position == self._begin
+                self._ours = self._damaged or position == self._begin
             case EndCheckpoint():
                 self._ours = False
+                self._incomplete.clear()
                 self._broker.skip_ids(op.last_id)
                 self._clean = op.clean
             case ExchangeState() | QueueState() | QueueEnd() | BindingState():
                 if self._ours:
                     self._state(op)
             case DeclareExchange() | DeclareQueue():
-                self._broker.apply(op)
+                self._declare(op)
             case DeleteExchange() | DeleteQueue():
                 if op.id in self._objects:
                     self._incomplete.discard(op.id)
@@ -101,24 +124,40 @@ class Restoring:
     def _state(self, op: ExchangeState | QueueState | QueueEnd | BindingState) -> None:
         match op:
             case ExchangeState():
-                self._broker.apply(op.declaration)
+                self._declare(op.declaration)
             case BindingState():
                 if op.binding.source in self._objects and op.binding.destination in self._objects:
                     self._broker.apply(op.binding)
             case QueueState():
-                self._broker.apply(op.declaration)
+                self._declare(op.declaration)
+                self._incomplete.clear()  # the end of the one before is lost, if there is one
                 self._incomplete.add(op.declaration.id)
+                self._told, self._torn = 0, False
             case QueueEnd():
                 queue = self._objects.get(op.id)
                 if isinstance(queue, Queue):
+                    if self._damaged and not self._torn and op.id in self._incomplete:
+                        queue.drop_from(self._told)
                     self._incomplete.discard(op.id)
                     queue.skip_to(op.next_sequence)
+
+    def _declare(self, op: DeclareExchange | DeclareQueue) -> None:
+        if self._damaged:
+            if op.id in self._objects:
+                return
+            vhost = self._broker.vhosts[op.vhost]  # who had the name was deleted in what is missing
+            if isinstance(op, DeclareQueue):
+                if (queue := vhost.queues.get(op.name)) is not None:
+                    self._broker.apply(DeleteQueue(queue.id, op.vhost))
+            elif (exchange := vhost.router.exchanges.get(op.name)) is not None:
+                self._broker.apply(DeleteExchange(exchange.id, op.vhost))
+        self._broker.apply(op)
 
     def finish(self) -> int:
         """The log is at its end: what was outstanding in an unclean stop may have been delivered. Messages restored."""
         messages = 0
         for queue in self._objects.values():
             if isinstance(queue, Queue):
-                queue.restored(exact=self._clean)
+                queue.restored(exact=self._clean and not self._damaged)
                 messages += queue.ready
         return messages

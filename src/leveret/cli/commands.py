@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__, config
+from . import data
 
 app = typer.Typer(
     name="leveret",
@@ -82,3 +83,4 @@ _parameters = [_parameter(option) for option in config.TABLE]
 serve.__signature__ = inspect.Signature(_parameters)  # type: ignore[attr-defined]
 serve.__annotations__ = {parameter.name: parameter.annotation for parameter in _parameters}
 app.command()(serve)
+data.register(app)

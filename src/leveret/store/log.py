@@ -9,6 +9,9 @@ nobody waits for anything is not synced by itself but with the next one, or on a
 
 Rule: what was handed to the disk is never changed. After a failure (a full disk) the same bytes go to the same place
 again; a failed sync is the end of the process, since nobody can say what is on the disk then (`fatal`).
+
+Each record says how far the log was synced before it, so that damage is told from a torn end. For the last records of a
+log that rests a *mark* says it: a record that holds nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from ..errors import SyncError
 from ..limits import LOG_LAG_BYTES, SEGMENT_SIZE
 from ..ports import Position
 from ..wire import RECORD_HEADER, Selection, seal_record
-from ..wire.records import BeginCheckpoint, EndCheckpoint, Publish, Relocate, Settle, encode_op
+from ..wire.records import BeginCheckpoint, EndCheckpoint, Mark, Publish, Relocate, Settle, encode_op
 from .checkpoints import Checkpoints
 from .segments import SEGMENT_HEADER, Segment, Segments, encode_header
 from .waiting import Waiting
@@ -37,6 +40,9 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PREPARE_AT: Final = 4
 """The next segment is made when this fraction of the current one is written: the rest is there for settlements when the
 disk is full."""
+
+_MARK_ROOM: Final = 128
+"""More than a mark needs, and the record that seals a segment."""
 
 logger = logging.getLogger("leveret.store")
 
@@ -85,15 +91,12 @@ class _Fetch:
         self.left = 0
         self.failed = False
 
-    def tell(self) -> None:
-        found = [(position, parts[0] if len(parts) == 1 else b"".join(parts)) for position, parts in self.parts]
-        self.callback(None if self.failed else found)
-
 
 class DiskLog:
     """The port `Log`, over the port `Disk`."""
 
     __slots__ = (
+        "_absent",
         "_batches",
         "_caught_up",
         "_checkpoints",
@@ -103,9 +106,10 @@ class DiskLog:
         "_fatal",
         "_fetches",
         "_last_record",
-        "_missing",
+        "_marked",
         "_next",
         "_number",
+        "_on_disk",
         "_on_full",
         "_parts",
         "_pending",
@@ -116,8 +120,8 @@ class DiskLog:
         "_segment_size",
         "_settled",
         "_sync",
-        "_synced",
         "_synced_up_to",
+        "_tick_end",
         "_ticket",
         "_unsent",
         "_waiting",
@@ -147,7 +151,7 @@ class DiskLog:
         """
         self._disk = disk
         self._scheduler = scheduler
-        self._segment_size = segment_size
+        self._segment_size = -(-segment_size // 8) * 8  # records begin at multiples of 8
         self._sync = sync
         self._fatal = fatal
         self._on_full = on_full
@@ -155,9 +159,11 @@ class DiskLog:
         self._checkpoints = Checkpoints()
         self._end = 0
         self._durable = 0
+        self._on_disk = 0  # synced up to here, whatever durable means
+        self._marked = 0  # a mark is the last record, and ends here
+        self._tick_end = 0  # the end at the last tick
         self.written = 0
         """Up to here the operating system has it."""
-        self._synced = 0  # up to here it is on disk for sure: what records may claim
         self._wanted = 0  # somebody waits, or will, for everything up to here
         self._synced_up_to = 0  # a sync is under way for everything up to here
         self._pending: list[DiskOp] = []  # of this turn
@@ -170,7 +176,7 @@ class DiskLog:
         self._unsent: list[_Batch] = []  # the disk is full: to be handed over again, in order
         self._number = 0
         self._fetches: dict[int, tuple[_Fetch, int, int]] = {}  # by ticket: which range of it, which part
-        self._missing: list[_Fetch] = []  # of what is in no segment
+        self._absent: list[_Fetch] = []  # of which no part is in any file
         self._ticket = 0
         self._next: Segment | None = None  # made ahead of time
         self._preparing: Segment | None = None  # on its way
@@ -188,16 +194,13 @@ class DiskLog:
         """Where the newest checkpoint ended."""
 
     def open(self, recovered: Recovered) -> None:
-        """Go on where recovery found the end; before the first `append`.
-
-        A log that is not new gets a record at once: an earlier stop in good order must not be the last thing that is
-        said in it, whatever becomes of this life.
+        """Go on where recovery found the end; before the first `append`. A log that is not new gets a record at once:
+        an earlier stop in good order must not be the last thing that is said in it, whatever becomes of this life.
         """
         self.segments = Segments(recovered.segments)
         self._checkpoints = recovered.checkpoints
-        self._pending = recovered.ops
-        self._end = self._durable = self.written = self._synced_up_to = recovered.end
-        self._synced = recovered.end  # its ops see to that, before anything that claims it is written
+        self._pending = [*recovered.ops]
+        self._end = self._durable = self._on_disk = self.written = self._synced_up_to = recovered.end
         self.checkpoint_end = recovered.begin
         if recovered.segments:
             self.begin_checkpoint()
@@ -222,7 +225,7 @@ class DiskLog:
         encoded = [encode_op(op) for op in record]
         size = RECORD_HEADER + sum(len(data) for data, _, _ in encoded)
         position = self._make_room(size)
-        data = seal_record(position, self._synced, [data for data, _, _ in encoded])
+        data = seal_record(position, self._on_disk, [data for data, _, _ in encoded])
         at = position + RECORD_HEADER
         for op, (body, offset, length) in zip(record, encoded, strict=True):
             if length:
@@ -281,7 +284,7 @@ class DiskLog:
             last = self.segments.last
             if self._end + size + RECORD_HEADER <= last.end:
                 return self._end
-            self._put(self._end, seal_record(self._end, self._synced, []))
+            self._put(self._end, seal_record(self._end, self._on_disk, []))
             self._close_parts()
             base = last.end
         else:
@@ -294,7 +297,7 @@ class DiskLog:
         self._next = self._preparing = None
         if segment is not None and segment.size < need:
             self._enter(segment)
-            self._put(self._end, seal_record(self._end, self._synced, []))
+            self._put(self._end, seal_record(self._end, self._on_disk, []))
             self._close_parts()
             base = segment.end
             segment = None
@@ -380,6 +383,20 @@ class DiskLog:
         if self._sync and self.written > self._synced_up_to:
             self._wanted = max(self._wanted, self.written)
             self.flush()
+        if self._end == self._tick_end:
+            self.mark()
+        self._tick_end = self._end
+
+    def mark(self) -> None:
+        """Let a record say that all those before it are on disk, if that is so and the last one does not say it."""
+        if self._end == self._marked or self._on_disk < self._end or self._settled:
+            return
+        if self._end + _MARK_ROOM > self.segments.last.end:
+            return  # not worth a new segment
+        rested = self.checkpoint_end == self._end
+        self._marked = self.append([Mark()])
+        if rested:
+            self.checkpoint_end = self._end  # nothing was said since
 
     # -- what the disk says --------------------------------------------------------------------------------------
 
@@ -398,10 +415,10 @@ class DiskLog:
 
     def tell(self) -> bool:
         """Tell those who waited for what is durable now; True when more became due meanwhile."""
-        if self._missing:
-            missing, self._missing = self._missing, []
-            for fetch in missing:
-                fetch.tell()
+        if self._absent:
+            absent, self._absent = self._absent, []
+            for fetch in absent:
+                self._fetched(fetch)
         if not self._waiting.is_due(self._durable) and not self._caught_up:
             return False
         self._waiting.run(self._durable)
@@ -417,11 +434,11 @@ class DiskLog:
             return
         self.backlog -= batch.size
         self.written = max(self.written, batch.end)
-        if batch.sync:
-            self._synced = self.written
         if batch.sync or not self._sync:
             self.syncs += 1
             self._durable = max(self._durable, batch.end)
+        if batch.sync:
+            self._on_disk = self.written  # batches are written in order
         if batch.prepares is not None:
             if batch.prepares == self._preparing:
                 self._next, self._preparing = self._preparing, None
@@ -453,23 +470,21 @@ class DiskLog:
 
     def fetch(self, ranges: Sequence[tuple[int, int]], callback: Fetched) -> None:
         """Read (position, size) each; `callback` gets (position, bytes) each on a later turn, or None when the disk
-        refuses. Bytes that are in no segment are zeros.
+        refuses. Bytes that no file has, or not any more, are zeros.
         """
         fetch = _Fetch(callback)
         for position, size in ranges:
             parts: list[bytes] = []
             fetch.parts.append((position, parts))
             for name, offset, length in self.segments.pieces(position, size):
-                if name is None:  # between blocks, or the block is damaged
-                    parts.append(bytes(length))
-                    continue
-                self._ticket += 1
-                self._fetches[self._ticket] = (fetch, len(fetch.parts) - 1, len(parts))
-                parts.append(b"")
-                fetch.left += 1
-                self._disk.read(self._ticket, name, offset, length)
-        if not fetch.left:  # somebody took the files away: nothing is read, and later
-            self._missing.append(fetch)
+                parts.append(bytes(length))
+                if name is not None:
+                    self._ticket += 1
+                    self._fetches[self._ticket] = (fetch, len(fetch.parts) - 1, len(parts) - 1)
+                    fetch.left += 1
+                    self._disk.read(self._ticket, name, offset, length)
+        if not fetch.left:
+            self._absent.append(fetch)
             self._scheduler.wake()
 
     def _read(self, ticket: int, result: Any) -> None:
@@ -478,10 +493,16 @@ class DiskLog:
             logger.error("cannot read the log at position %d: %s", fetch.parts[number][0], result)
             fetch.failed = True
         else:
-            fetch.parts[number][1][part] = result
+            parts = fetch.parts[number][1]
+            parts[part] = result.ljust(len(parts[part]), b"\0")
         fetch.left -= 1
         if not fetch.left:
-            fetch.tell()
+            self._fetched(fetch)
+
+    @staticmethod
+    def _fetched(fetch: _Fetch) -> None:
+        found = [(position, parts[0] if len(parts) == 1 else b"".join(parts)) for position, parts in fetch.parts]
+        fetch.callback(None if fetch.failed else found)
 
     # -- checkpoints ---------------------------------------------------------------------------------------------
 

@@ -2,13 +2,17 @@
 
 Where a record is bad, the log ends, unless a later record says that it was on disk: a write that was cut off by a crash
 cannot be followed by one that knew it was synced. Then it is damage, and nothing is guessed: the operator is told
-where. Messages are not looked at, only where they lie; their own checksums are looked at when they are read back.
+where. The file CHECKPOINT is a claim of that kind, too: the checkpoint that it names was on disk to its end. Messages
+are not looked at, only where they lie; their own checksums are looked at when they are read back.
 """
 
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import add
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ..errors import DamageError
@@ -16,7 +20,7 @@ from ..wire import RECORD_HEADER, Replay, find_record
 from ..wire.records import DEFINITION, EndCheckpoint, decode_definition
 from . import checkpoints
 from .checkpoints import Checkpoints
-from .segments import FOLDER, SEGMENT_HEADER, Segment, base_of, is_header
+from .segments import ALIGNMENT, FOLDER, SEGMENT_HEADER, Segment, base_of, header_base, is_header, name_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +72,40 @@ def find_segments(files: Files) -> list[Segment]:
     return sorted(found)
 
 
+def segment_at(segments: list[Segment], position: int) -> int | None:
+    """Which one has this position."""
+    at = bisect_right(segments, position, key=_base) - 1
+    return at if at >= 0 and position < segments[at].end else None
+
+
+def _base(segment: Segment) -> int:
+    return segment.base
+
+
+def misplaced(files: Files, segments: list[Segment]) -> dict[Segment, int]:
+    """Files that say that they have another base than their name has."""
+    bases = {segment: header_base(files.read(segment.name, 0, SEGMENT_HEADER)) for segment in segments}
+    return {segment: base for segment, base in bases.items() if base is not None and base != segment.base}
+
+
+def is_end_of(step: Step, begin: int) -> bool:
+    """Whether it closes the checkpoint that began there. Raises ValueError."""
+    if step[0] != DEFINITION:
+        return False
+    op = decode_definition(step[2])
+    return isinstance(op, EndCheckpoint) and op.begin == begin
+
+
+def finished(segments: list[Segment], at: int, position: int, begin: int, checkpoints: Checkpoints) -> Recovered:
+    """The log ends there, in this segment: what is behind goes."""
+    last = segments[at]
+    # A file that was cut short has no room for the record that seals it, and no aligned end.
+    size = -(-max(last.size, position + RECORD_HEADER - last.base) // ALIGNMENT) * ALIGNMENT
+    ops: list[DiskOp] = [("remove", segment.name) for segment in segments[at + 1 :]]
+    ops.append(("cut", last.name, position - last.base, size))
+    return Recovered([*segments[:at], Segment(last.base, size)], begin, position, checkpoints, ops)
+
+
 class Recovery:
     """One pass over a log."""
 
@@ -75,7 +113,9 @@ class Recovery:
         self._files = files
         self.checkpoints = Checkpoints(files.read(checkpoints.NAME, 0, checkpoints.SIZE))
         self.segments = find_segments(files)
-        self._synced = 0  # up to here everything was on disk, by what later records say
+        self.counts = [0] * 6
+        """Records that were read, then ops by their kinds."""
+        self._closed = True  # the end of the checkpoint that it begins with was read; or there is none
         self.begin = self._begin()
         """The position of the first record to be read."""
 
@@ -85,22 +125,30 @@ class Recovery:
         return self.segments[-1].end - self.begin if self.segments else 0
 
     def _begin(self) -> int:
-        if not self.segments:
-            return 0
         begin = self.checkpoints.begin
-        if begin is None:
-            first = self.segments[0]
-            if first.base == 0:
+        if not self.segments:
+            if begin is not None:
+                raise DamageError("no file of the log is there", checkpoints.NAME, 0)
+            return 0
+        first = self.segments[0]
+        if begin is None and first.base == 0 and self._is_contiguous():
+            return first.first_record
+        if begin is None or segment_at(self.segments, begin) is None:
+            # The file that names it is gone, or the last thing that was written to it: look through the log.
+            found = self._last_checkpoint()
+            if found is None and begin is None and first.base == 0:
                 return first.first_record
-            begin = self._last_checkpoint()
-            if begin is None:
-                raise DamageError(f"no closed checkpoint in {checkpoints.NAME} nor in the log", checkpoints.NAME, 0)
-        if not any(segment.base <= begin < segment.end for segment in self.segments):
-            raise DamageError("the segment that recovery begins with is missing", checkpoints.NAME, 0)
+            if found is None or found < (begin or 0) or segment_at(self.segments, found) is None:
+                raise DamageError("nothing says where the log begins", checkpoints.NAME, 0)
+            begin = found
+        self._closed = False
         return begin
 
+    def _is_contiguous(self) -> bool:
+        return all(one.end == other.base for one, other in pairwise(self.segments))
+
     def _last_checkpoint(self) -> int | None:
-        """The file that names it is gone: look through the log."""
+        """Where the last closed one in the log begins."""
         begin = None
         for segment in self.segments:
             replay = Replay(segment.first_record)
@@ -114,10 +162,15 @@ class Recovery:
 
     def run(self, apply: Callable[[Step], None], progress: Callable[[int], None] = lambda done: None) -> Recovered:
         """Hand every step to `apply`; `progress` hears of the bytes that are done. Raises DamageError."""
-        if not self.segments:
-            return Recovered([], 0, 0, self.checkpoints, [])
+        if self._is_blank():
+            ops: list[DiskOp] = [("remove", segment.name) for segment in self.segments]
+            return Recovered([], 0, 0, self.checkpoints, ops)
+        for stray, base in misplaced(self._files, self.segments).items():
+            raise DamageError(f"this is {name_at(base)} under another name", stray.name, 0)
         position = self.begin
-        at = next((at for at, segment in enumerate(self.segments) if segment.base <= position < segment.end), 0)
+        at = segment_at(self.segments, position)
+        if at is None:
+            raise DamageError("the file is cut short", self.segments[0].name, self.segments[0].size)
         while True:
             segment = self.segments[at]
             position, sealed = self._read(segment, position, apply, progress)
@@ -130,16 +183,16 @@ class Recovery:
             at += 1
             position = following.first_record
         self._require_end(at, position)
-        kept = self.segments[: at + 1]
         if position <= SEGMENT_HEADER:  # nothing at all, perhaps not even the whole file
             return Recovered([], 0, 0, self.checkpoints, [("remove", segment.name) for segment in self.segments])
-        ops: list[DiskOp] = [("remove", segment.name) for segment in self.segments[at + 1 :]]
-        ops += [
-            ("cut", segment.name, segment.size, segment.size) for segment in kept[:-1] if segment.end > self._synced
-        ]
-        last = kept[-1]
-        ops.append(("cut", last.name, position - last.base, last.size))
-        return Recovered(kept, self.begin, position, self.checkpoints, ops)
+        if not self._closed:
+            segment = self.segments[at]
+            raise DamageError("a checkpoint is damaged that was on disk", segment.name, position - segment.base)
+        return finished(self.segments, at, position, self.begin, self.checkpoints)
+
+    def _is_blank(self) -> bool:
+        """Nothing was ever written: a crash left at most a file that was being made."""
+        return not self.segments or (len(self.segments) == 1 and self._closed and self.size <= RECORD_HEADER)
 
     def _continues(self, segment: Segment, following: Segment) -> bool:
         if following.base != segment.end:
@@ -156,13 +209,18 @@ class Recovery:
             start = replay.position
             data = self._files.read(segment.name, start - segment.base, size)
             for step in replay.read(data, start):
-                apply(step)
+                try:
+                    if not self._closed:
+                        self._closed = is_end_of(step, self.begin)
+                    apply(step)
+                except ValueError as error:
+                    at = min(start, replay.position) - segment.base
+                    raise DamageError(f"a record makes no sense ({error})", segment.name, at) from error
             progress(replay.position - self.begin)
-            self._synced = max(self._synced, replay.synced)
-            if replay.stop != "end":
+            # Without the rest of the file there is no more than its end, within a record perhaps.
+            if replay.stop != "end" or len(data) < size or replay.need > segment.end - replay.position:
+                self.counts = [*map(add, self.counts, replay.counts)]
                 return replay.position, replay.stop == "sealed"
-            if len(data) < size or replay.need > segment.end - replay.position:
-                return replay.position, False  # the file ends within a record
             size = max(_CHUNK_SIZE, replay.need)
 
     def _require_end(self, at: int, position: int) -> None:
@@ -170,7 +228,7 @@ class Recovery:
         last = self.segments[at]
         for segment in self.segments[at:]:
             start = max(position, segment.first_record)
-            data = self._files.read(segment.name, start - segment.base, segment.end - start)
+            data = self._files.read(segment.name, start - segment.base, max(segment.end - start, 0))
             if self._find(data, start, position) is not None:
                 raise DamageError("a record is damaged that was on disk", last.name, position - last.base)
 

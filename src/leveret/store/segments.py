@@ -20,6 +20,8 @@ _SUFFIX: Final = ".log"
 _HEADER: Final = struct.Struct(">8sQ12xI")
 SEGMENT_HEADER: Final = _HEADER.size
 """Bytes before the first record."""
+ALIGNMENT: Final = 8
+"""Records begin at multiples of it."""
 
 
 class Segment(NamedTuple):
@@ -31,7 +33,7 @@ class Segment(NamedTuple):
     @property
     def name(self) -> str:
         """The file, in the data directory."""
-        return f"{FOLDER}/{self.base:016x}{_SUFFIX}"
+        return name_at(self.base)
 
     @property
     def end(self) -> int:
@@ -44,6 +46,11 @@ class Segment(NamedTuple):
         return self.base + SEGMENT_HEADER
 
 
+def name_at(base: int) -> str:
+    """The file of the segment that begins there."""
+    return f"{FOLDER}/{base:016x}{_SUFFIX}"
+
+
 def encode_header(base: int) -> bytes:
     """The first bytes of a segment."""
     head = _HEADER.pack(MAGIC, base, 0)[:-4]
@@ -53,6 +60,14 @@ def encode_header(base: int) -> bytes:
 def is_header(data: bytes, base: int) -> bool:
     """Whether a file that begins so is the segment of this base."""
     return data[:SEGMENT_HEADER] == encode_header(base)
+
+
+def header_base(data: bytes) -> int | None:
+    """The base that a segment says it has, which begins so; None when that is damaged."""
+    if len(data) < SEGMENT_HEADER:
+        return None
+    base: int = _HEADER.unpack_from(data)[1]
+    return base if is_header(data, base) else None
 
 
 def base_of(name: str) -> int | None:
@@ -110,18 +125,17 @@ class Segments:
         del self._bases[at]
 
     def pieces(self, position: int, size: int) -> list[tuple[str | None, int, int]]:
-        """Where bytes of the log are: (file, offset, size) each; no file where a segment is gone."""
+        """Where bytes of the log are: (file, offset, size) each; what is in no segment has None for a file."""
         found: list[tuple[str | None, int, int]] = []
         while size > 0:
-            at = bisect_right(self._bases, position) - 1
-            if at >= 0 and position < self._list[at].end:
-                segment = self._list[at]
+            at = bisect_right(self._bases, position)
+            segment = self._list[at - 1] if at else Segment(0, 0)
+            if position < segment.end:
                 part = min(size, segment.end - position)
                 found.append((segment.name, position - segment.base, part))
             else:
-                following = self._bases[at + 1] if at + 1 < len(self._bases) else position + size
-                part = min(size, following - position)
-                found.append((None, 0, part))
+                part = min(size, self._bases[at] - position) if at < len(self._bases) else size
+                found.append((None, position, part))
             position += part
             size -= part
         return found

@@ -129,6 +129,10 @@ class QueueEnd(msgspec.Struct, frozen=True, tag_field="op", tag="queue end"):
     next_sequence: int
 
 
+class Mark(msgspec.Struct, frozen=True, tag_field="op", tag="mark"):
+    """Nothing happened: the record is there for its header, which says that all before it is on disk."""
+
+
 @dataclass(slots=True)
 class Publish:
     """Rows of a batch that some queues took. `targets` are (queue id, first sequence number); row i of `selection` has
@@ -175,10 +179,10 @@ class ExtentState:
 
 DefinitionOp = DeclareExchange | DeleteExchange | DeclareQueue | DeleteQueue | Bind | Unbind
 CheckpointOp = BeginCheckpoint | EndCheckpoint | ExchangeState | QueueState | QueueEnd | BindingState
-Op = Publish | Settle | Relocate | ExtentState | DefinitionOp | CheckpointOp
+Op = Publish | Settle | Relocate | ExtentState | DefinitionOp | CheckpointOp | Mark
 
 _definition_encoder: Final = msgspec.msgpack.Encoder()
-_definition_decoder: Final = msgspec.msgpack.Decoder(DefinitionOp | CheckpointOp)
+_definition_decoder: Final = msgspec.msgpack.Decoder(DefinitionOp | CheckpointOp | Mark)
 
 
 def encode_op(op: Op) -> tuple[bytes, int, int]:
@@ -194,7 +198,7 @@ def encode_op(op: Op) -> tuple[bytes, int, int]:
     return encode_body(DEFINITION, _definition_encoder.encode(op)), 0, 0
 
 
-def decode_definition(data: Buffer) -> DefinitionOp | CheckpointOp:
+def decode_definition(data: Buffer) -> DefinitionOp | CheckpointOp | Mark:
     """The body of a DEFINITION. Raises ValueError (msgspec's errors are ones) for anything malformed."""
-    op: DefinitionOp | CheckpointOp = _definition_decoder.decode(data)
+    op: DefinitionOp | CheckpointOp | Mark = _definition_decoder.decode(data)
     return op

@@ -25,12 +25,19 @@ Found = tuple[ops.Op, int, int]
 """An op, the position of its record, and the position of its end, which is that of its block."""
 
 _END: Final = "end"
+_KINDS: Final = {
+    ops.Publish: ops.PUBLISH,
+    ops.Settle: ops.SETTLE,
+    ops.Definition: ops.DEFINITION,
+    ops.Relocate: ops.RELOCATE,
+    ops.Extent: ops.EXTENT,
+}
 
 
 class Replay:
     """Reads the records of a log one after the other."""
 
-    __slots__ = ("_need", "_position", "_stop", "_synced")
+    __slots__ = ("_counts", "_need", "_position", "_stop", "_synced")
 
     def __init__(self, position: int) -> None:
         """Raises ValueError for what is no position."""
@@ -38,6 +45,7 @@ class Replay:
         self._synced = 0
         self._stop = _END
         self._need = RECORD_HEADER
+        self._counts = [0] * 6
 
     @property
     def position(self) -> int:
@@ -61,6 +69,10 @@ class Replay:
     def need(self) -> int:
         return self._need
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        return tuple(self._counts)
+
     def read(self, data: Buffer, start: int) -> list[Step]:
         """Take all records that are whole; `data` begins at position `start`. Raises ValueError if that is too late."""
         if start < 0:
@@ -82,9 +94,13 @@ class Replay:
                 return "bad"
             body = self._position + RECORD_HEADER
             try:
-                found += [(op, self._position, body + end) for op, end in list(ops.decode_ops(record.body))]
+                decoded = list(ops.decode_ops(record.body))
             except ValueError:
                 return "bad"
+            found += [(op, self._position, body + end) for op, end in decoded]
+            self._counts[0] += 1
+            for op, _ in decoded:
+                self._counts[_KINDS[type(op)]] += 1
             self._position += record.size
             self._synced = max(self._synced, record.synced)
             if not record.body:
