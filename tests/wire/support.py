@@ -15,7 +15,6 @@ import pytest
 from leveret.wire import Pool, Selection, unpack_block
 from leveret.wire.records import ExtentState, Op, Publish, Relocate, Settle, decode_definition, encode_op
 from leveret.wire.twin import ops
-from leveret.wire.twin.crc32c import crc32c
 
 LONG = os.environ.get("LEVERET_LONG") == "1" or os.environ.get("HYPOTHESIS_PROFILE") == "long"
 """Bigger sizes."""

@@ -16,6 +16,7 @@ are stored and it is still too much, it is in the last extents of many queues: t
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from ..limits import (
