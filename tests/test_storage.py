@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from leveret.broker import checkpoint
 from leveret.broker.broker import Broker
 from leveret.clock import ManualClock
 from leveret.config import Options
 from leveret.errors import ConfigError
 from leveret.net import Turn
-from leveret.storage import IDLE_MS, TICK_MS, Storage
+from leveret.storage import CHECKPOINT_PAUSE_MS, IDLE_MS, SHORT_MS, TICK_MS, Storage
 from leveret.wire import Pool
 
 from .broker.support import PERSISTENT, Channel, CountingNames, batch
@@ -37,12 +38,14 @@ class Life:
         self.clock = ManualClock()
         self.turn = Turn(asyncio.get_running_loop(), self.clock)
         self.failures: list[OSError] = []
+        self.short = False
         self.storage = Storage(
             path,
             self.turn,
             Options(durability=durability, segment_size=1 << 20),
             fatal=self.failures.append,
             on_full=lambda full: None,
+            is_disk_short=lambda: self.short,
         )
         self.broker = Broker(
             self.storage.log,
@@ -174,10 +177,12 @@ async def test_a_log_that_was_quiet_gets_one_checkpoint(tmp_path: Path) -> None:
     while life.timers.at_ms < life.clock.monotonic_ms() + TICK_MS:
         life.tick(5)
     await life.until(lambda: log.durable >= log.checkpoint_end > 0)
+    for _ in range(2):
+        life.tick()  # a log that rests says so
     end = log.end
-    life.tick(IDLE_MS)
-    life.tick(IDLE_MS)
-    assert log.end == end
+    for _ in range(3):
+        life.tick(IDLE_MS)
+    assert log.end == log.checkpoint_end == end
     life.kill()
 
 
@@ -200,7 +205,7 @@ async def test_what_a_disk_refused_is_tried_again_after_a_while(tmp_path: Path) 
     (segment,) = [path for path in (tmp_path / "log").iterdir() if path.name.startswith("0" * 16)]
     life.tick(2 * TICK_MS)
     channel = Channel(life.vhost)
-    life.broker.pager._unread[queue.extents[0]] = queue  # as if it could not be read just now
+    life.broker.pager._unread[queue.extents[0]] = queue, 1  # as if it could not be read just now
     channel.consume("q", "reader", no_ack=True)
     life.turn.wake()
     await asyncio.sleep(0)
@@ -219,3 +224,43 @@ async def test_after_a_stop_the_log_is_short(tmp_path: Path) -> None:
     life.vhost.purge_queue("q")
     await life.stop()
     assert sum(path.stat().st_size for path in (tmp_path / "log").iterdir()) <= 3 << 20
+
+
+async def test_a_log_that_grew_gets_a_checkpoint_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "CHECKPOINT_LOG_MIN", 1000)
+    life = Life(tmp_path)
+    life.vhost.declare_queue("q", durable=True)
+    life.publish(b"x" * 2000)
+    life.tick()
+    assert life.storage.log.checkpoint_end == life.storage.log.end
+    life.kill()
+
+
+async def test_a_long_checkpoint_goes_on_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leveret.storage.CHECKPOINT_STEP_MS", 0)
+    life = Life(tmp_path)
+    life.vhost.declare_queue("q", durable=True)
+    life.tick()
+    life.tick(IDLE_MS)
+    assert life.timers.at_ms == life.clock.monotonic_ms() + CHECKPOINT_PAUSE_MS
+    life.kill()
+
+
+async def test_a_disk_that_is_short_of_space_gets_checkpoints_sooner(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.short = True
+    life.vhost.declare_queue("q", durable=True)
+    life.tick(SHORT_MS)
+    assert life.storage.log.checkpoint_end == life.storage.log.end
+    life.kill()
+
+
+async def test_ticks_go_on_after_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    life = Life(tmp_path)
+    monkeypatch.setattr(type(life.storage.log), "tick", lambda log: 1 / 0)
+    life.tick()
+    assert life.timers.at_ms == life.clock.monotonic_ms() + TICK_MS
+    assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]
+    life.kill()
