@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from leveret.wire.twin.crc32c import crc32c
-
 MESSAGES = 4000
 ROUNDS = 7
 
@@ -86,10 +84,9 @@ def bulk(kernel: Any, decoder: Any) -> None:
     measure("render 16 B", lambda: kernel.render_deliver(extent, rows, 1, b"tag", 1, 131072), MESSAGES)
     measure("render 1 KiB", lambda: kernel.render_deliver(kilobytes, kilobyte_rows, 1, b"tag", 1, 131072), 240)
     measure("decode, append, take, render, settle 16 B", through, MESSAGES)
-    measure("pack", lambda: kernel.pack(batch), MESSAGES)
+    measure("block", lambda: kernel.encode_block(batch), MESSAGES)
 
-    payload = kernel.pack(batch)
-    block = struct.pack(">II", len(payload), crc32c(payload)) + payload
+    block = kernel.encode_block(batch)
     stored = kernel.Extent(0)
     stored.restore(kernel.Pieces([(0, MESSAGES, 64, len(block), 0, 0, 0)]))
     pool = kernel.Pool()

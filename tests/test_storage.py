@@ -43,6 +43,7 @@ class Life:
             Options(durability=durability, segment_size=1 << 20),
             fatal=self.failures.append,
             on_full=lambda full: None,
+            is_disk_short=lambda: False,
         )
         self.broker = Broker(
             self.storage.log,
@@ -174,6 +175,10 @@ async def test_a_log_that_was_quiet_gets_one_checkpoint(tmp_path: Path) -> None:
     while life.timers.at_ms < life.clock.monotonic_ms() + TICK_MS:
         life.tick(5)
     await life.until(lambda: log.durable >= log.checkpoint_end > 0)
+    await life.until(lambda: log.idle)
+    life.tick()
+    life.tick()  # it says that it is on disk to its end
+    await life.until(lambda: log.idle)
     end = log.end
     life.tick(IDLE_MS)
     life.tick(IDLE_MS)
@@ -200,7 +205,7 @@ async def test_what_a_disk_refused_is_tried_again_after_a_while(tmp_path: Path) 
     (segment,) = [path for path in (tmp_path / "log").iterdir() if path.name.startswith("0" * 16)]
     life.tick(2 * TICK_MS)
     channel = Channel(life.vhost)
-    life.broker.pager._unread[queue.extents[0]] = queue  # as if it could not be read just now
+    life.broker.pager._unread[queue.extents[0]] = (queue, 1)  # as if it could not be read just now
     channel.consume("q", "reader", no_ack=True)
     life.turn.wake()
     await asyncio.sleep(0)

@@ -114,7 +114,7 @@ class Message:
 
 @final
 class Batch:
-    """The contents that arrived on one channel in one push, or what `Batch.build`/`unpack` made. Immutable."""
+    """The contents that arrived on one channel in one push, or what `Batch.build`/`unpack_block` made. Immutable."""
 
     @staticmethod
     def build(pool: Pool, messages: Iterable[tuple[str, str, bytes, bytes, bool]], channel: int = 0) -> Batch:
@@ -224,10 +224,10 @@ class Extent:
     Four bitmaps say what became of each row: ready, delivered (taken, not settled), settled, redelivered (was
     requeued once). A row is exactly one of ready, delivered, settled.
 
-    A row may lie on disk as well: its *place* is a block (position and length; what `pack` writes behind u32 length and
-    u32 CRC-32C) and its number in it. Positions with the bit SPILL mean the spill instead of the log. An extent whose
-    live rows all have places can be *stored*: it has no rows in memory then, and what needs them raises ValueError
-    (`append`, `take` of a part, `take_rows`, `deal`, `select_persistent`, `batch`, `extent[row]`, rendering).
+    A row may lie on disk as well: its *place* is a block (position and length, see `encode_block`) and its number in
+    it. Positions with the bit SPILL mean the spill instead of the log. An extent whose live rows all have places can be
+    *stored*: it has no rows in memory then, and what needs them raises ValueError (`append`, `take` of a part, `deal`,
+    `select_persistent`, `batch`, `extent[row]`, rendering).
     """
 
     def __new__(cls, base: int) -> Self: ...
@@ -264,8 +264,6 @@ class Extent:
         """The first `limit` ready rows, now delivered. Stops after the row whose body makes `room` bytes exceeded (-1:
         no bound). Of a stored extent all or nothing, and without `room`: for purging and deleting.
         """
-    def take_rows(self, selection: Selection) -> Selection:
-        """Those of the selection that are ready, now delivered."""
     def deal(self, credits: Sequence[int], rooms: Sequence[int], start: int = 0) -> tuple[list[Selection], int]:
         """Exact round robin in one pass: ready rows in order, each to the next consumer (from `start`) that has
         credit left (in messages) and room left (in bytes, may be overdrawn by its last message; -1: no bound). Ends
@@ -414,14 +412,6 @@ def render_get_ok(extent: Extent, row: int, channel: int, tag: int, message_coun
 def render_return(batch: Batch, selection: Selection, channel: int, code: int, text: str, frame_max: int) -> bytes:
     """basic.return frames with their contents."""
 
-def pack(batch: Batch, selection: Selection | None = None) -> bytes:
-    """Rows as self-contained bytes for a log record. Layout: u32 count, then per row: exchange shortstr, routing key
-    shortstr, u8 flags (1: mandatory), u32 length and properties, u32 length and body; all integers big-endian.
-    """
-
-def unpack(pool: Pool, data: bytes) -> Batch:
-    """The inverse. Raises ValueError for anything malformed."""
-
 # -- the log -----------------------------------------------------------------------------------------------------------
 #
 # A log is made of *records*, a record of *ops*: kind, length, body. `leveret.wire.records` says what they mean. The
@@ -449,7 +439,10 @@ def encode_op(kind: int, body: Buffer) -> bytes:
     """Any op of which the body is known."""
 
 def encode_block(batch: Batch, selection: Selection | None = None) -> bytes:
-    """A block alone: u32 length and u32 crc of what `pack` gives, then that."""
+    """Rows as self-contained bytes: u32 length and u32 CRC-32C of what follows, then u32 count and per row: exchange
+    shortstr, routing key shortstr, u8 flags (1: mandatory), u32 length and properties, u32 length and body; all
+    integers big-endian.
+    """
 
 def unpack_block(pool: Pool, data: Buffer) -> Batch:
     """Its rows. Raises ValueError unless `data` is one whole block with its crc."""

@@ -107,6 +107,8 @@ FETCH_GAP: Final = 16 * 1024
 """Bytes between two blocks that are read along rather than asked for separately."""
 FETCH_SIZE_MAX: Final = 1024 * 1024
 """One read."""
+READS_MAX: Final = 10
+"""So often an extent that the disk does not give is asked for, some time apart; then it counts as damaged."""
 SPILLING_BYTES_MAX: Final = 32 * 1024 * 1024
 """On their way to the spill; publishers wait past this."""
 SPILL_FILE_SIZE: Final = 64 * 1024 * 1024

@@ -84,7 +84,7 @@ class Storage:
         self.tick_at_ms: int | None = None
         self._checkpointing: Checkpointing | None = None
         self._pager: Pager | None = None
-        self._again_at_ms = 0
+        self._again_at_ms = 0  # when what a disk refused is tried again
         self._timers: Timers | None = None
         self._done = False  # the disks have done something
         self._is_disk_short = is_disk_short

@@ -254,7 +254,6 @@ STEPS = st.one_of(
     st.tuples(st.just("append"), SIZES, st.booleans()),
     st.tuples(st.just("append_part"), SIZES, ROWS, st.integers(0, 4)),
     st.tuples(st.just("take"), st.integers(0, 12), st.sampled_from([-1, -1, 0, 1, 5, 50, 1000])),
-    st.tuples(st.just("take_rows"), ROWS),
     st.tuples(
         st.just("deal"),
         st.lists(st.tuples(st.integers(0, 5), st.sampled_from([-1, -1, 0, 1, 6, 150])), min_size=1, max_size=4),
@@ -309,9 +308,6 @@ class Driver:
 
     def take(self, limit: int, room: int) -> Any:
         return self.taken(self.extent.take(limit, room))
-
-    def take_rows(self, numbers: list[int]) -> Any:
-        return self.taken(self.extent.take_rows(self.selection(numbers, set(range(len(self.extent))))))
 
     def deal(self, takers: list[tuple[int, int]], start: int) -> Any:
         credits, rooms = [credit for credit, _ in takers], [room for _, room in takers]

@@ -28,7 +28,6 @@ LIVES = st.one_of(
     st.tuples(st.just("publish"), KINDS, st.integers(0, 3), st.booleans()),
     st.tuples(st.just("publish"), KINDS, st.integers(0, 3), st.booleans()),
     st.tuples(st.just("take"), st.integers(0, 12), st.sampled_from([-1, -1, 0, 5])),
-    st.tuples(st.just("take_rows"), ROWS),
     st.tuples(st.just("requeue_delivered"), st.just(list(range(41)))),
     st.tuples(st.just("requeue_delivered"), ROWS),
     st.tuples(st.just("settle_delivered"), ROWS),

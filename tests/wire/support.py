@@ -15,7 +15,6 @@ import pytest
 from leveret.wire import Pool, Selection, unpack_block
 from leveret.wire.records import ExtentState, Op, Publish, Relocate, Settle, decode_definition, encode_op
 from leveret.wire.twin import ops
-from leveret.wire.twin.crc32c import crc32c
 
 LONG = os.environ.get("LEVERET_LONG") == "1" or os.environ.get("HYPOTHESIS_PROFILE") == "long"
 """Bigger sizes."""
@@ -292,10 +291,10 @@ class Files:
         """Write these rows as a block; its place."""
         file = self.spill if spill else self.log
         file += b"\xee" * gap
-        payload = self.impl.pack(batch, selection)
         position = (SPILL if spill else self.begin) + len(file)
-        file += struct.pack(">II", len(payload), crc32c(payload)) + payload
-        return position, 8 + len(payload)
+        block = self.impl.encode_block(batch, selection)
+        file += block
+        return position, len(block)
 
     def read(self, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, bytes]]:
         """What `Extent.load` asks for."""

@@ -109,14 +109,6 @@ class TestTake:
         extent.requeue(impl.Selection([1, 3]))
         assert list(extent.take(3)) == [1, 3, 4]
 
-    def test_take_rows_takes_the_ready_ones_among_them(self, impl: Any) -> None:
-        extent = filled(impl, *[b"x"] * 6)
-        extent.take(2)
-        assert list(extent.take_rows(impl.Selection([1, 3, 5]))) == [3, 5]
-        assert counts(extent) == (6, 2, 2, 4, 4)
-        assert list(extent.take_rows(impl.Selection([1, 3, 5]))) == []
-        assert list(extent.take(10)) == [2, 4]
-
 
 class TestDeal:
     def test_round_robin(self, impl: Any) -> None:
@@ -218,9 +210,9 @@ class TestSettle:
 
 
 class TestRowsThatAreNotThere:
-    def test_marking_taking_selecting(self, impl: Any) -> None:
+    def test_marking_selecting(self, impl: Any) -> None:
         extent = filled(impl, b"a", b"b")
-        for operation in (extent.mark_redelivered, extent.take_rows, extent.select_persistent):
+        for operation in (extent.mark_redelivered, extent.select_persistent):
             with refused():
                 operation(impl.Selection([0, 2]))
         assert counts(extent) == (2, 2, 2, 0, 0)

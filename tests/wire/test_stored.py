@@ -123,7 +123,6 @@ class TestEvict:
             lambda: extent.append(build(impl, b"c")),
             lambda: extent.take(1),
             lambda: extent.take(9, 1000),
-            lambda: extent.take_rows(one),
             lambda: extent.deal([1], [-1]),
             lambda: extent.select_persistent(),
             lambda: extent.select_persistent(one),

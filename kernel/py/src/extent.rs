@@ -129,10 +129,6 @@ impl Extent {
         (PyList::new(py, dealt.into_iter().map(Selection))?, next).into_pyobject(py)
     }
 
-    fn take_rows(&mut self, selection: &Selection) -> PyResult<Selection> {
-        Ok(Selection(self.0.take_rows(&selection.0).map_err(refused)?))
-    }
-
     fn requeue(&mut self, selection: &Selection) -> PyResult<()> {
         self.0.requeue(&selection.0).map_err(refused)
     }

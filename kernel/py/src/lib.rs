@@ -60,8 +60,6 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(render::render_deliver, module)?)?;
     module.add_function(wrap_pyfunction!(render::render_get_ok, module)?)?;
     module.add_function(wrap_pyfunction!(render::render_return, module)?)?;
-    module.add_function(wrap_pyfunction!(render::pack, module)?)?;
-    module.add_function(wrap_pyfunction!(render::unpack, module)?)?;
     module.add_function(wrap_pyfunction!(record::crc32c, module)?)?;
     module.add_function(wrap_pyfunction!(record::encode_publish, module)?)?;
     module.add_function(wrap_pyfunction!(record::encode_settle, module)?)?;

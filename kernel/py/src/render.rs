@@ -1,13 +1,11 @@
-//! Rendered frames and packed messages.
+//! Rendered frames.
 
-use leveret_core::pack::{measure, pack as pack_into, unpack as unpack_from};
 use leveret_core::render::{Deliver, GetOk, Return};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::batch::{Batch, Pool};
-use crate::buffer::with_bytes;
+use crate::batch::Batch;
 use crate::extent::{Extent, refused};
 use crate::selection::Selection;
 
@@ -78,23 +76,4 @@ pub fn render_return<'py>(
     let (batch, selection, text) = (&batch.core, &selection.0, text.as_bytes());
     let returned = Return { batch, selection, channel, code, text, frame_max };
     filled(py, returned.size(), |out| returned.render(out))
-}
-
-#[pyfunction]
-#[pyo3(signature = (batch, selection = None))]
-pub fn pack<'py>(
-    py: Python<'py>,
-    batch: &Batch,
-    selection: Option<&Bound<'py, Selection>>,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let selection = selection.map(Bound::get);
-    batch.check(selection)?;
-    let selection = selection.map(|selection| &selection.0);
-    filled(py, measure(&batch.core, selection).size, |out| pack_into(&batch.core, selection, out))
-}
-
-#[pyfunction]
-pub fn unpack(py: Python<'_>, pool: &Pool, data: &Bound<'_, PyAny>) -> PyResult<Batch> {
-    let core = with_bytes(data, |bytes| unpack_from(&pool.0, bytes))?;
-    Batch::alone(py, core.map_err(|fault| PyValueError::new_err(fault.text()))?)
 }

@@ -191,24 +191,23 @@ class Checkpointing:
                     yield False
 
     def _move(self, queue: Queue, extent: Extent, segments: dict[int, int]) -> Iterator[bool]:
-        for base, size in segments.items():
-            if not len(extent.places_in(base, base + size)):
-                continue
-            if not extent.resident:
-                yield from self._load(queue, extent)
-            rows = extent.places_in(base, base + size)
-            if queue.deleted or not len(rows) or not extent.resident:
-                return
-            op = Relocate(queue.id, extent.base, rows, extent.batch(self._broker.pool, rows))
-            self._log.append([op])
-            assert op.place is not None
-            extent.store(*op.place, rows)
-            yield False
-
-    def _load(self, queue: Queue, extent: Extent) -> Iterator[bool]:
-        self._broker.pager.fetch(queue, extent)
-        while not extent.resident and not queue.deleted and self._broker.pager.is_fetching(extent):
-            yield True
+        pager = self._broker.pager
+        pager.hold(queue, extent)
+        try:
+            while pager.is_fetching(extent):
+                yield True
+            for base, size in segments.items():
+                rows = extent.places_in(base, base + size)
+                if queue.deleted or not extent.resident:
+                    return
+                if len(rows):
+                    op = Relocate(queue.id, extent.base, rows, extent.batch(self._broker.pool, rows))
+                    self._log.append([op])
+                    assert op.place is not None
+                    extent.store(*op.place, rows)
+                    yield False
+        finally:
+            pager.let_go(queue, extent)
 
 
 def _extents(queue: Queue) -> list[Extent]:

@@ -16,9 +16,18 @@ are stored and it is still too much, it is in the last extents of many queues: t
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from ..limits import FETCH_GAP, FETCH_SIZE_MAX, READ_AHEAD_BYTES, READ_AHEAD_EXTENTS, ROWS_BYTES, SPILLING_BYTES_MAX
+from ..limits import (
+    FETCH_GAP,
+    FETCH_SIZE_MAX,
+    READ_AHEAD_BYTES,
+    READ_AHEAD_EXTENTS,
+    READS_MAX,
+    ROWS_BYTES,
+    SPILLING_BYTES_MAX,
+)
 from ..wire import SPILL
 
 if TYPE_CHECKING:
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
     from .queue import Queue
 
 _TAILS_PER_TURN: Final = 64
+_SPARED_PER_TURN: Final = 64
 _TAIL_MIN: Final = 4096
 """A last extent with fewer bytes ready stays: a stored one costs memory, too."""
 
@@ -42,6 +52,7 @@ class Pager:
         "_candidates",
         "_caught_up",
         "_fetching",
+        "_held",
         "_leaving",
         "_log",
         "_next",
@@ -73,14 +84,15 @@ class Pager:
         self._spill = spill
         self.budget = budget
         self._candidates: dict[Extent, Queue] = {}  # the newest is the first to go
-        self._next: dict[Extent, Queue] = {}  # candidates that consumers come to next: the last to go
+        self._next: OrderedDict[Extent, Queue] = OrderedDict()  # candidates that consumers come to next: the last to go
         self._waiting: dict[Extent, tuple[Queue, int]] = {}  # to go when the log is written that far; bytes
         self._spilling: dict[Extent, int] = {}  # to go when the spill has them; bytes
         self._leaving = 0  # bytes of these two
         self._refused: dict[Extent, Queue] = {}  # the spill did not take them
         self._spilled: dict[Extent, int] = {}  # where the spill has what the log has not
         self._fetching: dict[Extent, None] = {}
-        self._unread: dict[Extent, Queue] = {}  # could not be read
+        self._unread: dict[Extent, tuple[Queue, int]] = {}  # could not be read, so many times
+        self._held: Extent | None = None
         self._tails: list[Queue] = []  # whose last extents are to be closed
         self._caught_up: dict[Callable[[], None], None] = {}
         self.lagging = False
@@ -170,9 +182,9 @@ class Pager:
         refused, self._refused = self._refused, {}
         self._candidates.update(refused)
         unread, self._unread = self._unread, {}
-        for extent, queue in unread.items():
+        for extent, (queue, reads) in unread.items():
             if not extent.resident:
-                self.fetch(queue, extent)
+                self.fetch(queue, extent, reads)
 
     def _store_waiting(self) -> None:
         """The newest came first: when it is written, so are the others."""
@@ -185,13 +197,21 @@ class Pager:
             self._store(queue, extent)
 
     def _shrink(self) -> None:
+        spared = 0
         while self.used - self._leaving > self.budget and not self.lagging:
             candidates = self._candidates or self._next
             if not candidates:
                 self._close_tails()
                 break
             extent, queue = candidates.popitem()
-            self._store(queue, extent)
+            if candidates is self._next and queue.is_about_to_deliver(extent):  # it was just read for that
+                self._next[extent] = queue
+                self._next.move_to_end(extent, last=False)
+                spared += 1
+                if spared == _SPARED_PER_TURN:
+                    break
+            else:
+                self._store(queue, extent)
 
     def _close_tails(self) -> None:
         if not self._tails:
@@ -204,7 +224,9 @@ class Pager:
 
     def _store(self, queue: Queue, extent: Extent) -> None:
         """Store an extent, now or when it can be."""
-        if queue.deleted or not extent.ready or extent.unacked or not extent.resident or extent in self._spilling:
+        if queue.deleted or not extent.ready or extent.unacked or not extent.resident:
+            return
+        if extent in self._spilling or extent is self._held:
             return
         unstored = extent.unstored()
         if len(unstored):
@@ -262,12 +284,26 @@ class Pager:
             if room <= 0:
                 break
 
+    def hold(self, queue: Queue, extent: Extent) -> None:
+        """Somebody has to do with this extent: bring it back if it is stored, and keep it until `let_go`."""
+        self._held = extent
+        if not extent.resident:
+            self.fetch(queue, extent)
+
+    def let_go(self, queue: Queue, extent: Extent) -> None:
+        """It may be stored again."""
+        self._held = None
+        if queue.deleted or extent is queue.extents[-1]:
+            return
+        if extent.resident and extent.ready and not extent.unacked:
+            self.given_back(queue, extent)
+
     def is_fetching(self, extent: Extent) -> bool:
         """Whether it is on its way."""
         return extent in self._fetching
 
-    def fetch(self, queue: Queue, extent: Extent) -> None:
-        """Bring a stored extent back."""
+    def fetch(self, queue: Queue, extent: Extent, reads: int = 0) -> None:
+        """Bring a stored extent back; so many times it could not be read."""
         if extent in self._fetching or extent in self._unread:
             return
         self._fetching[extent] = None
@@ -286,7 +322,7 @@ class Pager:
             else:
                 found.extend(parts)
             if not left:
-                self._arrived(queue, extent, None if failed else found)
+                self._arrived(queue, extent, None if failed else found, reads + 1)
 
         if spilled:
             assert self._spill is not None
@@ -294,15 +330,15 @@ class Pager:
         if logged:
             self._log.fetch(logged, arrived)
 
-    def _arrived(self, queue: Queue, extent: Extent, parts: list[tuple[int, bytes]] | None) -> None:
+    def _arrived(self, queue: Queue, extent: Extent, parts: list[tuple[int, bytes]] | None, reads: int) -> None:
         del self._fetching[extent]
         if queue.deleted or not extent.ready or extent in queue.quarantined:
             return
-        if parts is None:  # which says nothing about what is there
-            self._unread[extent] = queue
+        if parts is None and reads < READS_MAX:  # which says nothing about what is there
+            self._unread[extent] = queue, reads
             return
         try:
-            extent.load(self._pool, parts)
+            extent.load(self._pool, parts or ())
         except ValueError as damage:
             logger.error("%s: %d messages cannot be read and are set aside: %s", queue, extent.ready, damage)
             queue.quarantine(extent)

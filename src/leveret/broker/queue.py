@@ -183,6 +183,10 @@ class Queue:
             extent = self.extents[self.cursor]
         return extent
 
+    def is_about_to_deliver(self, extent: Extent) -> bool:
+        """Whether this is where the next message comes from, in this turn or the next."""
+        return self.active and self.ready > 0 and self._head() is extent
+
     @property
     def head_stored(self) -> bool:
         """Whether the first ready message is on disk only."""
@@ -330,8 +334,10 @@ class Queue:
         extent.requeue(rows)
         self.unacked -= len(rows)
         self.ready += len(rows)
-        self.cursor = 0
-        if extent is not self.extents[-1]:
+        extents = self.extents
+        if extent.base < extents[self.cursor].base:
+            self.cursor = self._index(extent)
+        if extent is not extents[-1]:
             self._pager.given_back(self, extent)
         if self.ring and not self.active:
             self._activate(self)
@@ -347,10 +353,16 @@ class Queue:
                 extents.popleft()
                 self.cursor = max(self.cursor - 1, 0)
             else:
-                extents.remove(extent)
-                self.cursor = 0
+                at = self._index(extent)
+                del extents[at]
+                if at < self.cursor:
+                    self.cursor -= 1
         elif len(extents) == 1 and len(extent) >= _RECYCLE_ROWS:
             extent.recycle()
+
+    def _index(self, extent: Extent) -> int:
+        """Where it is; there may be thousands."""
+        return bisect_right(self.extents, extent.base, key=_base) - 1
 
     def discard(self) -> None:
         """The queue is deleted: forget its messages. Channels that have some outstanding keep their extents, and only
@@ -403,8 +415,9 @@ class Queue:
         """An extent as a checkpoint holds it, after those that are there."""
         if not extent.ready:
             return  # only transient messages were left in it
-        if not self.extents[-1].ready:
-            self.extents.pop()  # emptied since it was told of, or the first one of a new queue
+        last = self.extents[-1]
+        if not last.ready:  # nothing was ever in it, or it is settled since the checkpoint told of it
+            self.extents.pop()
         self.extents.append(extent)
         self.ready += extent.ready
 

@@ -376,6 +376,8 @@ class DiskLog:
                 unsent, self._unsent = self._unsent, []
                 for batch in sorted(unsent, key=_number):
                     self._hand_over(batch)
+        elif self.full and self._next is not None:
+            self._set_full(False)
         elif self.full and self._preparing is None:
             self._prepare()
         if self._sync and self.written > self._synced_up_to:

@@ -64,12 +64,10 @@ encode_publish = _chosen.encode_publish
 encode_relocate = _chosen.encode_relocate
 encode_settle = _chosen.encode_settle
 find_record = _chosen.find_record
-pack = _chosen.pack
 render_deliver = _chosen.render_deliver
 render_get_ok = _chosen.render_get_ok
 render_return = _chosen.render_return
 seal_record = _chosen.seal_record
-unpack = _chosen.unpack
 unpack_block = _chosen.unpack_block
 
 if not TYPE_CHECKING:
@@ -125,11 +123,9 @@ __all__ = [
     "encode_relocate",
     "encode_settle",
     "find_record",
-    "pack",
     "render_deliver",
     "render_get_ok",
     "render_return",
     "seal_record",
-    "unpack",
     "unpack_block",
 ]

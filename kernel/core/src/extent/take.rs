@@ -53,19 +53,6 @@ impl Extent {
         Ok(taken)
     }
 
-    /// Those of the selection that are ready, now delivered.
-    pub fn take_rows(&mut self, selection: &Selection) -> Result<Selection, Refusal> {
-        self.check_resident()?;
-        self.check_present(selection)?;
-        let taken: Selection = selection.iter().filter(|&row| self.ready.get(row)).collect();
-        taken.for_each(|row| {
-            self.ready.clear(row);
-            self.delivered.set(row);
-        });
-        self.moved(taken.len() as u32, self.body_bytes(&taken), self.first_ready);
-        Ok(taken)
-    }
-
     fn take_within(&mut self, limit: u32, room: u64) -> Selection {
         let mut taken = Builder::default();
         let (mut rows, mut bytes) = (0, 0);

@@ -37,7 +37,6 @@ from .extent import Extent
 from .keys import KeyTable
 from .ledger import Ledger
 from .ops import encode_op, encode_publish, encode_relocate, encode_settle
-from .pack import pack, unpack
 from .piece import Pieces
 from .pool import Pool
 from .record import RECORD_HEADER, find_record, seal_record
@@ -93,11 +92,9 @@ __all__ = [
     "encode_relocate",
     "encode_settle",
     "find_record",
-    "pack",
     "render_deliver",
     "render_get_ok",
     "render_return",
     "seal_record",
-    "unpack",
     "unpack_block",
 ]

@@ -120,12 +120,6 @@ class Extent:
             row = states.find(_READY, row + 1)
         return self._deliver(taken)
 
-    def take_rows(self, selection: Selection) -> Selection:
-        """Those of the selection that are ready, now delivered. Raises ValueError for rows that are not there."""
-        self._check_resident()
-        self._check_there(selection)
-        return self._deliver([row for row in selection if self._states[row] == _READY])
-
     def deal(self, credits: Sequence[int], rooms: Sequence[int], start: int = 0) -> tuple[list[Selection], int]:
         """Exact round robin in one pass; a selection per consumer, and whose turn is next.
 
