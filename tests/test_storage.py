@@ -177,8 +177,10 @@ async def test_a_log_that_was_quiet_gets_one_checkpoint(tmp_path: Path) -> None:
     while life.timers.at_ms < life.clock.monotonic_ms() + TICK_MS:
         life.tick(5)
     await life.until(lambda: log.durable >= log.checkpoint_end > 0)
-    for _ in range(2):
-        life.tick()  # a log that rests says so
+    await life.until(lambda: log.idle)
+    life.tick()
+    life.tick()  # it says that it is on disk to its end
+    await life.until(lambda: log.idle)
     end = log.end
     for _ in range(3):
         life.tick(IDLE_MS)
@@ -205,7 +207,7 @@ async def test_what_a_disk_refused_is_tried_again_after_a_while(tmp_path: Path) 
     (segment,) = [path for path in (tmp_path / "log").iterdir() if path.name.startswith("0" * 16)]
     life.tick(2 * TICK_MS)
     channel = Channel(life.vhost)
-    life.broker.pager._unread[queue.extents[0]] = queue, 1  # as if it could not be read just now
+    life.broker.pager._unread[queue.extents[0]] = (queue, 1)  # as if it could not be read just now
     channel.consume("q", "reader", no_ack=True)
     life.turn.wake()
     await asyncio.sleep(0)

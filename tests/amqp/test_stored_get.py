@@ -238,6 +238,22 @@ class TestMeanwhile:
         assert closed.reply_code == 404
         assert (world.queue.ready, world.queue.unacked) == (1, 0)
 
+    def test_an_earlier_message_is_put_back(self, world: StoredWorld, link: Link) -> None:
+        link.open_channel(2)
+        world.store(link, b"1")
+        world.let_go()
+        link.send(GET)
+        assert got(link) == [b"1"]
+        link.publish(b"2", properties=PERSISTENT)
+        world.queue.close_tail()
+        world.run()
+        world.held = True
+        link.send(GET, channel=2)
+        assert got(link, 2) == []
+        link.send(BasicNack(delivery_tag=1, requeue=True))
+        world.let_go()
+        assert got(link, 2) == [b"1"]
+
     def test_the_disk_refuses_for_a_while(self, world: StoredWorld, link: Link) -> None:
         world.store(link, b"1")
         link.send(GET)

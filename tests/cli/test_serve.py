@@ -69,8 +69,8 @@ def test_the_log_level_is_heeded() -> None:
             r"leveret: cannot read /nowhere\.toml: No such file or directory \(from config\)",
         ),
         (["--host", "no.such.host.invalid"], r"leveret: cannot listen on no\.such\.host\.invalid:0: .+"),
-        (["--data-dir", "/dev/null/x"], r"leveret: data directory /dev/null/x: Not a directory: /dev/null/x"),
-        (["--data-dir", "/dev/null"], r"leveret: data directory /dev/null: File exists: /dev/null"),
+        (["--data-dir", "/dev/null/x"], r"leveret: cannot use data directory /dev/null/x: Not a directory"),
+        (["--data-dir", "/dev/null"], r"leveret: cannot use data directory /dev/null: File exists"),
     ],
 )
 def test_what_an_operator_can_mend_is_one_line_and_exit_code_2(arguments: list[str], line: str, tmp_path: Path) -> None:

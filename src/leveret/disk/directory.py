@@ -156,7 +156,8 @@ class DataDirectory(Directory):
         try:
             _make(path)
         except OSError as error:
-            raise ConfigError(f"data directory {path}: {error.strerror}: {error.filename or path}") from error
+            where = "" if error.filename in (None, str(path)) else f" ({error.filename})"
+            raise ConfigError(f"cannot use data directory {path}: {error.strerror}{where}") from error
         super().__init__(path, exclusive=True)
         try:
             self._check_format()
