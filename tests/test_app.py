@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 import leveret
 from leveret.app import SystemRandomness
-from leveret.errors import ConfigError
+from leveret.errors import ConfigError, DamageError
 
 HEADER = b"AMQP\x00\x00\x09\x01"
 
@@ -34,6 +35,19 @@ async def test_two_brokers_in_one_program() -> None:
         assert one.port != other.port
         with pytest.raises(ConfigError, match="Address already in use"):
             await leveret.Broker(port=one.port).start()
+
+
+async def test_a_start_that_fails_lets_go_of_the_data_directory(tmp_path: Path) -> None:
+    async with leveret.Broker() as other:
+        failing = leveret.Broker(port=other.port, data_dir=tmp_path)
+        for _ in range(2):
+            with pytest.raises(ConfigError, match="Address already in use"):
+                await failing.start()
+    (tmp_path / "CHECKPOINT").write_bytes(bytes(8192))
+    (tmp_path / "log" / f"{1 << 20:016x}.log").write_bytes(bytes(4096))
+    for _ in range(2):
+        with pytest.raises(DamageError, match=f"leveret repair {tmp_path}"):
+            await leveret.Broker(data_dir=tmp_path).start()
 
 
 async def test_stop_is_safe_to_repeat_and_start_works_again() -> None:

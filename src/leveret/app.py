@@ -160,7 +160,13 @@ class Broker:
         """Listen. Raises ConfigError when that is not possible, or the data directory cannot be used."""
         assert self._node is None, "it is started already"
         node = Node(asyncio.get_running_loop(), directory=self._directory, fatal=self._failed)
-        self._listening = node.listen(*self._address)
+        try:
+            self._listening = node.listen(*self._address)
+        except BaseException:
+            if node.storage is not None:
+                node.storage.close()  # another start may have it
+            node.turn.stop()
+            raise
         self._node = node
 
     async def stop(self) -> None:

@@ -63,11 +63,11 @@ class Recovered:
 
 
 def find_segments(files: Files) -> list[Segment]:
-    """All segments, in order."""
+    """All segments, in order; an empty file is none."""
     found = []
     for name, size in files.sizes(FOLDER).items():
         base = base_of(name)
-        if base is not None:
+        if base is not None and size:
             found.append(Segment(base, size))
     return sorted(found)
 
