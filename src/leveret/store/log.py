@@ -17,8 +17,8 @@ log that rests a *mark* says it: a record that holds nothing else.
 from __future__ import annotations
 
 import errno
-import logging
-from typing import TYPE_CHECKING, Any, Final
+from itertools import count
+from typing import TYPE_CHECKING, Final
 
 from ..errors import SyncError
 from ..limits import LOG_LAG_BYTES, SEGMENT_SIZE
@@ -26,6 +26,7 @@ from ..ports import Position
 from ..wire import RECORD_HEADER, Selection, seal_record
 from ..wire.records import BeginCheckpoint, EndCheckpoint, Mark, Publish, Relocate, Settle, encode_op
 from .checkpoints import Checkpoints
+from .reading import Reads
 from .segments import SEGMENT_HEADER, Segment, Segments, encode_header
 from .waiting import Waiting
 
@@ -43,8 +44,6 @@ disk is full."""
 
 _MARK_ROOM: Final = 128
 """More than a mark needs, and the record that seals a segment."""
-
-logger = logging.getLogger("leveret.store")
 
 
 class _Batch:
@@ -80,23 +79,10 @@ def _number(batch: _Batch) -> int:
     return batch.number
 
 
-class _Fetch:
-    """Ranges of the log that are being read."""
-
-    __slots__ = ("callback", "failed", "left", "parts")
-
-    def __init__(self, callback: Fetched) -> None:
-        self.callback = callback
-        self.parts: list[tuple[int, list[bytes]]] = []
-        self.left = 0
-        self.failed = False
-
-
 class DiskLog:
     """The port `Log`, over the port `Disk`."""
 
     __slots__ = (
-        "_absent",
         "_batches",
         "_caught_up",
         "_checkpoints",
@@ -104,7 +90,6 @@ class DiskLog:
         "_durable",
         "_end",
         "_fatal",
-        "_fetches",
         "_last_record",
         "_marked",
         "_next",
@@ -116,13 +101,14 @@ class DiskLog:
         "_pending_at",
         "_pending_bytes",
         "_preparing",
+        "_reads",
         "_scheduler",
         "_segment_size",
         "_settled",
         "_sync",
         "_synced_up_to",
         "_tick_end",
-        "_ticket",
+        "_tickets",
         "_unsent",
         "_waiting",
         "_wanted",
@@ -175,9 +161,8 @@ class DiskLog:
         self._batches: dict[int, _Batch] = {}  # by ticket, in order
         self._unsent: list[_Batch] = []  # the disk is full: to be handed over again, in order
         self._number = 0
-        self._fetches: dict[int, tuple[_Fetch, int, int]] = {}  # by ticket: which range of it, which part
-        self._absent: list[_Fetch] = []  # of which no part is in any file
-        self._ticket = 0
+        self._tickets = count(1)
+        self._reads = Reads(disk, self._tickets)
         self._next: Segment | None = None  # made ahead of time
         self._preparing: Segment | None = None  # on its way
         self.failed = False
@@ -365,9 +350,9 @@ class DiskLog:
             self._hand_over(batch)
 
     def _hand_over(self, batch: _Batch) -> None:
-        self._ticket += 1
-        self._batches[self._ticket] = batch
-        self._disk.submit(self._ticket, batch.ops, batch.sync)
+        ticket = next(self._tickets)
+        self._batches[ticket] = batch
+        self._disk.submit(ticket, batch.ops, batch.sync)
 
     def tick(self) -> None:
         """Time has passed: sync what nobody waits for, try again what a full disk refused."""
@@ -408,17 +393,14 @@ class DiskLog:
     def take_completions(self) -> None:
         """Look at what the disk has done."""
         for ticket, result in self._disk.poll():
-            if ticket in self._fetches:
-                self._read(ticket, result)
-            elif ticket in self._batches:
+            if ticket in self._batches:
                 self._written(self._batches.pop(ticket), result)
+            else:
+                self._reads.completed(ticket, result)
 
     def tell(self) -> bool:
         """Tell those who waited for what is durable now; True when more became due meanwhile."""
-        if self._absent:
-            absent, self._absent = self._absent, []
-            for fetch in absent:
-                self._fetched(fetch)
+        self._reads.tell()
         if not self._waiting.is_due(self._durable) and not self._caught_up:
             return False
         self._waiting.run(self._durable)
@@ -472,37 +454,9 @@ class DiskLog:
         """Read (position, size) each; `callback` gets (position, bytes) each on a later turn, or None when the disk
         refuses. Bytes that no file has, or not any more, are zeros.
         """
-        fetch = _Fetch(callback)
-        for position, size in ranges:
-            parts: list[bytes] = []
-            fetch.parts.append((position, parts))
-            for name, offset, length in self.segments.pieces(position, size):
-                parts.append(bytes(length))
-                if name is not None:
-                    self._ticket += 1
-                    self._fetches[self._ticket] = (fetch, len(fetch.parts) - 1, len(parts) - 1)
-                    fetch.left += 1
-                    self._disk.read(self._ticket, name, offset, length)
-        if not fetch.left:
-            self._absent.append(fetch)
-            self._scheduler.wake()
-
-    def _read(self, ticket: int, result: Any) -> None:
-        fetch, number, part = self._fetches.pop(ticket)
-        if isinstance(result, OSError):
-            logger.error("cannot read the log at position %d: %s", fetch.parts[number][0], result)
-            fetch.failed = True
-        else:
-            parts = fetch.parts[number][1]
-            parts[part] = result.ljust(len(parts[part]), b"\0")
-        fetch.left -= 1
-        if not fetch.left:
-            self._fetched(fetch)
-
-    @staticmethod
-    def _fetched(fetch: _Fetch) -> None:
-        found = [(position, parts[0] if len(parts) == 1 else b"".join(parts)) for position, parts in fetch.parts]
-        fetch.callback(None if fetch.failed else found)
+        pieces = self.segments.pieces
+        self._reads.fetch([(position, pieces(position, size)) for position, size in ranges], callback)
+        self._scheduler.wake()
 
     # -- checkpoints ---------------------------------------------------------------------------------------------
 
@@ -548,7 +502,7 @@ class DiskLog:
     @property
     def idle(self) -> bool:
         """Whether the disk has done all that it was asked for."""
-        return not (self._batches or self._fetches or self._pending or self._parts or self._settled or self._unsent)
+        return not (self._batches or len(self._reads) or self._pending or self._parts or self._settled or self._unsent)
 
     def close(self) -> None:
         """Stop; when `idle`. What the disk has not done yet it does now."""

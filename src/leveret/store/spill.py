@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from ..limits import SPILL_FILE_SIZE
 from ..wire import SPILL, encode_block
+from .reading import Reads
 
 if TYPE_CHECKING:
     from ..ports import Disk, DiskOp, Fetched
@@ -31,16 +33,16 @@ def _name(base: int) -> str:
 class DiskSpill:
     """The port `Spill`, over a `Disk` of its own. Position: SPILL | file number << 32 | offset."""
 
-    __slots__ = ("_blocks", "_disk", "_file", "_offset", "_reads", "_ticket", "_writes", "backlog")
+    __slots__ = ("_blocks", "_disk", "_file", "_offset", "_reads", "_tickets", "_writes", "backlog")
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
         self._file = 0
         self._offset = 0  # where the next block goes
         self._blocks: dict[int, int] = {}  # files, and how many blocks of each are needed
-        self._ticket = 0
+        self._tickets = count(1)
         self._writes: dict[int, tuple[int, int, Written]] = {}
-        self._reads: dict[int, _Read] = {}
+        self._reads = Reads(disk, self._tickets)
         self.backlog = 0
         """Bytes that are on their way."""
 
@@ -54,10 +56,10 @@ class DiskSpill:
             ops.append(("create", _name(self._file), 0))
         place = SPILL | self._file << 32 | self._offset
         self._blocks[self._file] = self._blocks.get(self._file, 0) + 1
-        self._ticket += 1
-        self._writes[self._ticket] = (place, len(data), callback)
         ops.append(("write", _name(self._file), self._offset, [data]))
-        self._disk.submit(self._ticket, ops, False)
+        ticket = next(self._tickets)
+        self._writes[ticket] = (place, len(data), callback)
+        self._disk.submit(ticket, ops, False)
         self._offset += len(data)
         self.backlog += len(data)
 
@@ -77,26 +79,21 @@ class DiskSpill:
 
     def _remove(self, file: int) -> None:
         self._blocks.pop(file, None)
-        self._ticket += 1
-        self._disk.submit(self._ticket, [("remove", _name(file))], False)
+        self._disk.submit(next(self._tickets), [("remove", _name(file))], False)
 
     def fetch(self, ranges: Sequence[tuple[int, int]], callback: Fetched) -> None:
         """Read (position, size) each; each lies in one file."""
-        read = _Read(callback, len(ranges))
-        for number, (position, size) in enumerate(ranges):
-            self._ticket += 1
-            read.tickets[self._ticket] = number
-            read.parts.append((position, b""))
-            self._reads[self._ticket] = read
+        found = []
+        for position, size in ranges:
             place = position & ~SPILL
-            self._disk.read(self._ticket, _name(place >> 32), place & 0xFFFFFFFF, size)
+            found.append((position, [(_name(place >> 32), place & 0xFFFFFFFF, size)]))
+        self._reads.fetch(found, callback)
 
     def run_callbacks(self) -> None:
         """Look at what the disk has done, and tell those who asked for it."""
         failed = False
         for ticket, result in self._disk.poll():
-            if ticket in self._reads:
-                self._reads.pop(ticket).arrived(ticket, result)
+            if self._reads.completed(ticket, result):
                 continue
             if isinstance(result, OSError) and not failed:
                 failed = True
@@ -120,27 +117,3 @@ class DiskSpill:
     def close(self) -> None:
         """Stop. Blocks."""
         self._disk.close()
-
-
-class _Read:
-    """Ranges that are being read."""
-
-    __slots__ = ("_callback", "_failed", "_left", "parts", "tickets")
-
-    def __init__(self, callback: Fetched, ranges: int) -> None:
-        self._callback = callback
-        self._left = ranges
-        self._failed = False
-        self.tickets: dict[int, int] = {}
-        self.parts: list[tuple[int, bytes]] = []
-
-    def arrived(self, ticket: int, result: bytes | OSError | None) -> None:
-        """One of them is there."""
-        number = self.tickets[ticket]
-        if isinstance(result, bytes):
-            self.parts[number] = (self.parts[number][0], result)
-        else:
-            self._failed = True
-        self._left -= 1
-        if not self._left:
-            self._callback(None if self._failed else self.parts)
