@@ -57,7 +57,9 @@ class Client:
     def __init__(self, port: int, *, blocked: bool = False) -> None:
         """`blocked`: it wants to be told of connection.blocked."""
         try:
-            self._raw = RawClient(socket.create_connection(("127.0.0.1", port), timeout=60))
+            connected = socket.create_connection(("127.0.0.1", port), timeout=60)
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._raw = RawClient(connected)
             self._raw.log_in(BLOCKED if blocked else b"\0\0\0\0")
         except (OSError, struct.error) as error:
             raise Gone from error
