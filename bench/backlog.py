@@ -28,8 +28,8 @@ CHUNK = bytes(1 << 20)
 BUDGET_MB = 200
 
 
-def bandwidth(directory: Path, megabytes: int = 1024) -> float:
-    """MB/s of one sequential write with a sync at its end."""
+def bandwidth(directory: Path, megabytes: int) -> float:
+    """MB/s of one sequential write of so much with a sync at its end."""
     path = directory / "probe"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
     began = time.perf_counter()
@@ -94,7 +94,7 @@ def main() -> int:
     options.directory.mkdir()
     try:
         binary = build(options.directory)
-        megabytes_per_s = bandwidth(options.directory)
+        megabytes_per_s = bandwidth(options.directory, options.gigabytes * 1000)
         print(f"disk: {megabytes_per_s:.0f} MB/s sequential; paging budget {BUDGET_MB} MB")
         broker = Broker(options.directory / "data")
         big = options.gigabytes * 1_000_000

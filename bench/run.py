@@ -6,6 +6,8 @@
     make bench ARGS="--twin --only transient-16"            the pure-Python twin instead of the kernel
     make bench ARGS=--footprint                             only start-up time, idle memory, memory per idle connection
 
+Data is kept in build/, so that is the disk that is measured. For queues that are deeper than memory: bench/backlog.py.
+
 All other arguments go to side_by_side.py.
 """
 
@@ -19,10 +21,12 @@ import statistics
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+BUILD = HERE.parent / "build"
 CONNECTIONS = 5_000
 
 
@@ -53,7 +57,10 @@ class Broker:
             self.port: int = probe.getsockname()[1]
         environment = os.environ | ({"LEVERET_TWIN": "1"} if twin else {})
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
-        command = [sys.executable, "-m", "leveret", "serve", "--ephemeral", "--log-level", "error"]
+        BUILD.mkdir(exist_ok=True)
+        self._directory = tempfile.TemporaryDirectory(dir=BUILD)
+        command = [sys.executable, "-m", "leveret", "serve", "--data-dir", f"{self._directory.name}/data"]
+        command += ["--log-level", "error"]
         started = time.perf_counter()
         self.process = subprocess.Popen([*command, "--port", str(self.port)], env=environment)
         while True:
@@ -72,6 +79,7 @@ class Broker:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=10)
+        self._directory.cleanup()
 
 
 def open_connection(port: int) -> socket.socket:

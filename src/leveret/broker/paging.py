@@ -165,17 +165,21 @@ class Pager:
         if spill is None:
             return
         if self.lagging:
-            if spill.backlog <= SPILLING_BYTES_MAX // 2:
+            if spill.backlog <= SPILLING_BYTES_MAX // 2 and not self._overflows(16):
                 self.lagging = False
                 caught_up, self._caught_up = self._caught_up, {}
                 for callback in caught_up:
                     callback()
-        elif spill.backlog > SPILLING_BYTES_MAX:
+        elif spill.backlog > SPILLING_BYTES_MAX or self._overflows(8):
             self.lagging = True
         if self._waiting:
             self._store_waiting()
         if self.used > self.budget:
             self._shrink()
+
+    def _overflows(self, part: int) -> bool:
+        """Whether what is on its way out of memory keeps it over the budget by more than this part of it."""
+        return self._leaving > 0 and self.used > self.budget + self.budget // part
 
     def try_again(self) -> None:
         """Some time has passed: what a disk refused may work now."""
