@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +20,8 @@ from leveret.wire.methods import QueueDeclare, QueueDeclareOk
 
 from ..process import BrokerProcess
 from .client import Client, Gone
+from .support import PATIENCE_S, until
 
-PATIENCE_S = 30.0
 WRITES = "pwrite64,pwritev,pwritev2,write,writev"
 
 
@@ -61,15 +60,6 @@ def _is_traced(pid: int) -> bool:
         status = (task / "status").read_text()
         tracers.append(int(status.split("TracerPid:")[1].split()[0]))
     return all(tracers)
-
-
-def until(condition: object, what: str) -> None:
-    """Look again and again, for a while."""
-    assert callable(condition)
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, what
-        threading.Event().wait(0.01)
 
 
 def serve(disk: Path) -> BrokerProcess:

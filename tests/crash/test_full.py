@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -30,10 +29,10 @@ from leveret.wire.methods import (
 
 from ..process import BrokerProcess
 from .client import Client, Gone
+from .support import PATIENCE_S, until
 
 SIZE_MB = 64
 BODY = bytes(2000)
-PATIENCE_S = 30.0
 
 
 @pytest.fixture
@@ -101,15 +100,6 @@ class Publisher(threading.Thread):
             self.blocked.append(method.reason)
         elif isinstance(method, ConnectionUnblocked):
             self.unblocked += 1
-
-
-def until(condition: object, what: str) -> None:
-    """Look again and again, for a while."""
-    assert callable(condition)
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, what
-        threading.Event().wait(0.01)
 
 
 def fill(path: Path) -> None:
