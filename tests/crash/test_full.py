@@ -117,6 +117,14 @@ def declare(port: int) -> None:
     client.close()
 
 
+def left_in(port: int) -> int:
+    """Messages in the queue."""
+    client = Client(port)
+    count: int = client.call(QueueDeclare(queue="q", passive=True), QueueDeclareOk).message_count
+    client.close()
+    return count
+
+
 def drain(port: int, count: int) -> list[int]:
     """Take so many messages, and acknowledge them one by one."""
     client = Client(port)
@@ -149,7 +157,8 @@ def test_publishers_wait_for_space_and_consumers_make_it(small_disk: Path) -> No
         confirmed = publisher.next
         broker.kill()
     with serve(small_disk, "--disk-free-limit", "0") as broker:
-        drained += drain(broker.port, max(confirmed - len(drained), 0))
+        # Acknowledgements that were not on disk yet do not count: what they were for comes again.
+        drained += drain(broker.port, left_in(broker.port))
         assert sorted(set(drained))[:confirmed] == list(range(confirmed)), "confirmed messages are lost"
         assert broker.stop() == 0
 
@@ -170,9 +179,7 @@ def test_not_one_byte_free(small_disk: Path) -> None:
         publisher.join(PATIENCE_S)
         confirmed = publisher.next
     with serve(small_disk, "--disk-free-limit", "0") as broker:  # starting needs no space either
-        client = Client(broker.port)
-        left = client.call(QueueDeclare(queue="q", passive=True), QueueDeclareOk).message_count
-        client.close()
+        left = left_in(broker.port)
         assert left >= confirmed - 1000
         again = Publisher(broker.port, first=1_000_000)
         again.start()
