@@ -34,3 +34,16 @@ def test_a_segment_that_was_made_ahead_is_not_made_again() -> None:
         files.run()
     assert files.fatal == []
     assert recover(files.disk.files)[0][-1] == 8
+
+
+def test_a_system_that_is_short_of_descriptors_for_a_moment_ends_nothing() -> None:
+    files = Files()
+    files.log.append(record(1))
+    files.run()
+    files.disk.fail("write", errno.EMFILE)
+    files.log.append(record(2))
+    files.run()
+    assert (files.fatal, files.full) == ([], [])
+    files.log.tick()
+    files.run()
+    assert recover(files.disk.files)[0] == [1, 2]

@@ -132,8 +132,9 @@ class Directory:
         try:
             fcntl.flock(lock, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
             if exclusive:
-                os.ftruncate(lock, 0)
-                os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+                process_id = f"{os.getpid()}\n".encode()
+                os.pwrite(lock, process_id, 0)  # in place first: a full disk gives no new space
+                os.ftruncate(lock, len(process_id))
         except BlockingIOError:
             process = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
             os.close(lock)

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from .recovery import Recovered
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_PASSING: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""The system is short of something else than space: nothing was done, and it may work in a moment."""
 _PREPARE_AT: Final = 4
 """The next segment is made when this fraction of the current one is written: the rest is there for settlements when the
 disk is full."""
@@ -429,7 +431,7 @@ class DiskLog:
             batch.then()
 
     def _failed(self, batch: _Batch, error: OSError) -> None:
-        if isinstance(error, SyncError) or error.errno not in (*_FULL, errno.ECANCELED):
+        if isinstance(error, SyncError) or error.errno not in (*_FULL, *_PASSING, errno.ECANCELED):
             self.failed = True
             self._fatal(error)
         if self.failed:
