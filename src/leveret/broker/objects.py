@@ -29,6 +29,7 @@ from . import names
 from .binding import Binding
 from .equivalence import CLASSIC, QUEUE_TYPE, require_same_exchange, require_same_queue
 from .exchange import exchange_kind, make_exchange
+from .levels import max_priority
 from .queue import Queue
 from .routing import Router, predeclared
 from .settlement import settle_op
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .binding import Destination
     from .broker import Broker
     from .exchange import Exchange
+    from .lane import Lane
 
 
 class QueueDeclared(NamedTuple):
@@ -221,7 +223,7 @@ class Objects:
 
     @staticmethod
     def _declared(queue: Queue, position: Position | None) -> QueueDeclared:
-        return QueueDeclared(queue.name, queue.ready, len(queue.consumers), position)
+        return QueueDeclared(queue.name, queue.message_count, len(queue.consumers), position)
 
     def delete_queue(
         self, name: str, *, if_unused: bool = False, if_empty: bool = False, owner: Hashable = None
@@ -232,9 +234,9 @@ class Objects:
         queue = self.queue(name, owner)
         if if_unused and queue.consumers:
             raise PreconditionFailed(f"{queue} in use")
-        if if_empty and queue.ready:
+        if if_empty and queue.message_count:
             raise PreconditionFailed(f"{queue} not empty")
-        count = queue.ready
+        count = queue.message_count
         return QueueDeleted(count, self._delete(queue))
 
     def _delete(self, queue: Queue) -> Position | None:
@@ -295,7 +297,9 @@ class Objects:
         assert not isinstance(exchange, Queue)
         self.router.remove(exchange)
 
-    def apply_declare_queue(self, op: DeclareQueue) -> None:
+    def apply_declare_queue(self, op: DeclareQueue) -> int:
+        """The last of its ids."""
+        arguments = Arguments(op.arguments)
         queue = Queue(
             op.id,
             self.name,
@@ -303,20 +307,25 @@ class Objects:
             durable=op.durable,
             exclusive=op.exclusive,
             auto_delete=op.auto_delete,
-            arguments=Arguments(op.arguments),
+            arguments=arguments,
             owner=None,
             activate=self._broker.activate,
             settled=self._settled_unseen,
             pager=self._broker.pager,
+            max_priority=max_priority(arguments),
         )
         self.queues[op.name] = queue
         self.objects[op.id] = queue
         self.router.queue_added(queue)
+        self._broker.lanes.update({lane.id: lane for lane in queue.lanes})
+        return queue.lanes[-1].id
 
     def apply_delete_queue(self, op: DeleteQueue) -> None:
         queue = self.objects.pop(op.id)
         assert isinstance(queue, Queue)
-        queue.deleted = True
+        for lane in queue.lanes:
+            lane.deleted = True
+            del self._broker.lanes[lane.id]
         del self.queues[queue.name]
         if queue.owner is not None:
             if queue.owner in self._exclusive:
@@ -327,7 +336,7 @@ class Objects:
         for consumer in [*queue.consumers]:
             queue.remove_consumer(consumer)
             consumer.channel.cancelled(consumer)
-        queue.discard()
+        queue.forget_all()
 
     def apply_bind(self, op: Bind) -> None:
         source = self.objects[op.source]
@@ -339,9 +348,9 @@ class Objects:
         assert not isinstance(source, Queue)
         self.router.unbind(Binding(source, self.objects[op.destination], op.routing_key, Arguments(op.arguments)))
 
-    def _settled_unseen(self, queue: Queue, extent: Extent, rows: Selection) -> None:
+    def _settled_unseen(self, lane: Lane, extent: Extent, rows: Selection) -> None:
         """no_ack consumers took these rows: gone from the log too."""
-        op = settle_op(queue, extent, rows, ACKED)
+        op = settle_op(lane, extent, rows, ACKED)
         if op is not None:
             self._broker.log.settle([op])
 
