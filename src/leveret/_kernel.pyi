@@ -141,6 +141,15 @@ class Batch:
         """Distinct values of a column in order of first appearance, each with its rows. Linear in the rows."""
     def select(self, features: int) -> Selection:
         """The rows that have any of these features."""
+    def expiries(self, selection: Selection | None, now_ms: int, ttl_ms: int = -1) -> Expiries | None:
+        """When these rows (None: all) expire: `now_ms` plus what their expiration property says, but not more than
+        `ttl_ms` (-1: no bound; a row without the property has only that). An expiration that is no number (see
+        `bad_expiration`) counts as absent. Never 0, which means never. None when no row expires.
+        """
+    def bad_expiration(self) -> int:
+        """The first row whose expiration is not a decimal number of milliseconds in 0..315360000000 (digits only),
+        -1 if there is none.
+        """
 
 @final
 class Settlement:
@@ -218,6 +227,31 @@ class Decoder:
         """Bytes of partial frames and partial contents kept inside."""
 
 @final
+class Expiries:
+    """When messages expire, in milliseconds of wall time (0: never): runs of neighbours that do at the same time.
+
+    Immutable. Neighbouring runs of the same time are joined, so there is one form for each.
+    """
+
+    def __new__(cls, runs: Iterable[tuple[int, int]]) -> Self:
+        """Of (count, when_ms). Raises ValueError for a count of 0, for numbers over 64 bits, and for 2**63 rows."""
+    def __len__(self) -> int:
+        """Rows."""
+    def __getitem__(self, index: slice, /) -> Expiries:
+        """A part; only slices of step 1."""
+    def __eq__(self, other: object, /) -> bool: ...
+    @property
+    def runs(self) -> list[tuple[int, int]]: ...
+    @property
+    def none(self) -> bool:
+        """Whether all rows stay for ever."""
+    def encode(self) -> bytes:
+        """u32 number of runs, then per run u64 count and u64 when_ms; all integers big-endian."""
+    @staticmethod
+    def decode(data: Buffer) -> Expiries:
+        """What `encode` wrote. Raises ValueError for anything else."""
+
+@final
 class Extent:
     """Up to EXTENT_ROWS messages with consecutive sequence numbers, the first of them `base`: row i has base + i.
 
@@ -256,12 +290,19 @@ class Extent:
     def resident(self) -> bool:
         """Whether the rows are in memory."""
     def append(
-        self, batch: Batch, selection: Selection | None = None, start: int = 0, position: int = -1, length: int = 0
+        self,
+        batch: Batch,
+        selection: Selection | None = None,
+        start: int = 0,
+        position: int = -1,
+        length: int = 0,
+        expiries: Expiries | None = None,
     ) -> int:
         """Append the rows selection[start:] (None: all rows) as ready until full; how many were taken.
 
         With position >= 0 the persistent rows of `selection` (all of it, from its begin) are, in order, the rows of the
-        block there. Raises ValueError if no block can lie there.
+        block there. `expiries` has one for each row of `selection` (all of it, from its begin). Raises ValueError if no
+        block can lie there, or there are more or fewer expiries.
         """
     def take(self, limit: int, room: int = -1) -> Selection:
         """The first `limit` ready rows, now delivered. Stops after the row whose body makes `room` bytes exceeded (-1:
@@ -279,6 +320,15 @@ class Extent:
         """Delivered rows become settled; an arena without live rows is released. Raises ValueError if one is not
         delivered.
         """
+    @property
+    def next_expiry(self) -> int:
+        """When the first ready row expires, or an earlier time; 0 if none does. It may be too early after rows were
+        taken, or given other expiries; `select_expired` makes it exact, and so does `drop` of those that expire first.
+        """
+    def select_expired(self, now_ms: int) -> Selection:
+        """Ready rows with 0 < when <= now_ms; of a stored extent, too."""
+    def set_expiries(self, first_row: int, expiries: Expiries) -> None:
+        """The rows from `first_row` on, in memory or not, expire so. Raises ValueError for rows that are not there."""
     def select_ready(self) -> Selection: ...
     def select_persistent(self, selection: Selection | None = None) -> Selection:
         """The persistent ones of the selection (None: of all rows not settled). Of rows that were settled when the
@@ -332,7 +382,7 @@ class Extent:
         """Places in the spill are void. Raises ValueError if it is stored."""
     def state(self) -> bytes:
         """For a checkpoint: base, rows, which of them are live and have a place in the log (others count as settled),
-        which of these are redelivered, their places.
+        which of these are redelivered, their places, when they expire.
         """
     @staticmethod
     def from_state(data: Buffer, lane: int = 0) -> Extent:
@@ -469,6 +519,7 @@ Step = (
     | tuple[Literal[3], int, bytes]  # DEFINITION: position of the record, what the op holds
     | tuple[Literal[4], int, int, Selection, int, int]  # RELOCATE: queue id, base, rows, place of the block
     | tuple[Literal[5], int, bytes]  # EXTENT: queue id, what the op holds of its state
+    | tuple[Literal[6], int, list[tuple[int, Expiries]]]  # EXPIRY: queue id, from which number on which expire when
 )
 
 @final
@@ -496,11 +547,12 @@ class Replay:
         """
     @property
     def counts(self) -> tuple[int, ...]:
-        """Records so far, those that end segments, too; then ops of the kinds 1 to 5."""
+        """Records so far, those that end segments, too; then ops of the kinds 1 to 6."""
     def read(self, data: Buffer, start: int) -> list[Step]:
         """Take all records of `data`, bytes of the log from position `start` <= `position` on, that are whole; the
         steps in the order in which they are to be applied.
 
         Between two steps of other kinds all publishes to a queue are joined to one step (in two only if their numbers
-        do not ascend), then all settlements of a (queue, base) to one.
+        do not ascend), then all expiries of a queue to one (its list is in order, what goes on with the one before is
+        joined with it, later ones count), then all settlements of a (queue, base) to one.
         """

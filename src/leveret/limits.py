@@ -25,6 +25,8 @@ MESSAGE_SIZE_MAX: Final = 16 * 1024 * 1024
 MESSAGE_SIZE_HARD_MAX: Final = 512 * 1024 * 1024
 PARTIAL_SIZE_MAX: Final = 256 * 1024 * 1024
 """Messages of one connection that are half received, together; never less than two of the largest."""
+EXPIRATION_MAX_MS: Final = 315_360_000_000
+"""Ten years: RabbitMQ takes no longer `expiration` (rabbit_misc:check_expiry)."""
 SHORTSTR_MAX: Final = 255
 TABLE_DEPTH_MAX: Final = 32
 """Nested tables and arrays deeper than this are refused: deep nesting is an attack, not data."""

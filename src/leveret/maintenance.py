@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .store.recovery import Recovered
     from .wire import Extent, Selection, Step
 
-_KINDS: Final = ("records", "publishes", "settlements", "definitions", "relocations", "extents")
+_KINDS: Final = ("records", "publishes", "settlements", "definitions", "relocations", "extents", "expirations")
 _READ_SIZE: Final = 1024 * 1024
 _PATIENCE_S: Final = 60.0
 """How long a disk may take that does nothing else."""

@@ -250,9 +250,15 @@ def test_properties(raw: bytes) -> None:
 
 ROWS = st.lists(st.integers(0, 40), max_size=8)
 SIZES = st.lists(st.sampled_from([0, 1, 5, 100]), max_size=10)
+WHENS = st.lists(st.integers(0, 9), max_size=10)
 STEPS = st.one_of(
     st.tuples(st.just("append"), SIZES, st.booleans()),
     st.tuples(st.just("append_part"), SIZES, ROWS, st.integers(0, 4)),
+    st.tuples(st.just("append_expiring"), SIZES, st.integers(0, 4), WHENS),
+    st.tuples(st.just("set_expiries"), st.integers(0, 40), WHENS),
+    st.tuples(st.just("expired"), st.integers(0, 9)),
+    st.tuples(st.just("drop_expired"), st.integers(0, 9)),
+    st.tuples(st.just("drop"), ROWS),
     st.tuples(st.just("take"), st.integers(0, 12), st.sampled_from([-1, -1, 0, 1, 5, 50, 1000])),
     st.tuples(
         st.just("deal"),
@@ -301,6 +307,26 @@ class Driver:
         batch = self.made(sizes)
         chosen = self.selection(numbers, set(range(len(sizes))))
         return self.extent.append(batch, chosen, min(start, len(chosen)))
+
+    def expiries(self, whens: list[int]) -> Any:
+        return self.impl.Expiries([(1, when) for when in whens])
+
+    def append_expiring(self, sizes: list[int], start: int, whens: list[int]) -> Any:
+        return self.extent.append(self.made(sizes), None, start, expiries=self.expiries(whens))
+
+    def set_expiries(self, first: int, whens: list[int]) -> Any:
+        self.extent.set_expiries(first, self.expiries(whens))
+
+    def expired(self, now_ms: int) -> Any:
+        return list(self.extent.select_expired(now_ms))
+
+    def drop_expired(self, now_ms: int) -> Any:
+        rows = self.extent.select_expired(now_ms)
+        self.extent.drop(rows)
+        return list(rows)
+
+    def drop(self, numbers: list[int]) -> Any:
+        self.extent.drop(self.selection(numbers))
 
     def taken(self, selection: Any) -> list[int]:
         self.delivered |= set(selection)
@@ -359,6 +385,7 @@ class Driver:
         return (
             (len(extent), extent.ready, extent.unacked, extent.ready_bytes, extent.unacked_bytes),
             extent.features,
+            extent.next_expiry,
             list(extent.select_ready()),
             [extent.is_redelivered(row) for row in range(len(extent))],
             [attempt(self.body, row) for row in range(len(extent) + 1)],
@@ -435,7 +462,8 @@ OPS = st.one_of(
     ),
     st.tuples(st.just("settle"), st.integers(1, 2), NUMBERS, st.sampled_from([0, 1, 255, 256]), SOME_ROWS),
     st.tuples(st.just("relocate"), st.integers(1, 2), NUMBERS, st.lists(st.integers(0, 5000), max_size=4)),
-    st.tuples(st.just("other"), st.integers(-1, 7), st.binary(max_size=30)),
+    st.tuples(st.just("expire"), st.integers(1, 2), NUMBERS, WHENS),
+    st.tuples(st.just("other"), st.integers(-1, 7), st.binary(max_size=40)),
 )
 
 
@@ -452,6 +480,9 @@ def encoded(impl: Any, op: tuple[Any, ...]) -> Any:
             return impl.encode_settle(queue, base, reason, impl.Selection(numbers))
         case ("relocate", queue, base, numbers):
             return impl.encode_relocate(queue, base, impl.Selection(sorted({*numbers})), made(numbers))[0]
+        case ("expire", queue, first, whens):
+            expiries = impl.Expiries([(1, when) for when in whens])
+            return impl.encode_op(6, struct.pack(">QQ", queue, first) + expiries.encode())
         case (_, kind, body):
             return impl.encode_op(kind, body)
 

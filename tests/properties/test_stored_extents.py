@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.skipif(kernel is None, reason="the kernel is not built
 
 ROWS = st.lists(st.integers(0, 40), max_size=8)
 KINDS = st.text("pt", max_size=8)
+WHENS = st.lists(st.integers(0, 9), max_size=10)
 LIVES = st.one_of(
     st.tuples(st.just("publish"), KINDS, st.integers(0, 3), st.booleans()),
     st.tuples(st.just("publish"), KINDS, st.integers(0, 3), st.booleans()),
@@ -33,6 +34,9 @@ LIVES = st.one_of(
     st.tuples(st.just("settle_delivered"), ROWS),
     st.tuples(st.just("settle_delivered"), st.just(list(range(41)))),
     st.tuples(st.just("drop"), ROWS),
+    st.tuples(st.just("set_expiries"), st.integers(0, 12), WHENS),
+    st.tuples(st.just("expired"), st.integers(0, 9)),
+    st.tuples(st.just("drop_expired"), st.integers(0, 9)),
     st.tuples(st.just("mark_redelivered"), ROWS),
     st.tuples(st.just("compact")),
     st.tuples(st.just("recycle")),
@@ -70,9 +74,6 @@ class Stored(Driver):
         batch = self.impl.Batch.build(self.pool, messages)
         place = self.files.write(batch, batch.select(self.impl.PERSISTENT)) if placed and "p" in kinds else (-1, 0)
         return self.extent.append(batch, None, start, *place)
-
-    def drop(self, numbers: list[int]) -> Any:
-        self.extent.drop(self.selection(numbers))
 
     def store(self, numbers: list[int], spill: bool) -> Any:
         """Live rows are written to another block."""
@@ -112,8 +113,9 @@ class Stored(Driver):
         copy = self.impl.Extent.from_state(self.extent.state())
         assert copy.state() == self.extent.state()
         ready, size = list(copy.select_ready()), copy.ready_bytes
+        ready += [copy.next_expiry, *copy.select_expired(5)]
         attempt(copy.load, self.pool, self.files.read(copy.ranges(0, 0)))
-        return ready, size, copy.ready_bytes, [copy[row].body for row in ready]
+        return ready, size, copy.ready_bytes, [copy[row].body for row in copy.select_ready()]
 
     def mark_all_redelivered(self) -> Any:
         self.extent.mark_all_redelivered()

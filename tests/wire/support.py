@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from leveret.wire import Pool, Selection, unpack_block
-from leveret.wire.records import ExtentState, Op, Publish, Relocate, Settle, decode_definition, encode_op
+from leveret.wire import Expiries, Pool, Selection, unpack_block
+from leveret.wire.records import Expire, ExtentState, Op, Publish, Relocate, Settle, decode_definition, encode_op
 from leveret.wire.twin import ops
 
 LONG = os.environ.get("LEVERET_LONG") == "1" or os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -248,6 +248,8 @@ def decode_record(pool: Pool, data: bytes) -> Iterator[Op]:
                 yield Relocate(queue, base, Selection(selection), batch)
             case ops.Extent(queue, state):
                 yield ExtentState(queue, state)
+            case ops.Expiry(lane, first, expiries):
+                yield Expire(lane, first, Expiries(expiries.runs))
             case ops.Definition(definition):
                 yield decode_definition(definition)
 
@@ -262,7 +264,11 @@ def log_of(impl: Any, position: int, records: Iterable[Iterable[bytes]], synced:
 
 def plain_steps(steps: Iterable[Any]) -> list[tuple[Any, ...]]:
     """Steps as tuples, the same for both implementations; of pieces all that is known."""
-    plain = {"Selection": list, "Pieces": lambda pieces: ast.literal_eval(repr(pieces).removeprefix("Pieces"))}
+    plain = {
+        "list": lambda items: [(first, expiries.runs) for first, expiries in items],
+        "Selection": list,
+        "Pieces": lambda pieces: ast.literal_eval(repr(pieces).removeprefix("Pieces")),
+    }
     return [tuple(plain.get(type(item).__name__, lambda item: item)(item) for item in step) for step in steps]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leveret.wire import Batch, Pool, Selection, unpack_block
+from leveret.wire import Batch, Expiries, Pool, Selection, unpack_block
 from leveret.wire.records import (
     REJECTED,
     BeginCheckpoint,
@@ -16,6 +16,7 @@ from leveret.wire.records import (
     DeleteQueue,
     EndCheckpoint,
     ExchangeState,
+    Expire,
     ExtentState,
     Op,
     Publish,
@@ -97,6 +98,11 @@ def test_relocate(batch: Batch) -> None:
 
 def test_state_of_an_extent() -> None:
     op = ExtentState(1 << 40, b"anything")
+    assert again(op) == [op]
+
+
+def test_expire() -> None:
+    op = Expire(1 << 40, 1 << 41, Expiries([(2, 1 << 40), (1, 0)]))
     assert again(op) == [op]
 
 

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from leveret.wire import Pool
 from leveret.wire.records import (
     DEFINITION,
+    EXPIRY,
     EXTENT,
     PUBLISH,
     RELOCATE,
     SETTLE,
     DeleteQueue,
+    Expire,
     ExtentState,
     Publish,
     Relocate,
@@ -51,6 +53,11 @@ def settle(impl: Any, queue: int, base: int, *rows: int) -> bytes:
     return op
 
 
+def expiry(impl: Any, queue: int, first: int, *runs: tuple[int, int]) -> bytes:
+    op: bytes = impl.encode_op(EXPIRY, struct.pack(">QQ", queue, first) + impl.Expiries(runs).encode())
+    return op
+
+
 def small_log(impl: Any) -> bytes:
     """A few records of all kinds, the last of them the end of its segment."""
     relocate = impl.encode_relocate(1, 0, impl.Selection([0, 2]), build(impl, b"one", b"three"))[0]
@@ -58,7 +65,7 @@ def small_log(impl: Any) -> bytes:
         impl,
         START,
         [
-            [publish(impl, [b"one", b"two"], (1, 0), (2, 5))],
+            [publish(impl, [b"one", b"two"], (1, 0), (2, 5)), expiry(impl, 2, 5, (2, 9))],
             [publish(impl, [b"three", b"four"], (1, 2), offsets=[0, 3]), settle(impl, 1, 0, 1)],
             [DELETE, settle(impl, 2, 4, 1, 2), settle(impl, 1, 0, 5)],
             [relocate],
@@ -76,6 +83,7 @@ class TestReading:
         assert [step[:2] for step in steps] == [
             (PUBLISH, 1),
             (PUBLISH, 2),
+            (EXPIRY, 2),
             (SETTLE, 1),
             (DEFINITION, START + log.index(DELETE) - 24),
             (SETTLE, 2),
@@ -93,16 +101,16 @@ class TestReading:
             (4, impl.PERSISTENT),
             (5, impl.PERSISTENT),
         ]
-        assert steps[2] == (SETTLE, 1, 0, [1])
-        assert steps[3][2] == DELETE[5:]
-        assert steps[4:6] == [(SETTLE, 2, 4, [1, 2]), (SETTLE, 1, 0, [5])]
-        assert steps[6][:4] == (RELOCATE, 1, 0, [0, 2])
-        assert steps[7] == (EXTENT, 2, b"state")
+        assert steps[2:4] == [(EXPIRY, 2, [(5, [(2, 9)])]), (SETTLE, 1, 0, [1])]
+        assert steps[4][2] == DELETE[5:]
+        assert steps[5:7] == [(SETTLE, 2, 4, [1, 2]), (SETTLE, 1, 0, [5])]
+        assert steps[7][:4] == (RELOCATE, 1, 0, [0, 2])
+        assert steps[8] == (EXTENT, 2, b"state")
 
     def test_a_place_is_where_the_block_is(self, impl: Any) -> None:
         log = small_log(impl)
         steps, *_ = replayed(impl, log, START)
-        blocks = [(position, length) for _, _, position, length, *_ in steps[0][2]] + [steps[6][4:]]
+        blocks = [(position, length) for _, _, position, length, *_ in steps[0][2]] + [steps[7][4:]]
         bodies = []
         for position, length in dict.fromkeys(blocks):
             batch = impl.unpack_block(impl.Pool(), log[position - START :][:length])
@@ -120,8 +128,32 @@ class TestReading:
         steps, *_ = replayed(impl, log_of(impl, START, [ops]), START)
         assert [[piece[0] for piece in step[2]] for step in steps] == [[10], [11, 13]]
 
+    def test_expiries_of_a_queue_are_joined(self, impl: Any) -> None:
+        ops = [
+            expiry(impl, 1, 10, (1, 5)),
+            settle(impl, 1, 0, 10),
+            expiry(impl, 2, 10, (1, 5)),
+            publish(impl, [b"a"], (1, 11)),
+            expiry(impl, 1, 11, (1, 5), (1, 6)),
+            expiry(impl, 1, 12, (1, 7)),
+            expiry(impl, 1, 13, (2, 0)),
+            expiry(impl, 1, 20, (1, 7)),
+        ]
+        log = log_of(impl, START, [ops[:3], ops[3:], [DELETE], [expiry(impl, 1, 21, (1, 7))]])
+        steps, *_ = replayed(impl, log, START)
+        kinds = [PUBLISH, EXPIRY, EXPIRY, SETTLE, DEFINITION, EXPIRY]
+        assert [step[0] for step in steps] == kinds
+        assert steps[1] == (EXPIRY, 1, [(10, [(2, 5), (1, 6)]), (12, [(1, 7), (2, 0)]), (20, [(1, 7)])])
+        assert steps[5] == (EXPIRY, 1, [(21, [(1, 7)])])
+
+    def test_what_is_known_of_a_million_messages_is_one_object(self, impl: Any) -> None:
+        records = [[expiry(impl, 1, first, (1, first // 10)) for first in range(1000)]]
+        (step,) = impl.Replay(START).read(log_of(impl, START, records), START)
+        ((first, expiries),) = step[2]
+        assert (first, len(expiries), len(expiries.runs)) == (0, 1000, 100)
+
     def test_ops_without_rows_are_no_steps(self, impl: Any) -> None:
-        ops = [publish(impl, [], (1, 0)), publish(impl, [b"a"]), settle(impl, 1, 0)]
+        ops = [publish(impl, [], (1, 0)), publish(impl, [b"a"]), settle(impl, 1, 0), expiry(impl, 1, 0)]
         assert replayed(impl, log_of(impl, START, [ops]), START)[:2] == ([], "end")
 
     def test_records_and_ops_are_counted(self, impl: Any) -> None:
@@ -130,8 +162,8 @@ class TestReading:
         replay.read(log[:-1], START)
         before = replay.counts
         replay.read(log, START)
-        assert replay.counts == (6, 2, 3, 1, 1, 1)
-        assert before == (5, 2, 3, 1, 1, 1)
+        assert replay.counts == (6, 2, 3, 1, 1, 1, 1)
+        assert before == (5, 2, 3, 1, 1, 1, 1)
 
     def test_synced_is_the_highest(self, impl: Any) -> None:
         log = b""
@@ -252,7 +284,7 @@ def records(draw: st.DrawFn) -> list[list[tuple[Any, ...]]]:
     found = []
     for _ in range(draw(st.integers(0, 12))):
         ops: list[tuple[Any, ...]] = []
-        for kind in draw(st.lists(st.sampled_from("ppppssssdre"), min_size=1, max_size=4)):
+        for kind in draw(st.lists(st.sampled_from("ppppssssxxdre"), min_size=1, max_size=4)):
             if kind == "p":
                 queues = draw(st.lists(st.sampled_from([1, 2, 3]), unique=True, min_size=1))
                 offsets = sorted(draw(st.sets(st.integers(0, 9), min_size=1, max_size=5)))
@@ -260,6 +292,9 @@ def records(draw: st.DrawFn) -> list[list[tuple[Any, ...]]]:
                 ops.append((kind, [(queue, number[queue]) for queue in queues], len(offsets), not counted and offsets))
                 for queue in queues:
                     number[queue] += len(offsets) if counted else offsets[-1] + 1
+            elif kind == "x":
+                whens = draw(st.lists(st.integers(0, 3), min_size=1, max_size=4))
+                ops.append((kind, draw(st.integers(1, 3)), draw(st.integers(0, 5)), whens))
             elif kind in "sr":
                 rows = sorted(draw(st.sets(st.integers(0, 300), min_size=1, max_size=20)))
                 ops.append((kind, draw(st.integers(1, 3)), draw(st.sampled_from([0, 1 << 40])), rows))
@@ -279,6 +314,8 @@ def encoded(impl: Any, op: tuple[Any, ...]) -> bytes:
             batch = build(impl, *(b"%d" % row for row in rows))
             data: bytes = impl.encode_relocate(queue, base, impl.Selection(rows), batch)[0]
             return data
+        case ("x", queue, first, whens):
+            return expiry(impl, queue, first, *[(1, when) for when in whens])
         case ("e", data):
             return bytes(impl.encode_op(EXTENT, bytes(8) + data))
     return DELETE
@@ -289,11 +326,14 @@ def naive(log: bytes) -> list[tuple[Any, ...]]:
     steps: list[tuple[Any, ...]] = []
     numbers: dict[int, list[tuple[int, bytes]]] = {}
     settled: dict[tuple[int, int], set[int]] = {}
+    expiring: dict[int, list[tuple[int, int]]] = {}
 
     def flush() -> None:
         steps.extend((PUBLISH, queue, found) for queue, found in numbers.items())
+        steps.extend((EXPIRY, queue, found) for queue, found in expiring.items())
         steps.extend((SETTLE, *extent, sorted(found)) for extent, found in settled.items())
         numbers.clear()
+        expiring.clear()
         settled.clear()
 
     for at in ends_of(log)[:-1]:
@@ -306,6 +346,9 @@ def naive(log: bytes) -> list[tuple[Any, ...]]:
                     found += [(first + offset, op.batch[row].body) for row, offset in enumerate(offsets)]
             elif isinstance(op, Settle):
                 settled.setdefault((op.queue, op.base), set()).update(op.selection)
+            elif isinstance(op, Expire):
+                whens = [when for count, when in op.expiries.runs for _ in range(count)]
+                expiring.setdefault(op.lane, []).extend(enumerate(whens, op.first))
             else:
                 flush()
                 if isinstance(op, Relocate):
@@ -336,6 +379,9 @@ def looked_up(impl: Any, log: bytes, steps: list[tuple[Any, ...]]) -> list[tuple
             found.append((*step[:2], numbers))
         elif step[0] == RELOCATE:
             found.append((*step[:4], bodies(*step[4:])))
+        elif step[0] == EXPIRY:
+            each = [(first, [when for count, when in runs for _ in range(count)]) for first, runs in step[2]]
+            found.append((*step[:2], [pair for first, whens in each for pair in enumerate(whens, first)]))
         else:
             found.append(step)
     return found

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::expiries::{Expiries, NEVER, parse_expiration};
 use crate::keys::Keys;
 use crate::pool::{Arena, Pool};
-use crate::properties::{self, MANDATORY};
+use crate::properties::{self, EXPIRATION, EXPIRATION_INDEX, MANDATORY};
 use crate::row::{Message, Reader, Row, Spot};
 use crate::selection::{Builder, Selection};
 
@@ -276,6 +277,48 @@ impl Batch {
             groups[last].1.push(index);
         });
         groups.into_iter().map(|(value, rows)| (value.map(<[u8]>::to_vec), rows.finish())).collect()
+    }
+
+    /// When each of these rows expires: after what its property says, after `ttl` at the latest; None if none does.
+    pub fn expiries(&self, selection: Option<&Selection>, now: u64, ttl: Option<u64>) -> Option<Expiries> {
+        let count = selection.map_or(self.len(), Selection::len) as u64;
+        // At 0 nothing expires, and it never is that early but in tests.
+        let at = |after: u64| now.saturating_add(after).max(1);
+        if count == 0 || (self.features & EXPIRATION == 0 && ttl.is_none()) {
+            return None;
+        }
+        let usual = ttl.map_or(NEVER, at);
+        if self.features & EXPIRATION == 0 {
+            return Expiries::of([(count, usual)]).ok();
+        }
+        let mut reader = self.reader();
+        let mut expiries = Expiries::default();
+        self.for_each(selection, |row| {
+            let own = match row.features() & EXPIRATION {
+                0 => None,
+                _ => {
+                    properties::property(row.properties(reader.data(row)), EXPIRATION_INDEX).and_then(parse_expiration)
+                }
+            };
+            let when = own.map_or(usual, |own| at(ttl.map_or(own, |ttl| own.min(ttl))));
+            let pushed = expiries.push(1, when);
+            debug_assert!(pushed.is_ok(), "a batch has few rows");
+        });
+        (!expiries.is_none()).then_some(expiries)
+    }
+
+    /// The first row whose expiration is no number.
+    pub fn bad_expiration(&self) -> Option<usize> {
+        if self.features & EXPIRATION == 0 {
+            return None;
+        }
+        let mut reader = self.reader();
+        self.rows.iter().position(|row| {
+            row.features() & EXPIRATION != 0
+                && properties::property(row.properties(reader.data(row)), EXPIRATION_INDEX)
+                    .and_then(parse_expiration)
+                    .is_none()
+        })
     }
 
     pub(crate) fn for_each(&self, selection: Option<&Selection>, mut f: impl FnMut(&Row)) {

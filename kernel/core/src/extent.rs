@@ -7,6 +7,7 @@
 
 mod append;
 mod compact;
+mod expiry;
 mod load;
 mod state;
 mod stored;
@@ -24,6 +25,7 @@ use crate::properties::PERSISTENT;
 use crate::row::{Message, Reader, Row};
 use crate::selection::{Builder, Selection};
 
+use expiry::Column;
 pub use load::Damage;
 use stored::{Stored, share};
 
@@ -48,6 +50,8 @@ pub enum Refusal {
     NoPlace,
     /// Rows come that have their places taken already.
     Passed,
+    /// Rows and expiries differ in number.
+    Count,
 }
 
 impl Refusal {
@@ -62,6 +66,7 @@ impl Refusal {
             Refusal::Unplaced(row) => format!("row {row} is in memory only"),
             Refusal::NoPlace => "no block can lie there".into(),
             Refusal::Passed => "these numbers are passed already".into(),
+            Refusal::Count => "there are more or fewer rows than expiries".into(),
         }
     }
 }
@@ -77,6 +82,8 @@ pub struct Extent {
     places: Vec<Run>,
     /// Instead of rows, leases and places when these are not in memory.
     stored: Option<Box<Stored>>,
+    /// None while no row expires.
+    expiries: Option<Box<Column>>,
     ready: Bitmap,
     delivered: Bitmap,
     redelivered: Bitmap,
@@ -263,6 +270,7 @@ impl Extent {
         self.ready_rows += selection.len() as u32;
         self.ready_bytes += bytes;
         self.first_ready = self.first_ready.min(first);
+        self.expect_expiry(selection);
         Ok(())
     }
 
@@ -281,6 +289,7 @@ impl Extent {
         self.ready_rows -= ready.len() as u32;
         ready.for_each(|row| self.ready.clear(row));
         self.release(&ready);
+        self.forget_expiry(&ready);
     }
 
     /// Rows that became settled need their arenas no longer.
@@ -400,6 +409,7 @@ impl Extent {
         for bitmap in [&mut self.ready, &mut self.delivered, &mut self.redelivered] {
             bitmap.reset();
         }
+        self.expiries = None;
         self.first_ready = 0;
         self.features = 0;
         true

@@ -20,6 +20,7 @@ mod deal;
 pub mod decoder;
 pub mod disk;
 pub mod event;
+pub mod expiries;
 pub mod extent;
 pub mod files;
 mod frame;

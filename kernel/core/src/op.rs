@@ -8,15 +8,18 @@
 //! 3 DEFINITION  anything
 //! 4 RELOCATE    [u64 queue][u64 base][rows][block]
 //! 5 EXTENT      [u64 queue][state, anything]
+//! 6 EXPIRY      [u64 queue][u64 first][expiries]
 //! ```
 //!
 //! `offsets` and `rows` are selections as in `compact`. Row i of the block of a publish has number first + offsets[i] in
 //! the target's queue; with no offsets, first + i. Settled and relocated rows are rows of the extent that begins at
-//! `base`; those that were relocated are now, in order, the rows of the block.
+//! `base`; those that were relocated are now, in order, the rows of the block. The rows of a queue from number `first` on
+//! expire as `expiries` says.
 
 use crate::batch::Batch;
 use crate::block::{self, Outline};
 use crate::compact;
+use crate::expiries::Expiries;
 use crate::extent::EXTENT_ROWS;
 use crate::pack::measure;
 use crate::selection::Selection;
@@ -27,6 +30,9 @@ pub const SETTLE: u8 = 2;
 pub const DEFINITION: u8 = 3;
 pub const RELOCATE: u8 = 4;
 pub const EXTENT: u8 = 5;
+pub const EXPIRY: u8 = 6;
+/// Of ops.
+pub const KINDS: usize = 6;
 
 /// Kind and length.
 pub const HEAD_SIZE: usize = 5;
@@ -170,6 +176,7 @@ pub(crate) enum Op<'a> {
     Definition(&'a [u8]),
     Relocate { queue: u64, base: u64, selection: Selection, block: Outline },
     Extent { queue: u64, state: &'a [u8] },
+    Expiry { queue: u64, first: u64, expiries: Expiries },
 }
 
 impl Op<'_> {
@@ -180,6 +187,7 @@ impl Op<'_> {
             Op::Definition(_) => DEFINITION,
             Op::Relocate { .. } => RELOCATE,
             Op::Extent { .. } => EXTENT,
+            Op::Expiry { .. } => EXPIRY,
         }
     }
 }
@@ -227,6 +235,12 @@ pub(crate) fn take<'a>(body: &mut &'a [u8]) -> Option<Op<'a>> {
             Op::Relocate { queue, base: within_extent(base, &selection).ok()?, selection, block }
         }
         EXTENT => Op::Extent { queue: take_u64(&mut rest)?, state: rest },
+        EXPIRY => {
+            let (queue, first) = (take_u64(&mut rest)?, take_u64(&mut rest)?);
+            let expiries = Expiries::decode(rest)?;
+            first.checked_add(expiries.len())?;
+            Op::Expiry { queue, first, expiries }
+        }
         _ => return None,
     };
     Some(op)

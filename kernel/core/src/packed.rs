@@ -25,6 +25,8 @@ const LENGTH: u8 = 8;
 const DISTANCE: u8 = 16;
 const BACKWARDS: u8 = 32;
 const SPILLED: u8 = 64;
+/// No flags: what stands here is something else.
+pub(crate) const END: u8 = 128;
 
 /// The block before in one of the two files.
 #[derive(Clone, Copy, Debug, Default)]
@@ -117,12 +119,17 @@ impl Packed {
 
 /// The runs that were packed.
 pub fn unpack_runs(mut bytes: &[u8]) -> Result<Vec<Run>, Malformed> {
+    take_runs(&mut bytes).and_then(|runs| if bytes.is_empty() { Ok(runs) } else { Err(Malformed) })
+}
+
+/// The runs at the front; `END` may follow them.
+pub(crate) fn take_runs(bytes: &mut &[u8]) -> Result<Vec<Run>, Malformed> {
     let mut runs = Vec::new();
     let mut cursor = Cursor::default();
-    while let Some((&flags, rest)) = bytes.split_first() {
-        bytes = rest;
+    while let Some((&flags, rest)) = bytes.split_first().filter(|(flags, _)| **flags != END) {
+        *bytes = rest;
         let before = cursor.files[usize::from(flags & SPILLED != 0)];
-        let mut field = |flag: u8, usual: u64| if flags & flag == 0 { Ok(usual) } else { take_varint(&mut bytes) };
+        let mut field = |flag: u8, usual: u64| if flags & flag == 0 { Ok(usual) } else { take_varint(bytes) };
         let gap = field(GAP, 0)?;
         let count = field(COUNT, 1)?;
         let skip = u32::try_from(field(SKIP, 0)?).map_err(|_| Malformed)?;

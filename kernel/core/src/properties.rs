@@ -191,6 +191,8 @@ pub fn property_index(name: &str) -> Option<usize> {
 
 /// `headers` in `property_index`.
 pub const HEADERS_INDEX: usize = 2;
+/// `expiration` there.
+pub const EXPIRATION_INDEX: usize = 7;
 
 /// The raw value of a property of a checked list: strings and tables without their length bytes.
 pub fn property(properties: &[u8], wanted: usize) -> Option<&[u8]> {

@@ -1,14 +1,16 @@
 //! Replay: bytes of a log in, steps out, in the order in which they are to be applied.
 //!
 //! Most of a log are publishes and settlements, many of them of a single message, so these are joined: between two other
-//! ops there is one step for all that was published to a queue, then one for all that was settled of an extent. That
-//! is the same as one after the other, since a row is settled after it was published, and never published again.
-//! Rows themselves stay where they are.
+//! ops there is one step for all that was published to a queue, then one for when its messages expire, then one for all
+//! that was settled of an extent. That is the same as one after the other, since a row is settled after it was published,
+//! and never published again; and when a settled row would have expired matters to nobody. Rows themselves stay where
+//! they are.
 
 use std::collections::HashMap;
 
 use crate::bitmap::Bitmap;
 use crate::block::Outline;
+use crate::expiries::Expiries;
 use crate::op::{self, Op, Targets};
 use crate::piece::{Piece, Pieces};
 use crate::record::{self, Found, HEADER};
@@ -16,11 +18,35 @@ use crate::selection::{Builder, Selection};
 
 #[derive(Debug)]
 pub enum Step {
-    Publish { queue: u64, pieces: Pieces },
-    Settle { queue: u64, base: u64, selection: Selection },
-    Relocate { queue: u64, base: u64, selection: Selection, position: u64, length: u32 },
-    Extent { queue: u64, state: Vec<u8> },
-    Definition { position: u64, definition: Vec<u8> },
+    Publish {
+        queue: u64,
+        pieces: Pieces,
+    },
+    Settle {
+        queue: u64,
+        base: u64,
+        selection: Selection,
+    },
+    Relocate {
+        queue: u64,
+        base: u64,
+        selection: Selection,
+        position: u64,
+        length: u32,
+    },
+    Extent {
+        queue: u64,
+        state: Vec<u8>,
+    },
+    Definition {
+        position: u64,
+        definition: Vec<u8>,
+    },
+    /// From which row on which expire when; later ones count.
+    Expiry {
+        queue: u64,
+        rows: Vec<(u64, Expiries)>,
+    },
 }
 
 /// Why reading ended.
@@ -43,12 +69,12 @@ pub struct Replay {
     pub stop: Stop,
     pub need: u64,
     /// Records so far, then ops by their kinds.
-    pub counts: [u64; 6],
+    pub counts: [u64; 1 + op::KINDS],
 }
 
 impl Replay {
     pub fn new(position: u64) -> Replay {
-        Replay { position, synced: 0, stop: Stop::End, need: HEADER as u64, counts: [0; 6] }
+        Replay { position, synced: 0, stop: Stop::End, need: HEADER as u64, counts: [0; 1 + op::KINDS] }
     }
 
     /// Take all records that are whole. `data` begins at position `start` of the log, which is not after `position`.
@@ -103,6 +129,10 @@ struct Steps {
     published: Vec<(u64, Pieces)>,
     /// Which of `published` a queue's is.
     published_of: HashMap<u64, usize>,
+    /// (queue, from which row on which expire when)
+    expiring: Vec<(u64, Vec<(u64, Expiries)>)>,
+    /// Which of `expiring` is a queue's.
+    expiring_of: HashMap<u64, usize>,
     /// (queue, base, rows)
     settled: Vec<(u64, u64, Bitmap)>,
     /// Which of `settled` is of a (queue, base).
@@ -117,6 +147,7 @@ impl Steps {
                 self.publish(targets, &offsets, &Place { block, end, body_bytes, features });
             }
             Op::Settle { queue, base, selection } => self.settle(queue, base, &selection),
+            Op::Expiry { queue, first, expiries } => self.expire(queue, first, expiries),
             Op::Relocate { queue, base, selection, block } => {
                 let (position, length) = (end - u64::from(block.length), block.length);
                 self.barrier(Step::Relocate { queue, base, selection, position, length });
@@ -165,6 +196,22 @@ impl Steps {
         self.published.push((queue, pieces));
     }
 
+    fn expire(&mut self, queue: u64, first: u64, expiries: Expiries) {
+        if expiries.is_empty() {
+            return;
+        }
+        let index = *self.expiring_of.entry(queue).or_insert(self.expiring.len());
+        if index == self.expiring.len() {
+            self.expiring.push((queue, Vec::new()));
+        }
+        let rows = &mut self.expiring[index].1;
+        let goes_on =
+            |(begin, last): &mut (u64, Expiries)| *begin + last.len() == first && last.extend(&expiries).is_ok();
+        if !rows.last_mut().is_some_and(goes_on) {
+            rows.push((first, expiries));
+        }
+    }
+
     fn settle(&mut self, queue: u64, base: u64, selection: &Selection) {
         if selection.is_empty() {
             return;
@@ -188,8 +235,10 @@ impl Steps {
 
     fn flush(&mut self) {
         self.published_of.clear();
+        self.expiring_of.clear();
         self.settled_of.clear();
         self.done.extend(self.published.drain(..).map(|(queue, pieces)| Step::Publish { queue, pieces }));
+        self.done.extend(self.expiring.drain(..).map(|(queue, rows)| Step::Expiry { queue, rows }));
         self.done.extend(self.settled.drain(..).map(|(queue, base, bits)| {
             let mut rows = Builder::default();
             bits.for_each_run(|start, len| rows.push_run(start, len));

@@ -48,6 +48,10 @@ fn plain(steps: Vec<Step>) -> Vec<String> {
         }
         Step::Relocate { queue, base, selection, .. } => format!("relocate {queue} {base} {}", selection.len()),
         Step::Extent { queue, state } => format!("extent {queue} {}", state.len()),
+        Step::Expiry { queue, rows } => {
+            let rows: Vec<String> = rows.iter().map(|(first, it)| format!("{first}{:?}", it.runs())).collect();
+            format!("expiry {queue} {}", rows.join(" "))
+        }
         Step::Definition { definition, .. } => format!("definition {}", definition.len()),
     };
     steps.into_iter().map(step).collect()

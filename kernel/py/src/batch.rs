@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
+use crate::expiries::Expiries;
 use crate::selection::Selection;
 
 pub const COLUMN_KEY: u32 = 0;
@@ -214,6 +215,23 @@ impl Batch {
 
     fn select(&self, features: u32) -> Selection {
         Selection(self.core.select(features))
+    }
+
+    #[pyo3(signature = (selection, now_ms, ttl_ms = -1), text_signature = "($self, selection, now_ms, ttl_ms=-1)")]
+    fn expiries(
+        &self,
+        selection: Option<&Bound<'_, Selection>>,
+        now_ms: u64,
+        ttl_ms: i64,
+    ) -> PyResult<Option<Expiries>> {
+        let selection = selection.map(Bound::get);
+        self.check(selection)?;
+        let selection = selection.map(|selection| &selection.0);
+        Ok(self.core.expiries(selection, now_ms, u64::try_from(ttl_ms).ok()).map(Expiries))
+    }
+
+    fn bad_expiration(&self) -> i64 {
+        self.core.bad_expiration().map_or(-1, |row| row as i64)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

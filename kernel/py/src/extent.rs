@@ -7,6 +7,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use crate::batch::{Batch, Message, Pool};
 use crate::buffer::{with_all_bytes, with_bytes};
+use crate::expiries::Expiries;
 use crate::piece::Pieces;
 use crate::selection::Selection;
 
@@ -96,8 +97,8 @@ impl Extent {
     }
 
     #[pyo3(
-        signature = (batch, selection = None, start = 0, position = None, length = 0),
-        text_signature = "($self, batch, selection=None, start=0, position=-1, length=0)"
+        signature = (batch, selection = None, start = 0, position = None, length = 0, expiries = None),
+        text_signature = "($self, batch, selection=None, start=0, position=-1, length=0, expiries=None)"
     )]
     fn append(
         &mut self,
@@ -106,11 +107,17 @@ impl Extent {
         start: usize,
         position: Option<&Bound<'_, PyAny>>,
         length: u32,
+        expiries: Option<&Bound<'_, Expiries>>,
     ) -> PyResult<usize> {
         let selection = selection.map(Bound::get);
         batch.check(selection)?;
         let block = position.map_or(Ok(None), |position| block(position, length))?;
-        self.0.append(&batch.core, selection.map(|selection| &selection.0), start, block).map_err(refused)
+        let selection = selection.map(|selection| &selection.0);
+        let appended = match expiries {
+            None => self.0.append(&batch.core, selection, start, block),
+            Some(expiries) => self.0.append_expiring(&batch.core, selection, start, block, &expiries.get().0),
+        };
+        appended.map_err(refused)
     }
 
     #[pyo3(signature = (limit, room = -1), text_signature = "($self, limit, room=-1)")]
@@ -141,6 +148,19 @@ impl Extent {
 
     fn settle(&mut self, selection: &Selection) -> PyResult<()> {
         self.0.settle(&selection.0).map_err(refused)
+    }
+
+    #[getter]
+    fn next_expiry(&self) -> u64 {
+        self.0.next_expiry()
+    }
+
+    fn select_expired(&mut self, now_ms: u64) -> Selection {
+        Selection(self.0.select_expired(now_ms))
+    }
+
+    fn set_expiries(&mut self, first_row: u64, expiries: &Expiries) -> PyResult<()> {
+        self.0.set_expiries(first_row, &expiries.0).map_err(refused)
     }
 
     fn select_ready(&self) -> Selection {

@@ -5,6 +5,7 @@ mod batch;
 mod buffer;
 mod decoder;
 mod disk;
+mod expiries;
 mod extent;
 mod ledger;
 mod piece;
@@ -51,6 +52,7 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::ProtocolHeader>()?;
     module.add_class::<decoder::Violation>()?;
     module.add_class::<decoder::Decoder>()?;
+    module.add_class::<expiries::Expiries>()?;
     module.add_class::<extent::Extent>()?;
     module.add_class::<piece::Pieces>()?;
     module.add_class::<piece::Usage>()?;
@@ -78,7 +80,7 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("Event", event)?;
     let step =
         c"tuple[int, int, Pieces] | tuple[int, int, int, Selection] | tuple[int, int, int, Selection, int, int] | \
-        tuple[int, int, bytes]";
+        tuple[int, int, bytes] | tuple[int, int, list[tuple[int, Expiries]]]";
     module.add("Step", module.py().eval(step, None, Some(&module.dict()))?)?;
     // Everything here is public, so a list of it would only have to be kept equal to the one in the .pyi.
     module.delattr("__all__")

@@ -11,6 +11,7 @@ use pyo3::types::{PyBytes, PyList};
 
 use crate::batch::{Batch, Pool};
 use crate::buffer::with_bytes;
+use crate::expiries::Expiries;
 use crate::piece::Pieces;
 use crate::render::filled;
 use crate::selection::Selection;
@@ -165,7 +166,7 @@ impl Replay {
     }
 
     #[getter]
-    fn counts(&self) -> (u64, u64, u64, u64, u64, u64) {
+    fn counts(&self) -> (u64, u64, u64, u64, u64, u64, u64) {
         self.0.counts.into()
     }
 
@@ -185,6 +186,11 @@ impl Replay {
                     list.append((op::RELOCATE, queue, base, Selection(selection), position, length))?;
                 }
                 Step::Extent { queue, state } => list.append((op::EXTENT, queue, PyBytes::new(py, &state)))?,
+                Step::Expiry { queue, rows } => {
+                    let rows: Vec<(u64, Expiries)> =
+                        rows.into_iter().map(|(first, it)| (first, Expiries(it))).collect();
+                    list.append((op::EXPIRY, queue, rows))?;
+                }
                 Step::Definition { position, definition } => {
                     list.append((op::DEFINITION, position, PyBytes::new(py, &definition)))?;
                 }

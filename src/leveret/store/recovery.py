@@ -113,7 +113,7 @@ class Recovery:
         self._files = files
         self.checkpoints = Checkpoints(files.read(checkpoints.NAME, 0, checkpoints.SIZE))
         self.segments = find_segments(files)
-        self.counts = [0] * 6
+        self.counts = [0] * 7
         """Records that were read, then ops by their kinds."""
         self._closed = True  # the end of the checkpoint that it begins with was read; or there is none
         self.begin = self._begin()

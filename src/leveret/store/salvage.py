@@ -55,7 +55,7 @@ class Salvage:
         if not self.segments:
             raise DamageError("no file of the log is there", checkpoints.NAME, 0)
         self._check_places()
-        self.counts = [0] * 6
+        self.counts = [0] * 7
         """Records that were read, then ops by their kinds."""
         self.patchy = False
         """The newest checkpoint is not whole: it begins before that, and what the log had there may be gone."""
@@ -83,7 +83,7 @@ class Salvage:
                     closed.append(_Closed(op.begin, step[1]))
 
         self._walk(0, self.segments[0].first_record, look, gaps.append)
-        self.counts = [0] * 6
+        self.counts = [0] * 7
         newest = max([self.checkpoints.begin or 0, *(one.begin for one in closed)])
         for checkpoint in reversed(closed):
             if not any(gap.start < checkpoint.end and gap.end > checkpoint.begin for gap in gaps):

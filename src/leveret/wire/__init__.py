@@ -45,6 +45,7 @@ VERSION = _chosen.VERSION
 Batch = _chosen.Batch
 Command = _chosen.Command
 Decoder = _chosen.Decoder
+Expiries = _chosen.Expiries
 Extent = _chosen.Extent
 KeyTable = _chosen.KeyTable
 Ledger = _chosen.Ledger
@@ -103,6 +104,7 @@ __all__ = [
     "Command",
     "Decoder",
     "Event",
+    "Expiries",
     "Extent",
     "KeyTable",
     "Ledger",

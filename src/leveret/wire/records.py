@@ -5,8 +5,9 @@ the same whenever it is replayed. In the log an op is, all integers big-endian:
 
     kind:u8  length:u32  body
 
-    PUBLISH, SETTLE, RELOCATE, EXTENT    layouts in `twin/ops.py` (and in the kernel, which reads and writes them)
-    DEFINITION                           msgpack of the op (definitions are few; their encoding may be comfortable)
+    PUBLISH, SETTLE, RELOCATE, EXTENT, EXPIRY
+                  layouts in `twin/ops.py` (and in the kernel, which reads and writes them)
+    DEFINITION    msgpack of the op (definitions are few; their encoding may be comfortable)
 
 How records lie in a log is in `twin/record.py`. Where an op carries rows they are a *block* at its end, and the block's
 *place* is (its position in the log, its length): whoever knows that can read the rows again.
@@ -25,13 +26,14 @@ from . import encode_op as encode_body
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from . import Batch
+    from . import Batch, Expiries
 
 PUBLISH: Final = 1
 SETTLE: Final = 2
 DEFINITION: Final = 3
 RELOCATE: Final = 4
 EXTENT: Final = 5
+EXPIRY: Final = 6
 
 # Why messages were settled.
 ACKED: Final = 0
@@ -177,9 +179,18 @@ class ExtentState:
     data: bytes
 
 
+@dataclass(slots=True)
+class Expire:
+    """Messages of a queue from number `first` on expire so."""
+
+    lane: int
+    first: int
+    expiries: Expiries
+
+
 DefinitionOp = DeclareExchange | DeleteExchange | DeclareQueue | DeleteQueue | Bind | Unbind
 CheckpointOp = BeginCheckpoint | EndCheckpoint | ExchangeState | QueueState | QueueEnd | BindingState
-Op = Publish | Settle | Relocate | ExtentState | DefinitionOp | CheckpointOp | Mark
+Op = Publish | Settle | Relocate | ExtentState | Expire | DefinitionOp | CheckpointOp | Mark
 
 _definition_encoder: Final = msgspec.msgpack.Encoder()
 _definition_decoder: Final = msgspec.msgpack.Decoder(DefinitionOp | CheckpointOp | Mark)
@@ -195,6 +206,9 @@ def encode_op(op: Op) -> tuple[bytes, int, int]:
         return encode_relocate(op.queue, op.base, op.selection, op.batch)
     if isinstance(op, ExtentState):
         return encode_body(EXTENT, op.queue.to_bytes(8, "big") + op.data), 0, 0
+    if isinstance(op, Expire):
+        body = op.lane.to_bytes(8, "big") + op.first.to_bytes(8, "big") + op.expiries.encode()
+        return encode_body(EXPIRY, body), 0, 0
     return encode_body(DEFINITION, _definition_encoder.encode(op)), 0, 0
 
 

@@ -1,16 +1,18 @@
 //! An extent as bytes, for a checkpoint: the rows that are in the log.
 //!
 //! ```text
-//! state  = base:u64  rows:u16  features:u32  body bytes:u64  live  redelivered  packed runs
+//! state  = base:u64  rows:u16  features:u32  body bytes:u64  live  redelivered  packed runs  [128  expiries]
 //! bitmap = 0 (none)  |  1 (all)  |  2  ceil(rows / 64) * u64, the first row in the lowest bit
 //! ```
 //!
-//! Rows that are settled, and those that are not in the log, are both not live. All integers are big-endian.
+//! Rows that are settled, and those that are not in the log, are both not live. The expiries are those of the live rows,
+//! if one of them expires. All integers are big-endian.
 
 use super::stored::{Stored, share};
 use super::{EXTENT_ROWS, Extent};
 use crate::bitmap::Bitmap;
-use crate::packed::{Packed, unpack_runs};
+use crate::expiries::Expiries;
+use crate::packed::{END, Packed, take_runs};
 use crate::places::{Run, live_runs};
 
 const NONE: u8 = 0;
@@ -36,6 +38,10 @@ impl Extent {
         put_bitmap(&mut out, &live, rows);
         put_bitmap(&mut out, &self.redelivered.and(&live), rows);
         out.extend_from_slice(Packed::of(&live_runs(&runs, &live)).bytes());
+        if let Some(expiries) = self.expiries_of(&live).and_then(|expiries| expiries.encode()) {
+            out.push(END);
+            out.extend_from_slice(&expiries);
+        }
         out
     }
 
@@ -58,19 +64,30 @@ impl Extent {
             return Err(NoState);
         }
         let (ready, redelivered) = (take_bitmap(&mut rest, rows)?, take_bitmap(&mut rest, rows)?);
-        let runs = unpack_runs(rest).map_err(|_| NoState)?;
+        let runs = take_runs(&mut rest).map_err(|_| NoState)?;
+        let expiries = match rest.split_first() {
+            Some((_, rest)) => Some(Expiries::decode(rest).ok_or(NoState)?),
+            None => None,
+        };
         let mut unplaced = ready.clone();
         runs.iter().for_each(|run| unplaced.clear_range(run.first, run.count));
         let ready_rows = ready.count();
         let sound = unplaced.is_empty()
             && runs.iter().all(|run| run.end() <= rows && !run.is_spilled())
-            && ready_bytes <= u64::from(ready_rows) * u64::from(u32::MAX);
+            && ready_bytes <= u64::from(ready_rows) * u64::from(u32::MAX)
+            && expiries.as_ref().is_none_or(|it| it.len() == u64::from(ready_rows) && !it.is_none());
         if !sound {
             return Err(NoState);
         }
         let stored = Stored { rows, places: Packed::of(&live_runs(&runs, &ready)) };
         let stored = (rows > 0).then(|| Box::new(stored));
-        Ok(Extent { base, features, ready, redelivered, ready_rows, ready_bytes, stored, ..Extent::default() })
+        let live = expiries.is_some().then(|| ready.clone());
+        let extent =
+            Extent { base, features, ready, redelivered, ready_rows, ready_bytes, stored, ..Extent::default() };
+        Ok(match (live, expiries) {
+            (Some(live), Some(expiries)) => extent.with_expiries(&live, &expiries),
+            _ => extent,
+        })
     }
 }
 

@@ -113,6 +113,7 @@ impl Extent {
             }
             bitmap.shrink();
         }
+        self.shrink_expiries();
         Ok(bytes)
     }
 

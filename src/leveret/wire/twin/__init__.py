@@ -33,6 +33,7 @@ from .constants import (
 from .crc32c import crc32c
 from .decoder import Decoder, Event
 from .events import Command, ProtocolHeader, Settlement, Violation
+from .expiries import Expiries
 from .extent import Extent
 from .keys import KeyTable
 from .ledger import Ledger
@@ -72,6 +73,7 @@ __all__ = [
     "Command",
     "Decoder",
     "Event",
+    "Expiries",
     "Extent",
     "KeyTable",
     "Ledger",

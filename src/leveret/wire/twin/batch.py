@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .constants import COLUMN_HEADER, COLUMN_HEADERS, COLUMN_KEY, COLUMN_PROPERTY, IMMEDIATE, MANDATORY
+from .constants import (
+    COLUMN_HEADER,
+    COLUMN_HEADERS,
+    COLUMN_KEY,
+    COLUMN_PROPERTY,
+    EXPIRATION,
+    IMMEDIATE,
+    MANDATORY,
+    U64_MAX,
+)
+from .expiries import Expiries, expiries_of, parse_expiration
 from .keys import KeyTable, join_names, split_names
 from .pool import Arena, Pool, Row, row_size
 from .properties import PROPERTY_NAMES, features_of, header_of, property_of
@@ -104,15 +114,19 @@ class Batch:
         Raises ValueError for an unknown column or property, or a column that needs a name and has none, IndexError for
         rows that are not there.
         """
-        chosen = of_range(0, len(self.rows)) if selection is None else selection
-        if len(chosen) and chosen[-1] >= len(self.rows):
-            raise IndexError("no such row")
+        chosen = self._chosen(selection)
         if column == COLUMN_KEY and self.key >= 0:
             return [(self.key, chosen)] if len(chosen) else []
         found: dict[object, list[int]] = {}
         for row, value in zip(chosen, self._values(column, chosen, name), strict=True):
             found.setdefault(value, []).append(row)
         return [(value, of_rows(rows)) for value, rows in found.items()]
+
+    def _chosen(self, selection: Selection | None) -> Selection:
+        chosen = of_range(0, len(self.rows)) if selection is None else selection
+        if len(chosen) and chosen[-1] >= len(self.rows):
+            raise IndexError("no such row")
+        return chosen
 
     def _values(self, column: int, chosen: Selection, name: str | None) -> list[int] | list[bytes | None]:
         if column == COLUMN_KEY:
@@ -133,6 +147,20 @@ class Batch:
     def select(self, features: int) -> Selection:
         """The rows that have any of these features."""
         return of_rows([index for index, row in enumerate(self.rows) if row[3] & features])
+
+    def expiries(self, selection: Selection | None, now_ms: int, ttl_ms: int = -1) -> Expiries | None:
+        """When these rows expire; None if none does. Raises IndexError for rows that are not there."""
+        if not 0 <= now_ms <= U64_MAX:
+            raise OverflowError("a time is over 64 bits")
+        lists = [self.rows[row][1] for row in self._chosen(selection)]
+        return expiries_of([property_of(raw, "expiration") for raw in lists], now_ms, ttl_ms)
+
+    def bad_expiration(self) -> int:
+        """The first row whose expiration is no number, -1 if there is none."""
+        for index, row in enumerate(self.rows):
+            if row[3] & EXPIRATION and parse_expiration(property_of(row[1], "expiration") or b"") is None:
+                return index
+        return -1
 
 
 def flags_of(row: Row) -> tuple[bool, bool]:

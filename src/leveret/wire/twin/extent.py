@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from . import state as states
 from .batch import Batch, Message
 from .constants import EXTENT_ROWS, PERSISTENT, SPILL, U32_MAX, U64_MAX
+from .expiries import Expiries, Whens
 from .keys import KeyTable
 from .piece import Pieces, is_place
 from .places import Block, Place, blocks_of, ranges_of, read_block, runs_of
@@ -37,6 +38,7 @@ class Extent:
         "_places",
         "_rows",
         "_states",
+        "_whens",
         "base",
         "features",
         "lane",
@@ -60,6 +62,7 @@ class Extent:
         self._rows: list[Row | None] = []
         self._features: list[int] = []
         self._places: list[Place | None] = []
+        self._whens = Whens()
         self.resident = True
         self._states = bytearray()
         self.redelivered = bytearray()
@@ -77,7 +80,13 @@ class Extent:
         return len(self._rows) >= EXTENT_ROWS
 
     def append(
-        self, batch: Batch, selection: Selection | None = None, start: int = 0, position: int = -1, length: int = 0
+        self,
+        batch: Batch,
+        selection: Selection | None = None,
+        start: int = 0,
+        position: int = -1,
+        length: int = 0,
+        expiries: Expiries | None = None,
     ) -> int:
         """Append the rows selection[start:] (None: all rows) as ready until full; how many were taken.
 
@@ -88,6 +97,8 @@ class Extent:
             raise ValueError("no block can lie there")
         room = EXTENT_ROWS - len(self._rows)
         chosen = of_range(0, len(batch)) if selection is None else selection
+        if expiries is not None and len(expiries) != len(chosen):
+            raise ValueError("there are more or fewer rows than expiries")
         taken = [batch.rows[row] for row in chosen[start : start + room]]
         features = [row[3] for row in taken]
         number = sum(batch.rows[row][3] & PERSISTENT for row in chosen[:start])
@@ -102,6 +113,8 @@ class Extent:
         self.redelivered += bytes(len(taken))
         self.ready += len(taken)
         self.ready_bytes += sum([len(row[2]) for row in taken])
+        if expiries is not None:
+            self._whens.put(len(self) - len(taken), expiries[start : start + len(taken)])
         return len(taken)
 
     # -- what becomes of rows ------------------------------------------------------------------------------------
@@ -177,6 +190,7 @@ class Extent:
             self.redelivered[row] = 1
         if len(selection):
             self._first_ready = min(self._first_ready, selection[0])
+        self._whens.requeued(selection)
         self._move(ready=len(selection), ready_bytes=size, unacked=-len(selection), unacked_bytes=-size)
 
     def settle(self, selection: Selection) -> None:
@@ -196,6 +210,7 @@ class Extent:
             self._states[row] = _SETTLED
             self._rows[row] = None
         self._move(ready=-len(rows), ready_bytes=-size, unacked=0, unacked_bytes=0)
+        self._whens.dropped(rows, self.select_ready())
 
     def recycle(self) -> bool:
         """If all rows are settled: forget them, base += rows; True. Otherwise False."""
@@ -209,6 +224,23 @@ class Extent:
 
     def select_ready(self) -> Selection:
         return of_rows([row for row, state in enumerate(self._states) if state == _READY])
+
+    @property
+    def next_expiry(self) -> int:
+        """When the first ready row expires, or an earlier time; 0 if none does."""
+        return self._whens.next
+
+    def select_expired(self, now_ms: int) -> Selection:
+        """Ready rows that have expired; `next_expiry` is exact afterwards."""
+        return self._whens.expired(now_ms, self.select_ready())
+
+    def set_expiries(self, first_row: int, expiries: Expiries) -> None:
+        """The rows from `first_row` on expire so. Raises ValueError for rows that are not there."""
+        if first_row < 0:
+            raise OverflowError("a row is negative")
+        if first_row + len(expiries) > len(self):
+            raise ValueError("no such row")
+        self._whens.put(first_row, expiries)
 
     def select_persistent(self, selection: Selection | None = None) -> Selection:
         """The persistent ones of the selection (None: of all rows not settled)."""
@@ -399,7 +431,8 @@ class Extent:
         else:
             size = (self.ready_bytes + self.unacked_bytes) * sum(live) // max(self.ready + self.unacked, 1)
         redelivered = [alive and bool(flag) for alive, flag in zip(live, self.redelivered, strict=True)]
-        return states.encode(states.State(self.base, self.features, size, live, redelivered, places))
+        whens = [self._whens[row] for row in range(len(self))]
+        return states.encode(states.State(self.base, self.features, size, live, redelivered, places, whens))
 
     @staticmethod
     def from_state(data: Buffer, lane: int = 0) -> Extent:
@@ -409,6 +442,7 @@ class Extent:
         rows = len(state.live)
         extent._states += bytes(_READY if live else _SETTLED for live in state.live)
         extent._places += state.places
+        extent._whens = Whens(state.whens)
         extent._rows += [None] * rows
         extent._features += [0] * rows
         extent.redelivered += bytes(state.redelivered)

@@ -7,8 +7,10 @@
     3 DEFINITION  anything
     4 RELOCATE    queue:u64  base:u64  rows  block
     5 EXTENT      queue:u64  state, anything
+    6 EXPIRY      queue:u64  first:u64  expiries
 
-`offsets` and `rows` are selections as in `compact`; what they mean is said where ops are objects, in `wire/records.py`.
+`offsets` and `rows` are selections as in `compact`, `expiries` as in the file of that name; what they mean is said
+where ops are objects, in `wire/records.py`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from .block import Outline, encode_block, outline
 from .compact import decode_selection, encode_selection
 from .constants import EXTENT_ROWS, U32_MAX, U64_MAX
+from .expiries import Expiries
 from .reader import Reader
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ SETTLE: Final = 2
 DEFINITION: Final = 3
 RELOCATE: Final = 4
 EXTENT: Final = 5
+EXPIRY: Final = 6
 
 
 class Publish(NamedTuple):
@@ -66,7 +70,13 @@ class Extent(NamedTuple):
     state: bytes
 
 
-Op = Publish | Settle | Definition | Relocate | Extent
+class Expiry(NamedTuple):
+    queue: int
+    first: int
+    expiries: Expiries
+
+
+Op = Publish | Settle | Definition | Relocate | Extent | Expiry
 
 # -- out ---------------------------------------------------------------------------------------------------------------
 
@@ -165,6 +175,11 @@ def _decode(kind: int, reader: Reader) -> Op:
             return Relocate(queue, base, selection, block)
         case 5:
             return Extent(reader.number(8), reader.rest())
+        case 6:
+            expiry = Expiry(reader.number(8), reader.number(8), Expiries.decode(reader.rest()))
+            if expiry.first + len(expiry.expiries) > U64_MAX:
+                raise ValueError("the number of a row is over 64 bits")
+            return expiry
     raise ValueError(f"unknown kind of op {kind}")
 
 

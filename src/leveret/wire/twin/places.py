@@ -39,6 +39,8 @@ _LENGTH: Final = 8
 _DISTANCE: Final = 16
 _BACKWARDS: Final = 32
 _SPILLED: Final = 64
+END: Final = 128
+"""No flags: what stands here is something else."""
 
 
 def runs_of(places: Sequence[Place | None]) -> list[Run]:
@@ -153,12 +155,18 @@ def _varint(value: int) -> bytes:
     return bytes(octets)
 
 
-def unpack_runs(data: bytes, rows: int) -> list[Place | None]:
-    """The inverse: a place per row. Raises ValueError for anything malformed."""
+def take_runs(data: bytes, rows: int) -> tuple[list[Place | None], bytes]:
+    """The inverse: a place per row; and what follows them, which begins with `END`. Raises ValueError for anything
+    malformed.
+    """
     places: list[Place | None] = []
     files = (_File(), _File())
     octets = iter(data)
+    rest = b""
     for flags in octets:
+        if flags == END:
+            rest = bytes((END, *octets))
+            break
         if flags >= 128:
             raise ValueError("unknown flags")
         spilled = bool(flags & _SPILLED)
@@ -178,7 +186,7 @@ def unpack_runs(data: bytes, rows: int) -> list[Place | None]:
             raise ValueError("no such rows")
         places += [None] * gap + [(position, length, skip + index) for index in range(count)]
         file.go_on(position, length, distance)
-    return places + [None] * (rows - len(places))
+    return places + [None] * (rows - len(places)), rest
 
 
 def _number(octets: Iterator[int]) -> int:

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from . import ops
+from .expiries import Expiries
 from .piece import Piece, Pieces
 from .record import RECORD_HEADER, Cut, check_position, read_record
 from .selection import Selection
@@ -19,6 +20,7 @@ Step = (
     | tuple[int, int, int, Selection]
     | tuple[int, int, int, Selection, int, int]
     | tuple[int, int, bytes]
+    | tuple[int, int, list[tuple[int, Expiries]]]
 )
 
 Found = tuple[ops.Op, int, int]
@@ -31,6 +33,7 @@ _KINDS: Final = {
     ops.Definition: ops.DEFINITION,
     ops.Relocate: ops.RELOCATE,
     ops.Extent: ops.EXTENT,
+    ops.Expiry: ops.EXPIRY,
 }
 
 
@@ -45,7 +48,7 @@ class Replay:
         self._synced = 0
         self._stop = _END
         self._need = RECORD_HEADER
-        self._counts = [0] * 6
+        self._counts = [0] * (1 + len(_KINDS))
 
     @property
     def position(self) -> int:
@@ -108,11 +111,12 @@ class Replay:
 
 
 def _join(found: list[Found]) -> Iterator[Step]:
-    """Between two other ops publishes of a queue are one step, and so are settlements of an extent."""
-    for joined, run in groupby(found, lambda one: isinstance(one[0], ops.Publish | ops.Settle)):
+    """Between two other ops publishes of a queue are one step, its expiries are, settlements of an extent are."""
+    for joined, run in groupby(found, lambda one: isinstance(one[0], ops.Publish | ops.Expiry | ops.Settle)):
         if joined:
             group = list(run)
             yield from _published(group)
+            yield from _expiring(group)
             yield from _settled(group)
         else:
             yield from map(_barrier, run)
@@ -163,6 +167,21 @@ def _pieces(op: ops.Publish, first: int, position: int) -> Iterator[Piece]:
 def _share(op: ops.Publish, rows: int) -> int:
     """Body bytes of the first rows, as if all had equally many."""
     return op.body_bytes * rows // op.block.rows
+
+
+def _expiring(found: list[Found]) -> Iterator[Step]:
+    queues: dict[int, list[tuple[int, Expiries]]] = {}
+    for op, _, _ in found:
+        if not isinstance(op, ops.Expiry) or not len(op.expiries):
+            continue
+        rows = queues.setdefault(op.queue, [])
+        first, runs = op.first, op.expiries.runs
+        if rows and rows[-1][0] + len(rows[-1][1]) == first:
+            first, before = rows.pop()
+            runs = before.runs + runs
+        rows.append((first, Expiries(runs)))
+    for queue, rows in queues.items():
+        yield ops.EXPIRY, queue, rows
 
 
 def _settled(found: list[Found]) -> Iterator[Step]:
