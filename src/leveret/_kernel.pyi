@@ -141,6 +141,11 @@ class Batch:
         """Distinct values of a column in order of first appearance, each with its rows. Linear in the rows."""
     def select(self, features: int) -> Selection:
         """The rows that have any of these features."""
+    def body_bytes_of(self, selection: Selection) -> int: ...
+    def fit(self, selection: Selection | None, rows: int, size: int) -> Selection:
+        """Of these rows (None: all), in their order, each that fits into what those before have left of `rows` messages
+        and `size` body bytes (-1: no bound).
+        """
     def expiries(self, selection: Selection | None, now_ms: int, ttl_ms: int = -1) -> Expiries | None:
         """When these rows (None: all) expire: `now_ms` plus what their expiration property says, but not more than
         `ttl_ms` (-1: no bound; a row without the property has only that). An expiration that is no number (see
@@ -329,6 +334,10 @@ class Extent:
         """Ready rows with 0 < when <= now_ms; of a stored extent, too."""
     def set_expiries(self, first_row: int, expiries: Expiries) -> None:
         """The rows from `first_row` on, in memory or not, expire so. Raises ValueError for rows that are not there."""
+    def select_head(self, rows: int, size: int) -> Selection:
+        """The first ready rows, until they are at least `rows` and have at least `size` body bytes (0: that asks for
+        nothing). They stay ready. Of a stored extent as if all bodies had the same size.
+        """
     def select_ready(self) -> Selection: ...
     def select_persistent(self, selection: Selection | None = None) -> Selection:
         """The persistent ones of the selection (None: of all rows not settled). Of rows that were settled when the

@@ -259,6 +259,8 @@ STEPS = st.one_of(
     st.tuples(st.just("expired"), st.integers(0, 9)),
     st.tuples(st.just("drop_expired"), st.integers(0, 9)),
     st.tuples(st.just("drop"), ROWS),
+    st.tuples(st.just("head"), st.integers(0, 12), st.sampled_from([0, 0, 1, 5, 106, 1000])),
+    st.tuples(st.just("fit"), SIZES, ROWS, st.integers(-1, 6), st.sampled_from([-1, 0, 1, 6, 150])),
     st.tuples(st.just("take"), st.integers(0, 12), st.sampled_from([-1, -1, 0, 1, 5, 50, 1000])),
     st.tuples(
         st.just("deal"),
@@ -324,6 +326,13 @@ class Driver:
         rows = self.extent.select_expired(now_ms)
         self.extent.drop(rows)
         return list(rows)
+
+    def head(self, rows: int, size: int) -> Any:
+        return list(self.extent.select_head(rows, size))
+
+    def fit(self, sizes: list[int], numbers: list[int], count: int, size: int) -> Any:
+        batch, chosen = self.made(sizes), self.selection(numbers, set(range(len(sizes))))
+        return list(batch.fit(None, count, size)), list(batch.fit(chosen, count, size)), batch.body_bytes_of(chosen)
 
     def drop(self, numbers: list[int]) -> Any:
         self.extent.drop(self.selection(numbers))

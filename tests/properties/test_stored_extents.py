@@ -53,6 +53,7 @@ MOVES = st.one_of(
     st.tuples(st.just("purge")),
     st.tuples(st.just("checkpoint")),
     st.tuples(st.just("mark_all_redelivered")),
+    st.tuples(st.just("head"), st.integers(0, 12), st.integers(0, 30)),
     st.tuples(st.just("restore"), st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), max_size=4)),
 )
 

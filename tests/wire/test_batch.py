@@ -354,3 +354,31 @@ class TestKeyTable:
             ("", "late", True, b"body"),
             ("", "next", False, b""),
         ]
+
+
+class TestFit:
+    def test_greedy_in_order(self, impl: Any) -> None:
+        batch = build(impl, b"12345", b"1", b"", b"1234", b"12")
+        for count, size, wanted in [
+            (-1, -1, [0, 1, 2, 3, 4]),
+            (2, -1, [0, 1]),
+            (0, -1, []),
+            (9, 0, [2]),
+            (9, 5, [0, 2]),
+            (9, 4, [1, 2, 4]),
+            (2, 4, [1, 2]),
+            (-1, 10, [0, 1, 2, 3]),
+            (-1, 12, [0, 1, 2, 3, 4]),
+        ]:
+            assert list(batch.fit(None, count, size)) == wanted
+        assert list(batch.fit(impl.Selection([1, 3, 4]), 2, 3)) == [1, 4]
+        assert list(batch.fit(impl.Selection([1, 3, 4]), 2, -1)) == [1, 3]
+        with pytest.raises(IndexError):
+            batch.fit(impl.Selection([5]), 1, 1)
+
+    def test_body_bytes(self, impl: Any) -> None:
+        batch = build(impl, b"12345", b"1", b"", b"1234")
+        assert batch.body_bytes_of(impl.Selection([0, 2, 3])) == 9
+        assert batch.body_bytes_of(impl.Selection([])) == 0
+        with pytest.raises(IndexError):
+            batch.body_bytes_of(impl.Selection([4]))

@@ -11,6 +11,7 @@ from .support import (
     NO_PROPERTIES,
     PERSISTENT_PROPERTIES,
     PROTOCOL_HEADER,
+    Files,
     build,
     filled,
     headers,
@@ -89,6 +90,54 @@ class TestAppend:
         del pool
         gc.collect()
         assert extent[0].body == b"abc"
+
+
+class TestHead:
+    def test_both_limits_are_reached(self, impl: Any) -> None:
+        extent = filled(impl, b"12345", b"1", b"", b"1234", b"12")
+        for count, size, wanted in [
+            (0, 0, []),
+            (-1, -1, []),
+            (2, 0, [0, 1]),
+            (0, 5, [0]),
+            (0, 6, [0, 1]),
+            (0, 7, [0, 1, 2, 3]),
+            (3, 5, [0, 1, 2]),
+            (1, 11, [0, 1, 2, 3, 4]),
+            (99, 0, [0, 1, 2, 3, 4]),
+            (0, 99, [0, 1, 2, 3, 4]),
+        ]:
+            assert list(extent.select_head(count, size)) == wanted
+        assert (extent.ready, extent.unacked) == (5, 0)
+
+    def test_of_what_is_ready(self, impl: Any) -> None:
+        extent = filled(impl, *[b"12"] * 200)
+        extent.settle(extent.take(70)[:60])
+        assert list(extent.select_head(3, 0)) == [70, 71, 72]
+        extent.requeue(impl.Selection([61, 65]))
+        assert list(extent.select_head(3, 7)) == [61, 65, 70, 71]
+        assert list(impl.Extent(0).select_head(3, 7)) == []
+
+    def test_on_disk_all_are_alike(self, impl: Any) -> None:
+        files, extent = Files(impl), impl.Extent(0)
+        files.append(extent, b"", b"1", b"12345", b"12")
+        extent.evict()
+        heads = [list(extent.select_head(0, size)) for size in (1, 2, 3, 4, 6, 7, 8, 9)]
+        assert [len(head) for head in heads] == [1, 1, 2, 2, 3, 4, 4, 4]
+        assert list(extent.select_head(3, 1)) == heads[4]
+        extent = impl.Extent(0)
+        files.append(extent, b"", b"")
+        extent.evict()
+        assert list(extent.select_head(0, 1)) == [0, 1]
+
+    def test_what_is_ready_can_be_copied_and_dropped(self, impl: Any) -> None:
+        extent = filled(impl, *[b"%d" % number for number in range(100)])
+        extent.take(1)
+        head = extent.select_head(70, 0)
+        batch = extent.batch(impl.Pool(), head)
+        extent.drop(head)
+        assert [row[5] for row in rows(batch)] == [b"%d" % number for number in range(1, 71)]
+        assert (extent.ready, extent.unacked, list(extent.select_head(1, 0))) == (29, 1, [71])
 
 
 class TestTake:

@@ -279,6 +279,36 @@ impl Batch {
         groups.into_iter().map(|(value, rows)| (value.map(<[u8]>::to_vec), rows.finish())).collect()
     }
 
+    /// Bytes of these bodies.
+    pub fn body_bytes_of(&self, selection: &Selection) -> u64 {
+        let mut bytes = 0;
+        self.for_each(Some(selection), |row| bytes += u64::from(row.body_len));
+        bytes
+    }
+
+    /// Of these rows, in their order, each that fits into what the ones before have left of `rows` and `size` (None: no
+    /// bound).
+    pub fn fit(&self, selection: Option<&Selection>, rows: Option<u64>, size: Option<u64>) -> Selection {
+        let all = self.all();
+        let selection = selection.unwrap_or(&all);
+        let mut rows = usize::try_from(rows.unwrap_or(u64::MAX)).unwrap_or(usize::MAX).min(selection.len());
+        let Some(mut size) = size.filter(|size| *size < self.body_bytes) else {
+            return selection.slice(0, rows);
+        };
+        let mut fitting = Builder::default();
+        for row in selection.iter() {
+            if rows == 0 {
+                break;
+            }
+            if let Some(left) = size.checked_sub(self.rows[row as usize].body_len.into()) {
+                size = left;
+                rows -= 1;
+                fitting.push(row);
+            }
+        }
+        fitting.finish()
+    }
+
     /// When each of these rows expires: after what its property says, after `ttl` at the latest; None if none does.
     pub fn expiries(&self, selection: Option<&Selection>, now: u64, ttl: Option<u64>) -> Option<Expiries> {
         let count = selection.map_or(self.len(), Selection::len) as u64;

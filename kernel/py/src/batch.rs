@@ -217,6 +217,18 @@ impl Batch {
         Selection(self.core.select(features))
     }
 
+    fn body_bytes_of(&self, selection: &Selection) -> PyResult<u64> {
+        self.check(Some(selection))?;
+        Ok(self.core.body_bytes_of(&selection.0))
+    }
+
+    fn fit(&self, selection: Option<&Bound<'_, Selection>>, rows: i64, size: i64) -> PyResult<Selection> {
+        let selection = selection.map(Bound::get);
+        self.check(selection)?;
+        let selection = selection.map(|selection| &selection.0);
+        Ok(Selection(self.core.fit(selection, u64::try_from(rows).ok(), u64::try_from(size).ok())))
+    }
+
     #[pyo3(signature = (selection, now_ms, ttl_ms = -1), text_signature = "($self, selection, now_ms, ttl_ms=-1)")]
     fn expiries(
         &self,

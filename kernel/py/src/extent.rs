@@ -163,6 +163,10 @@ impl Extent {
         self.0.set_expiries(first_row, &expiries.0).map_err(refused)
     }
 
+    fn select_head(&self, rows: i64, size: i64) -> Selection {
+        Selection(self.0.select_head(rows.max(0).unsigned_abs(), size.max(0).unsigned_abs()))
+    }
+
     fn select_ready(&self) -> Selection {
         Selection(self.0.select_ready())
     }

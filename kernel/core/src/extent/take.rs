@@ -53,6 +53,52 @@ impl Extent {
         Ok(taken)
     }
 
+    /// The first ready rows, until they are `rows` and have `size` body bytes; of a stored extent as if all had the same.
+    pub fn select_head(&self, rows: u64, size: u64) -> Selection {
+        if rows == 0 && size == 0 {
+            return Selection::EMPTY;
+        }
+        if size == 0 || !self.is_resident() || size >= self.ready_bytes {
+            let all = u128::from(self.ready_rows);
+            let by_size = match size {
+                0 => 0,
+                size if size >= self.ready_bytes => all,
+                size => (u128::from(size) * all).div_ceil(self.ready_bytes.into()),
+            };
+            return self.first_of_ready(by_size.max(rows.into()).min(all) as u32);
+        }
+        let mut head = Builder::default();
+        let (mut count, mut bytes) = (0, 0);
+        for (index, &word) in self.ready.words().iter().enumerate().skip(self.first_ready as usize / 64) {
+            let mut word = word;
+            while word != 0 {
+                if count >= rows && bytes >= size {
+                    return head.finish();
+                }
+                let row = index as u32 * 64 + word.trailing_zeros();
+                word &= word - 1;
+                head.push(row);
+                count += 1;
+                bytes += u64::from(self.rows[row as usize].body_len);
+            }
+        }
+        head.finish()
+    }
+
+    fn first_of_ready(&self, count: u32) -> Selection {
+        let mut head = Builder::default();
+        let mut left = count;
+        for (index, &word) in self.ready.words().iter().enumerate().skip(self.first_ready as usize / 64) {
+            if left == 0 {
+                break;
+            }
+            let bits = lowest(word, left);
+            left -= bits.count_ones();
+            head.push_word(index as u32 * 64, bits);
+        }
+        head.finish()
+    }
+
     fn take_within(&mut self, limit: u32, room: u64) -> Selection {
         let mut taken = Builder::default();
         let (mut rows, mut bytes) = (0, 0);
@@ -110,5 +156,36 @@ impl Extent {
         }
         self.moved(table.rows, table.bytes, first_ready as u32);
         Ok(table.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extent::tests::batch;
+    use crate::pool::Pool;
+
+    #[test]
+    fn heads_reach_both_limits() {
+        let pool = Pool::new(4096);
+        let mut extent = Extent::new(0);
+        extent.append(&batch(&pool, &[10; 200]), None, 0, None).unwrap();
+        extent.take(70, None).unwrap();
+        extent.requeue(&Selection::range(3, 2)).unwrap();
+        for (rows, size, wanted) in [
+            (0, 0, 0),
+            (1, 0, 1),
+            (0, 1, 1),
+            (0, 10, 1),
+            (0, 11, 2),
+            (3, 11, 3),
+            (3, 41, 5),
+            (500, 1, 132),
+            (1, 5000, 132),
+        ] {
+            let wanted: Selection = [3, 4].into_iter().chain(70..200).take(wanted).collect();
+            assert_eq!(extent.select_head(rows, size), wanted, "{rows} {size}");
+        }
+        assert_eq!(extent.ready(), 132);
     }
 }

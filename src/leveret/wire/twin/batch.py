@@ -148,6 +148,20 @@ class Batch:
         """The rows that have any of these features."""
         return of_rows([index for index, row in enumerate(self.rows) if row[3] & features])
 
+    def body_bytes_of(self, selection: Selection) -> int:
+        """Raises IndexError for rows that are not there."""
+        return sum(len(self.rows[row][2]) for row in self._chosen(selection))
+
+    def fit(self, selection: Selection | None, rows: int, size: int) -> Selection:
+        """Each row that fits into what those before have left of `rows` and `size` (-1: no bound)."""
+        fitting: list[int] = []
+        for row in self._chosen(selection):
+            body = len(self.rows[row][2])
+            if (rows < 0 or len(fitting) < rows) and (size < 0 or body <= size):
+                fitting.append(row)
+                size -= body if size >= 0 else 0
+        return of_rows(fitting)
+
     def expiries(self, selection: Selection | None, now_ms: int, ttl_ms: int = -1) -> Expiries | None:
         """When these rows expire; None if none does. Raises IndexError for rows that are not there."""
         if not 0 <= now_ms <= U64_MAX:

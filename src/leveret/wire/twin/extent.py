@@ -225,6 +225,15 @@ class Extent:
     def select_ready(self) -> Selection:
         return of_rows([row for row, state in enumerate(self._states) if state == _READY])
 
+    def select_head(self, rows: int, size: int) -> Selection:
+        """The first ready rows until they are `rows` and have `size` bytes."""
+        head: list[int] = []
+        for row in self.select_ready():
+            if len(head) >= rows and (size <= 0 or self._body_bytes(head, self.ready, self.ready_bytes) >= size):
+                break
+            head.append(row)
+        return of_rows(head)
+
     @property
     def next_expiry(self) -> int:
         """When the first ready row expires, or an earlier time; 0 if none does."""
