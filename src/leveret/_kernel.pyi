@@ -113,6 +113,31 @@ class Message:
     def features(self) -> int: ...
 
 @final
+class Patch:
+    """What becomes of rows in `Batch.rewrite`. Everything is optional; what is not said stays, byte for byte."""
+
+    def __new__(
+        cls,
+        *,
+        exchange: str | None = None,
+        routing_key: str | None = None,
+        headers: bytes | None = None,
+        append: bytes = b"",
+        without: Sequence[str] = (),
+        drop_expiration: bool = False,
+        expiration: str | None = None,
+        clear_mandatory: bool = False,
+    ) -> Self:
+        """`headers` is a whole raw table (without its 4 length bytes) instead of the row's; then the top-level headers
+        `without` are removed, and then the raw fields `append` (name, type tag, value) are put at the end. There is a
+        table if there was one before or anything is put there. Who appends a name that may be there already has to
+        remove it.
+
+        Raises ValueError for names and expirations over 255 bytes, for `headers` and `append` that are malformed or
+        nested too deep, and for an expiration that is both set and dropped.
+        """
+
+@final
 class Batch:
     """The contents that arrived on one channel in one push, or what `Batch.build`/`unpack_block` made. Immutable."""
 
@@ -141,6 +166,19 @@ class Batch:
         """Distinct values of a column in order of first appearance, each with its rows. Linear in the rows."""
     def select(self, features: int) -> Selection:
         """The rows that have any of these features."""
+    def rewrite(self, pool: Pool, patches: Sequence[tuple[Selection, Patch]]) -> Batch:
+        """All rows in their order, each changed by the patch of the selection that it is in, if any; features are as
+        the new properties say. Rows that do not change share the arenas, the others are written to the pool. `keys` is
+        the same table unless a patch changes a name or mandatory. (That a table is malformed cannot be: what is stored
+        was checked.)
+
+        Raises ValueError when a row is in two selections or becomes too large, IndexError for rows that are not there.
+        """
+    @staticmethod
+    def concat(pool: Pool, batches: Sequence[Batch]) -> Batch:
+        """The rows of several batches one after the other (shares the arenas), on channel 0. `keys` is their table if
+        they have the same.
+        """
     def body_bytes_of(self, selection: Selection) -> int: ...
     def fit(self, selection: Selection | None, rows: int, size: int) -> Selection:
         """Of these rows (None: all), in their order, each that fits into what those before have left of `rows` messages

@@ -1,5 +1,7 @@
 //! Batches: rows that came together, with the arenas they lie in and their keys.
 
+mod rewrite;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,6 +11,8 @@ use crate::pool::{Arena, Pool};
 use crate::properties::{self, EXPIRATION, EXPIRATION_INDEX, MANDATORY};
 use crate::row::{Message, Reader, Row, Spot};
 use crate::selection::{Builder, Selection};
+
+pub use rewrite::Patch;
 
 /// One message for `Batch::build`.
 pub struct Part<'a> {
@@ -26,6 +30,10 @@ pub enum Unfit {
     NameNotUtf8,
     Properties,
     Size,
+    /// A row is to be changed in two ways.
+    Overlap,
+    /// To be set and to be dropped.
+    Expiration,
 }
 
 impl Unfit {
@@ -35,6 +43,8 @@ impl Unfit {
             Unfit::NameNotUtf8 => "a name is not UTF-8",
             Unfit::Properties => "malformed properties",
             Unfit::Size => "a message is too large",
+            Unfit::Overlap => "a row is in two selections",
+            Unfit::Expiration => "an expiration cannot be set and dropped",
         }
     }
 }

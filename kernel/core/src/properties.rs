@@ -5,6 +5,8 @@
 //!
 //! The list: flag words (bit 15 first; bit 0: another word follows), then the values of the properties that are set.
 
+use std::ops::Range;
+
 /// delivery-mode = 2.
 pub const PERSISTENT: u32 = 1;
 pub const HEADERS: u32 = 2;
@@ -110,6 +112,22 @@ fn check_fields(mut data: &[u8], named: bool, depth: usize) -> Option<()> {
     Some(())
 }
 
+/// None unless these are the fields of a headers table.
+pub(crate) fn check_table(data: &[u8]) -> Option<()> {
+    check_fields(data, true, 1)
+}
+
+/// The fields of a checked table: name, and all of the field with it.
+pub(crate) fn entries(mut data: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    std::iter::from_fn(move || {
+        let whole = data;
+        let name = take_shortstr(&mut data)?;
+        let tag = take_octet(&mut data)?;
+        take_value(&mut data, tag)?;
+        Some((name, &whole[..whole.len() - data.len()]))
+    })
+}
+
 /// The fields of a checked table: name, raw field (type tag and value).
 fn fields(mut data: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     std::iter::from_fn(move || {
@@ -194,6 +212,16 @@ pub const HEADERS_INDEX: usize = 2;
 /// `expiration` there.
 pub const EXPIRATION_INDEX: usize = 7;
 
+/// The value of a property; strings and tables without their length bytes.
+fn take_property<'a>(data: &mut &'a [u8], form: Form) -> Option<&'a [u8]> {
+    match form {
+        Form::Shortstr => take_shortstr(data),
+        Form::Octet => take(data, 1),
+        Form::Timestamp => take(data, 8),
+        Form::Table => take_longstr(data),
+    }
+}
+
 /// The raw value of a property of a checked list: strings and tables without their length bytes.
 pub fn property(properties: &[u8], wanted: usize) -> Option<&[u8]> {
     let mut data = properties;
@@ -205,17 +233,53 @@ pub fn property(properties: &[u8], wanted: usize) -> Option<&[u8]> {
         if flags & (0x8000 >> index) == 0 {
             continue;
         }
-        let value = match form {
-            Form::Shortstr => take_shortstr(&mut data)?,
-            Form::Octet => take(&mut data, 1)?,
-            Form::Timestamp => take(&mut data, 8)?,
-            Form::Table => take_longstr(&mut data)?,
-        };
+        let value = take_property(&mut data, *form)?;
         if index == wanted {
             return Some(value);
         }
     }
     None
+}
+
+/// A checked list, cut where headers and expiration are or would be.
+pub(crate) struct Cut<'a> {
+    pub flags: &'a [u8],
+    pub before: &'a [u8],
+    /// Without its length, as is `expiration`.
+    pub headers: Option<&'a [u8]>,
+    pub between: &'a [u8],
+    pub expiration: Option<&'a [u8]>,
+    pub after: &'a [u8],
+}
+
+pub(crate) fn cut(properties: &[u8]) -> Option<Cut<'_>> {
+    let mut data = properties;
+    let flags = take_flags(&mut data)?;
+    let words = &properties[..properties.len() - data.len()];
+    let has = |index: usize| flags & (0x8000 >> index) != 0;
+    let before = take_all(&mut data, 0..HEADERS_INDEX, has)?;
+    let headers = if has(HEADERS_INDEX) { Some(take_longstr(&mut data)?) } else { None };
+    let between = take_all(&mut data, HEADERS_INDEX + 1..EXPIRATION_INDEX, has)?;
+    let expiration = if has(EXPIRATION_INDEX) { Some(take_shortstr(&mut data)?) } else { None };
+    Some(Cut { flags: words, before, headers, between, expiration, after: data })
+}
+
+/// The bytes of those of some properties that are there.
+fn take_all<'a>(data: &mut &'a [u8], indices: Range<usize>, has: impl Fn(usize) -> bool) -> Option<&'a [u8]> {
+    let whole = *data;
+    for index in indices.filter(|&index| has(index)) {
+        take_property(data, PROPERTIES[index].1)?;
+    }
+    Some(&whole[..whole.len() - data.len()])
+}
+
+/// Say at the begin of a list whether it has headers and an expiration.
+pub(crate) fn set_flags(list: &mut [u8], headers: bool, expiration: bool) {
+    for (index, there) in [(HEADERS_INDEX, headers), (EXPIRATION_INDEX, expiration)] {
+        let flag = 0x80 >> (index % 8);
+        let octet = &mut list[index / 8];
+        *octet = if there { *octet | flag } else { *octet & !flag };
+    }
 }
 
 /// The raw field (type tag and value) of a header of a checked list.

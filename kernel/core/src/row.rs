@@ -46,6 +46,11 @@ impl Row {
         self.meta & 0xffff
     }
 
+    pub(crate) fn with_features(mut self, features: u32) -> Row {
+        self.meta = (self.meta & !0xffff) | features;
+        self
+    }
+
     pub(crate) fn names_len(&self) -> usize {
         (self.meta >> 16) as usize
     }

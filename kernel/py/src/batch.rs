@@ -14,6 +14,7 @@ use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::expiries::Expiries;
+use crate::rewrite::{Patch, unfit};
 use crate::selection::Selection;
 
 pub const COLUMN_KEY: u32 = 0;
@@ -127,6 +128,14 @@ impl Batch {
         Ok(Batch { core, keys })
     }
 
+    /// One made of this: with its key table, if the two have the same.
+    fn derived(&self, py: Python<'_>, core: Core) -> PyResult<Batch> {
+        match Arc::ptr_eq(&core.keys, &self.core.keys) {
+            true => Ok(Batch { core, keys: self.keys.clone_ref(py) }),
+            false => Batch::alone(py, core),
+        }
+    }
+
     pub fn check(&self, selection: Option<&Selection>) -> PyResult<()> {
         match selection {
             Some(selection) if !self.core.covers(&selection.0) => Err(PyIndexError::new_err("no such row")),
@@ -150,7 +159,7 @@ impl Batch {
             body,
             mandatory: *mandatory,
         });
-        let core = Core::build(&pool.0, channel, parts).map_err(|unfit| PyValueError::new_err(unfit.text()))?;
+        let core = Core::build(&pool.0, channel, parts).map_err(unfit)?;
         Batch::alone(py, core)
     }
 
@@ -215,6 +224,29 @@ impl Batch {
 
     fn select(&self, features: u32) -> Selection {
         Selection(self.core.select(features))
+    }
+
+    fn rewrite(
+        &self,
+        py: Python<'_>,
+        pool: &Pool,
+        patches: Vec<(Bound<'_, Selection>, Bound<'_, Patch>)>,
+    ) -> PyResult<Batch> {
+        patches.iter().try_for_each(|(selection, _)| self.check(Some(selection.get())))?;
+        let patches: Vec<_> = patches.iter().map(|(selection, patch)| (&selection.get().0, &patch.get().0)).collect();
+        self.derived(py, self.core.rewrite(&pool.0, &patches).map_err(unfit)?)
+    }
+
+    #[staticmethod]
+    fn concat(py: Python<'_>, pool: &Pool, batches: Vec<Bound<'_, Batch>>) -> PyResult<Batch> {
+        // The rows stay where they are; the pool is named for implementations that have to copy them.
+        let _ = pool;
+        let parts: Vec<&Core> = batches.iter().map(|batch| &batch.get().core).collect();
+        let core = Core::concat(&parts);
+        match batches.first() {
+            Some(first) => first.get().derived(py, core),
+            None => Batch::alone(py, core),
+        }
     }
 
     fn body_bytes_of(&self, selection: &Selection) -> PyResult<u64> {

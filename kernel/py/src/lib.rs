@@ -11,6 +11,7 @@ mod ledger;
 mod piece;
 mod record;
 mod render;
+mod rewrite;
 mod selection;
 
 use leveret_core::properties;
@@ -52,6 +53,7 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::ProtocolHeader>()?;
     module.add_class::<decoder::Violation>()?;
     module.add_class::<decoder::Decoder>()?;
+    module.add_class::<rewrite::Patch>()?;
     module.add_class::<expiries::Expiries>()?;
     module.add_class::<extent::Extent>()?;
     module.add_class::<piece::Pieces>()?;

@@ -50,6 +50,7 @@ Extent = _chosen.Extent
 KeyTable = _chosen.KeyTable
 Ledger = _chosen.Ledger
 Message = _chosen.Message
+Patch = _chosen.Patch
 Pieces = _chosen.Pieces
 Pool = _chosen.Pool
 ProtocolHeader = _chosen.ProtocolHeader
@@ -109,6 +110,7 @@ __all__ = [
     "KeyTable",
     "Ledger",
     "Message",
+    "Patch",
     "Pieces",
     "Pool",
     "ProtocolHeader",

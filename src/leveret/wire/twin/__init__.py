@@ -43,6 +43,7 @@ from .pool import Pool
 from .record import RECORD_HEADER, find_record, seal_record
 from .render import render_deliver, render_get_ok, render_return
 from .replay import Replay, Step
+from .rewrite import Patch
 from .selection import Selection
 from .usage import Usage
 
@@ -78,6 +79,7 @@ __all__ = [
     "KeyTable",
     "Ledger",
     "Message",
+    "Patch",
     "Pieces",
     "Pool",
     "ProtocolHeader",

@@ -6,7 +6,7 @@ takes some of them shares them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .constants import (
     COLUMN_HEADER,
@@ -22,6 +22,7 @@ from .expiries import Expiries, expiries_of, parse_expiration
 from .keys import KeyTable, join_names, split_names
 from .pool import Arena, Pool, Row, row_size
 from .properties import PROPERTY_NAMES, features_of, header_of, property_of
+from .rewrite import Patch
 from .selection import Selection, of_range, of_rows
 
 
@@ -147,6 +148,32 @@ class Batch:
     def select(self, features: int) -> Selection:
         """The rows that have any of these features."""
         return of_rows([index for index, row in enumerate(self.rows) if row[3] & features])
+
+    def rewrite(self, pool: Pool, patches: Sequence[tuple[Selection, Patch]]) -> Batch:
+        """All rows in their order, changed by the patch of the selection that they are in. Raises ValueError for a row
+        in two of them, IndexError for rows that are not there.
+        """
+        found: dict[int, Patch] = {}
+        for selection, patch in patches:
+            for number in self._chosen(selection):
+                if number in found:
+                    raise ValueError("a row is in two selections")
+                found[number] = patch
+        renamed = any(patch.changes_key for _, patch in patches)
+        batch, arena = Batch(self.channel, KeyTable() if renamed else self.keys), Arena(pool)
+        for index, row in enumerate(self.rows):
+            batch.append(found[index].applied(row, arena) if index in found else row)
+        return batch.finish()
+
+    @staticmethod
+    def concat(pool: Pool, batches: Sequence[Batch]) -> Batch:
+        """The rows of several batches one after the other."""
+        same = all(batch.keys is batches[0].keys for batch in batches)
+        joined = Batch(0, batches[0].keys if batches and same else KeyTable())
+        for batch in batches:
+            for row in batch.rows:
+                joined.append(row)
+        return joined.finish()
 
     def body_bytes_of(self, selection: Selection) -> int:
         """Raises IndexError for rows that are not there."""

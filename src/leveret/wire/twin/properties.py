@@ -8,7 +8,7 @@ full depth when a message is decoded, so that later look-ups need not expect mal
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Final
 
@@ -82,6 +82,38 @@ def property_of(raw: bytes, wanted: str) -> bytes | None:
         if name == wanted:
             return raw[start:stop]
     return None
+
+
+def with_parts(
+    raw: bytes, headers: Callable[[bytes | None], bytes | None], expiration: Callable[[bytes | None], bytes | None]
+) -> bytes:
+    """A checked list with the headers table and the expiration that these make of its own (None: absent)."""
+    found = {name: raw[start:stop] for name, _, start, stop in _walk(raw)}
+    for name, change in (("headers", headers), ("expiration", expiration)):
+        value = change(found.get(name))
+        found.pop(name, None)
+        if value is not None:
+            found[name] = value
+    words = next(at for at in range(2, len(raw) + 1, 2) if not raw[at - 1] & 1)
+    flags = _U16.unpack_from(raw)[0] & 1
+    parts = []
+    for index, (name, width, _) in enumerate(PROPERTIES):
+        if name in found:
+            flags |= 0x8000 >> index
+            size = len(found[name])
+            parts += [_U32.pack(size) if width == _TABLE else bytes((size,)) * (width == _SHORTSTR), found[name]]
+    return _U16.pack(flags) + raw[2:words] + b"".join(parts)
+
+
+def fields_of(table: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Name of each field of a checked table, and all of its bytes."""
+    for name, start, stop in _fields(table, 0, len(table)):
+        yield name, table[start - len(name) - 1 : stop]
+
+
+def check_table(table: bytes) -> None:
+    """Raises MalformedError unless these are the fields of a headers table."""
+    _check_table(table, 0, len(table), 1)
 
 
 def header_of(raw: bytes, wanted: bytes) -> bytes | None:
