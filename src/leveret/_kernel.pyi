@@ -481,6 +481,15 @@ class Ledger:
         must be outstanding, else it is unknown and takes nothing. With `hold` the rows are set aside for a
         transaction instead of being forgotten.
         """
+    @property
+    def oldest(self) -> int:
+        """The lowest outstanding tag, held ones not counted; 0 if there is none."""
+    def owners_before(self, tag: int) -> list[object]:
+        """Those (by identity, each once) who have a tag < `tag` outstanding, in tag order; held ones not counted."""
+    def withdraw(self, owner: object) -> list[tuple[object, Extent, Selection]]:
+        """Everything outstanding of this owner (by identity), in tag order: its tags are unknown afterwards. What is
+        held for a transaction stays held: it was answered.
+        """
     def commit(self) -> None:
         """Forget what is held."""
     def rollback(self) -> None:

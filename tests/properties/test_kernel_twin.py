@@ -426,7 +426,12 @@ LEDGER_STEPS = st.one_of(
     st.tuples(st.just("commit")),
     st.tuples(st.just("rollback")),
     st.tuples(st.just("drain")),
+    st.tuples(st.just("withdraw"), st.integers(0, 2)),
+    st.tuples(st.just("owners_before"), st.integers(0, 60)),
 )
+
+
+OWNERS = ("one", "two", "three")
 
 
 @settings(max_examples=EXAMPLES)
@@ -443,7 +448,11 @@ def test_ledgers(steps: list[tuple[Any, ...]], stride: int) -> None:
             match step:
                 case ("add", gap, count):
                     selection = impl.Selection(range(next_row, next_row + count * stride, stride))
-                    ledger.add(next_tag + gap, f"owner {next_row}", extent, selection)
+                    ledger.add(next_tag + gap, OWNERS[next_row % 3], extent, selection)
+                case ("withdraw", number):
+                    found = [(owner, list(selection)) for owner, _, selection in ledger.withdraw(OWNERS[number])]
+                case ("owners_before", tag):
+                    found = ledger.owners_before(tag)
                 case ("settle", items, hold):
                     tags = [(tag if tag >= 0 else 1 << 63, multiple) for tag, multiple in items]
                     portions, unknown = ledger.settle(impl.Settlement(1, 0, tags), hold)
@@ -452,7 +461,7 @@ def test_ledgers(steps: list[tuple[Any, ...]], stride: int) -> None:
                     found = [(owner, list(selection)) for owner, _, selection in ledger.drain()]
                 case (name,):
                     getattr(ledger, name)()
-            said.append((found, len(ledger)))
+            said.append((found, len(ledger), ledger.oldest))
         assert said[0] == said[1], step
         if step[0] == "add":
             next_tag += step[1] + step[2]

@@ -204,3 +204,71 @@ class TestTransaction:
             ("a", [30, 31]),
             ("c", [40]),
         ]
+
+
+class TestOldest:
+    def test_the_lowest_tag_that_is_outstanding(self, book: Book) -> None:
+        assert book.ledger.oldest == 1
+        book.settle((2, False), (1, False))
+        assert book.ledger.oldest == 3
+        book.settle((4, True), (6, False))
+        assert book.ledger.oldest == 5
+        book.settle((0, True))
+        assert book.ledger.oldest == 0
+        book.add(50, "c", 1)
+        assert book.ledger.oldest == 50
+
+    def test_held_ones_were_answered(self, book: Book) -> None:
+        book.settle((2, True), (7, False), hold=True)
+        assert book.ledger.oldest == 3
+        assert book.ledger.owners_before(3) == []
+        book.settle((0, True))
+        assert book.ledger.oldest == 0
+        book.ledger.rollback()
+        assert book.ledger.oldest == 1
+
+    def test_whose_they_are(self, book: Book) -> None:
+        before = book.ledger.owners_before
+        assert before(0) == before(1) == []
+        assert before(2) == before(5) == ["a"]
+        assert before(6) == before(100) == ["a", "b"]
+        book.settle((4, True))
+        assert before(100) == ["b", "a"]
+        book.settle((5, False))
+        assert before(6) == []
+        for tag in (-1, 1 << 64):
+            with pytest.raises(OverflowError):
+                before(tag)
+
+    def test_equal_owners_are_not_the_same(self, impl: Any) -> None:
+        book, one, other = Book(impl), [1], [1]
+        for tag, owner in enumerate((one, other, one), 1):
+            book.add(tag, owner, tag)
+        found = book.ledger.owners_before(9)
+        assert [owner is one for owner in found] == [True, False]
+        assert book.plain(book.ledger.withdraw(other)) == [([1], [2])]
+        assert book.settle((3, True)) == ([([1], [1]), ([1], [3])], None)
+
+
+class TestWithdraw:
+    def test_all_of_one_owner(self, book: Book) -> None:
+        book.settle((2, False))
+        assert book.plain(book.ledger.withdraw("a")) == [("a", [10, 12, 13]), ("a", [30, 31])]
+        assert (len(book.ledger), book.ledger.oldest) == (3, 5)
+        assert book.settle((1, False)) == ([], 1)
+        assert book.plain(book.ledger.withdraw("nobody")) == []
+        assert book.drain() == [("b", [20, 22, 24])]
+
+    def test_what_is_held_stays_held(self, book: Book) -> None:
+        book.settle((2, True), (6, False), hold=True)
+        assert book.plain(book.ledger.withdraw("a")) == [("a", [12, 13]), ("a", [30, 31])]
+        assert book.plain(book.ledger.withdraw("a")) == []
+        book.ledger.rollback()
+        assert book.settle((0, True)) == ([("a", [10, 11]), ("b", [20, 22, 24])], None)
+        assert book.drain() == []
+
+    def test_a_commit_goes_on(self, book: Book) -> None:
+        book.settle((1, True), hold=True)
+        book.ledger.withdraw("a")
+        book.ledger.commit()
+        assert book.drain() == [("b", [20, 22, 24])]

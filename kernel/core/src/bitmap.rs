@@ -117,6 +117,12 @@ impl Bitmap {
         rows.finish()
     }
 
+    /// The first that is set.
+    pub fn first(&self) -> Option<u32> {
+        let index = self.words.iter().position(|word| *word != 0)?;
+        Some(index as u32 * 64 + self.words[index].trailing_zeros())
+    }
+
     pub fn is_empty(&self) -> bool {
         self.words.iter().all(|word| *word == 0)
     }

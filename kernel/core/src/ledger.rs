@@ -28,6 +28,11 @@ impl<H> Run<H> {
     fn last(&self) -> u64 {
         self.first + u64::from(self.len - 1)
     }
+
+    /// The lowest tag that is outstanding.
+    fn oldest(&self) -> Option<u64> {
+        self.outstanding.first().map(|place| self.first + u64::from(place))
+    }
 }
 
 /// The runs that one call has settled tags of, by their index.
@@ -227,6 +232,37 @@ impl<H> Ledger<H> {
         }
     }
 
+    /// The lowest tag that is outstanding.
+    pub fn oldest(&mut self) -> Option<u64> {
+        while self.runs.get(self.first_live).is_some_and(|run| run.outstanding.is_none()) {
+            self.first_live += 1;
+        }
+        self.runs.get(self.first_live)?.oldest()
+    }
+
+    /// Whose the runs are that have a tag outstanding below this one, in tag order.
+    pub fn owners_before(&self, tag: u64) -> impl Iterator<Item = &H> {
+        let early = self.runs.range(self.first_live..).take_while(move |run| run.first < tag);
+        let early = early.filter(move |run| run.oldest().is_some_and(|oldest| oldest < tag));
+        early.filter_map(|run| run.owner.as_ref().map(|(owner, _)| owner))
+    }
+
+    /// Remove everything that is outstanding (and not held) of runs with such an owner, in tag order.
+    pub fn withdraw(&mut self, is_owner: impl Fn(&H) -> bool, share: impl Fn(&H) -> H) -> Portions<H> {
+        let mut portions = Vec::new();
+        for index in self.first_live..self.runs.len() {
+            let run = &mut self.runs[index];
+            if run.outstanding.is_none() || !run.owner.as_ref().is_some_and(|(owner, _)| is_owner(owner)) {
+                continue;
+            }
+            let tags = std::mem::replace(&mut run.outstanding, Tags::None);
+            self.outstanding -= u64::from(tags.count(run.len));
+            portions.extend(self.portion(index, tags, false, &share));
+        }
+        self.tidy();
+        portions
+    }
+
     /// Forget what is held.
     pub fn commit(&mut self) {
         for first in std::mem::take(&mut self.held) {
@@ -366,6 +402,24 @@ mod tests {
             }
             assert_eq!((ledger.len(), ledger.runs.len()), (1, 1));
         }
+    }
+
+    #[test]
+    fn the_oldest_and_whose_it_is() {
+        let mut ledger = ledger();
+        let before = |ledger: &Ledger<char>, tag| ledger.owners_before(tag).collect::<String>();
+        assert_eq!((ledger.oldest(), before(&ledger, 1), before(&ledger, 2)), (Some(1), "".into(), "a".into()));
+        settle(&mut ledger, &[(2, true), (10, false)], true);
+        assert_eq!((ledger.oldest(), before(&ledger, 3), before(&ledger, 7)), (Some(3), "".into(), "ab".into()));
+        assert_eq!((before(&ledger, 11), before(&ledger, 12)), ("ab".into(), "abc".into()));
+        let rows = ledger.withdraw(|owner| *owner == 'a', |owner| *owner);
+        assert_eq!(rows, [('a', Selection::range(12, 3))]);
+        assert_eq!((ledger.len(), ledger.oldest()), (4, Some(6)));
+        assert_eq!(settle(&mut ledger, &[(3, false)], false), (String::new(), Some(3)));
+        ledger.rollback();
+        assert_eq!((ledger.len(), ledger.oldest()), (7, Some(1)));
+        assert_eq!(ledger.withdraw(|_| true, |owner| *owner).len(), 3);
+        assert!(ledger.is_empty() && ledger.runs.is_empty() && ledger.oldest().is_none());
     }
 
     #[test]

@@ -34,6 +34,15 @@ impl Tags {
         }
     }
 
+    /// The first of them.
+    pub fn first(&self) -> Option<u32> {
+        match self {
+            Tags::None => None,
+            Tags::All => Some(0),
+            Tags::Some(part) => part.bits.first(),
+        }
+    }
+
     pub fn is_none(&self) -> bool {
         matches!(self, Tags::None)
     }

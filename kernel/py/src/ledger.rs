@@ -1,5 +1,7 @@
 //! Ledgers.
 
+use std::collections::HashSet;
+
 use leveret_core::ledger::{Ledger as Core, Portions};
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -51,6 +53,22 @@ impl Ledger {
         let share = |owner: &Owner| Owner { owner: owner.owner.clone_ref(py), extent: owner.extent.clone_ref(py) };
         let (portions, unknown) = self.0.settle(settlement.0.items.iter().copied(), hold, share);
         Ok((listed(py, portions)?, unknown))
+    }
+
+    #[getter]
+    fn oldest(&mut self) -> u64 {
+        self.0.oldest().unwrap_or(0)
+    }
+
+    fn owners_before(&self, py: Python<'_>, tag: u64) -> Vec<Py<PyAny>> {
+        let mut known = HashSet::new();
+        let owners = self.0.owners_before(tag).filter(|run| known.insert(run.owner.as_ptr()));
+        owners.map(|run| run.owner.clone_ref(py)).collect()
+    }
+
+    fn withdraw<'py>(&mut self, py: Python<'py>, owner: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        let share = |owner: &Owner| Owner { owner: owner.owner.clone_ref(py), extent: owner.extent.clone_ref(py) };
+        listed(py, self.0.withdraw(|run| run.owner.is(owner), share))
     }
 
     fn commit(&mut self) {

@@ -7,6 +7,7 @@ whether it is outstanding, held for a transaction, or gone; a run goes when all 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import Final
 
@@ -37,6 +38,9 @@ class _Run:
     @property
     def last(self) -> int:
         return self.first + len(self.states) - 1
+
+    def outstanding(self) -> Iterator[int]:
+        return (tag for tag, state in enumerate(self.states, self.first) if state == _OUTSTANDING)
 
 
 class Ledger:
@@ -111,6 +115,27 @@ class Ledger:
     def _drop_empty(self, touched: dict[_Run, list[int]]) -> None:
         if any(not run.live for run in touched):
             self._runs = [run for run in self._runs if run.live]
+
+    @property
+    def oldest(self) -> int:
+        """The lowest outstanding tag, held ones not counted; 0 if there is none."""
+        return next((tag for run in self._runs for tag in run.outstanding()), 0)
+
+    def owners_before(self, tag: int) -> list[object]:
+        """Those who have a tag < `tag` outstanding, each once, in tag order."""
+        if not 0 <= tag <= U64_MAX:
+            raise OverflowError("a tag is over 64 bits")
+        owners = [run.owner for run in self._runs if next(run.outstanding(), U64_MAX) < tag]
+        return list({id(owner): owner for owner in owners}.values())
+
+    def withdraw(self, owner: object) -> list[Portion]:
+        """Everything outstanding of this owner, in tag order. What is held stays held."""
+        touched: dict[_Run, list[int]] = {}
+        for run in self._runs:
+            for tag in list(run.outstanding()) if run.owner is owner else ():
+                self._settle_one(run, tag - run.first, False, touched)
+        self._drop_empty(touched)
+        return [(run.owner, run.extent, _pick(run, indices)) for run, indices in touched.items()]
 
     def commit(self) -> None:
         """Forget what is held."""
