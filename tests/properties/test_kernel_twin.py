@@ -254,6 +254,7 @@ WHENS = st.lists(st.integers(0, 9), max_size=10)
 STEPS = st.one_of(
     st.tuples(st.just("append"), SIZES, st.booleans()),
     st.tuples(st.just("append_part"), SIZES, ROWS, st.integers(0, 4)),
+    st.tuples(st.just("append_rewritten"), SIZES, ROWS, ROWS, st.sampled_from([1, 100, 2000])),
     st.tuples(st.just("append_expiring"), SIZES, st.integers(0, 4), WHENS),
     st.tuples(st.just("set_expiries"), st.integers(0, 40), WHENS),
     st.tuples(st.just("expired"), st.integers(0, 9)),
@@ -309,6 +310,16 @@ class Driver:
         batch = self.made(sizes)
         chosen = self.selection(numbers, set(range(len(sizes))))
         return self.extent.append(batch, chosen, min(start, len(chosen)))
+
+    def append_rewritten(self, sizes: list[int], renamed: list[int], grown: list[int], size: int) -> Any:
+        """Some rows with other names, some with more headers, behind those that stayed."""
+        batch, patch, every = self.made(sizes), self.impl.Patch, set(range(len(sizes)))
+        patches = [
+            (self.selection(renamed, every), patch(exchange="new", routing_key=f"key {size}")),
+            (self.selection(grown, every - set(renamed)), patch(append=field("x", longstr(bytes(size))))),
+        ]
+        new = batch.rewrite(self.pool, patches)
+        return self.extent.append(self.impl.Batch.concat(self.pool, [batch, new])), rows(new)
 
     def expiries(self, whens: list[int]) -> Any:
         return self.impl.Expiries([(1, when) for when in whens])

@@ -339,6 +339,5 @@ def test_kernel_and_twin_rewrite_alike(lists: list[Properties], plan: list[tuple
             found = decode_properties(new[number].properties)
             assert (found.content_type, found.app_id) == (before.content_type, before.app_id)
         del batch, new, again, joined
-        gc.collect()
         assert pool.allocated == 0
     assert all(one == said[0] for one in said)
