@@ -23,6 +23,7 @@ from ..wire.records import (
     ExchangeState,
     ExtentState,
     Op,
+    PolicyState,
     QueueEnd,
     QueueState,
     Relocate,
@@ -107,6 +108,13 @@ class Checkpointing:
         end = max((base + size for base, size in segments.items()), default=0)
         usage = Usage([*segments, end])  # the last one stands for all that come after
         queues = [queue for queue in self._broker.objects.values() if isinstance(queue, Queue) and queue.durable]
+        # First, so that what is told after them is declared with them.
+        yield from self._append(
+            PolicyState(policy.op)
+            for vhost in [*self._broker.vhosts.values()]
+            for policy in vhost.policies.all()
+            if vhost.policies.get(policy.name, operator=policy.op.operator) is policy
+        )
         yield from self._append(
             ExchangeState(_declaration(exchange))
             for exchange in self._durable_exchanges()
