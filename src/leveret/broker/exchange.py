@@ -78,7 +78,8 @@ class Exchange:
     def configure(self, definition: Definition | None) -> None:
         """What a policy sets is in effect from now on where the arguments say nothing. The router has to be told."""
         alternate = self.arguments.get(ALTERNATE_EXCHANGE)
-        if ALTERNATE_EXCHANGE not in self.arguments and definition is not None:
+        # RabbitMQ: what the default exchange routes nowhere is lost, whatever a policy says.
+        if self.name and definition is not None and ALTERNATE_EXCHANGE not in self.arguments:
             alternate = definition.get(ALTERNATE_EXCHANGE)
         self.alternate = alternate if isinstance(alternate, str) else None
 
