@@ -167,6 +167,7 @@ class TestQueues:
         assert queue.policy is vhost.policies.get("p")
         set_("p", "^q", definition={"message-ttl": 7})
         assert queue.settings == QueueSettings(message_ttl_ms=7)
+        assert queue.settings is declare(vhost, "q2").settings
         set_("o", operator=True, definition={"message-ttl": 3, "expires": 100})
         assert queue.settings == QueueSettings(message_ttl_ms=3, expires_ms=100)
         assert other.settings == QueueSettings(message_ttl_ms=3, expires_ms=100)
@@ -313,6 +314,8 @@ class TestRecovery:
             world.checkpointing.step(0)
         world.vhost.set_policy(policy("p", "^q$", definition={"max-length": 1}))
         world.vhost.clear_policy("o", operator=True)
+        world.vhost.declare_exchange("late", "direct", durable=True)
+        world.vhost.declare_queue("late", durable=True)
         world.vhost.set_policy(policy("new", "^x$", definition={"alternate-exchange": "new"}))
         while world.checkpointing.step(0):
             pass
@@ -322,6 +325,7 @@ class TestRecovery:
         assert [found.name for found in again.vhost.policies.all()] == ["p", "new"]
         assert again.vhost.queues["q"].settings == QueueSettings(max_length=1)
         assert again.vhost.exchange("x").alternate == "new"
+        assert again.vhost.exchange("late").id == world.vhost.exchange("late").id
 
     def test_a_policy_is_answered_when_it_is_on_disk(self, world: World) -> None:
         position = world.vhost.set_policy(policy("later"))

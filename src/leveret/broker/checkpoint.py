@@ -107,6 +107,8 @@ class Checkpointing:
         segments = log.segments_before(begin)
         end = max((base + size for base, size in segments.items()), default=0)
         usage = Usage([*segments, end])  # the last one stands for all that come after
+        # Who is declared from here on is in what follows the checkpoint's begin: nobody is told of twice.
+        exchanges = self._durable_exchanges()
         queues = [queue for queue in self._broker.objects.values() if isinstance(queue, Queue) and queue.durable]
         # First, so that what is told after them is declared with them.
         yield from self._append(
@@ -117,7 +119,7 @@ class Checkpointing:
         )
         yield from self._append(
             ExchangeState(_declaration(exchange))
-            for exchange in self._durable_exchanges()
+            for exchange in exchanges
             if self._is_there(exchange) and not is_reserved(exchange.name)
         )
         for queue in queues:

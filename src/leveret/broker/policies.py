@@ -16,9 +16,11 @@ from ..limits import POLICIES_MAX, POLICY_DEFINITION_SIZE_MAX, SHORTSTR_MAX
 from ..wire.records import SetPolicy
 from .patterns import compile_pattern
 from .policy_keys import NOT_FOR_CLASSIC_QUEUES, NUMBER_MAX, problem_of, problem_of_pattern, shown
+from .settings import queue_settings
 
 if TYPE_CHECKING:
-    from .settings import Definition
+    from ..wire.fields import Arguments
+    from .settings import Definition, QueueSettings
 
 APPLY_TO: Final = ("all", "exchanges", "queues", "classic_queues", "quorum_queues", "streams")
 _TO_QUEUES: Final = ("all", "queues", "classic_queues")
@@ -67,13 +69,15 @@ class Policy:
 class Policies:
     """Those of one virtual host."""
 
-    __slots__ = ("_by_name", "_operators", "_users")
+    __slots__ = ("_by_name", "_operators", "_plain", "_users")
 
     def __init__(self) -> None:
         self._by_name: dict[tuple[bool, str], Policy] = {}
         # The first that matches is in effect.
         self._users: list[Policy] = []
         self._operators: list[Policy] = []
+        self._plain: dict[InEffect, QueueSettings] = {}
+        """Of queues without arguments: most are, and share them."""
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -99,6 +103,7 @@ class Policies:
         ranked = sorted(self._by_name.values(), key=lambda policy: (-policy.op.priority, policy.name))
         self._users = [policy for policy in ranked if not policy.op.operator]
         self._operators = [policy for policy in ranked if policy.op.operator]
+        self._plain.clear()
 
     def of_queue(self, name: str) -> InEffect:
         """What is in effect for a classic queue."""
@@ -106,6 +111,18 @@ class Policies:
             next((policy for policy in self._users if policy.matches_queue(name)), None),
             next((policy for policy in self._operators if policy.matches_queue(name)), None),
         )
+
+    def settings(self, arguments: Arguments, in_effect: InEffect) -> QueueSettings:
+        """Of a queue with these arguments."""
+        settings = None if arguments else self._plain.get(in_effect)
+        if settings is None:
+            user, operator = in_effect
+            settings = queue_settings(
+                arguments, None if user is None else user.definition, None if operator is None else operator.definition
+            )
+            if not arguments and len(self._plain) < POLICIES_MAX:
+                self._plain[in_effect] = settings
+        return settings
 
     def of_exchange(self, name: str) -> InEffect:
         """What is in effect for an exchange."""

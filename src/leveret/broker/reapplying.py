@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .queue import Queue
-from .settings import queue_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,30 +13,26 @@ if TYPE_CHECKING:
     from .binding import Destination
     from .exchange import Exchange
     from .objects import Objects
-    from .policies import Policies, Policy
-    from .settings import Definition
+    from .policies import InEffect, Policies
+
+_NOTHING: Final[InEffect] = (None, None)
 
 
 def configure_queue(queue: Queue, policies: Policies) -> None:
     """From now on it does what its arguments and the policies for it say."""
-    policy, operator = policies.of_queue(queue.name) if len(policies) else (None, None)
-    queue.policy, queue.operator_policy = policy, operator
-    settings = queue_settings(queue.arguments, _definition(policy), _definition(operator))
+    in_effect = policies.of_queue(queue.name) if len(policies) else _NOTHING
+    queue.policy, queue.operator_policy = in_effect
+    settings = policies.settings(queue.arguments, in_effect)
     if settings != queue.settings:
         queue.configure(settings)
 
 
 def configure_exchange(exchange: Exchange, policies: Policies) -> bool:
     """The same for an exchange; True when routes change by it."""
-    policy, operator = policies.of_exchange(exchange.name) if len(policies) else (None, None)
-    exchange.policy, exchange.operator_policy = policy, operator
+    exchange.policy, exchange.operator_policy = policies.of_exchange(exchange.name) if len(policies) else _NOTHING
     before = exchange.alternate
-    exchange.configure(_definition(policy))
+    exchange.configure(None if exchange.policy is None else exchange.policy.definition)
     return exchange.alternate != before
-
-
-def _definition(policy: Policy | None) -> Definition | None:
-    return None if policy is None else policy.definition
 
 
 class Reapplying:
