@@ -9,7 +9,7 @@ import pytest
 
 import leveret
 from leveret.app import SystemRandomness
-from leveret.errors import ConfigError, DamageError
+from leveret.errors import ConfigError, DamageError, PolicyError
 
 HEADER = b"AMQP\x00\x00\x09\x01"
 
@@ -71,6 +71,56 @@ async def test_a_real_client_publishes_and_gets() -> None:
             await channel.default_exchange.publish(aio_pika.Message(b"hello"), "letterbox")
             message = await queue.get(no_ack=True)
             assert message.body == b"hello"
+
+
+async def test_policies(tmp_path: Path) -> None:
+    """The policy is there before its exchange, and after a restart; a real client sees what comes of it."""
+    import aio_pika
+
+    async def is_routed(broker: leveret.Broker) -> bool:
+        connection = await aio_pika.connect(broker.url)
+        async with connection:
+            channel = await connection.channel(on_return_raises=True)
+            exchange = await channel.declare_exchange("orders", "direct", durable=True)
+            rest = await channel.declare_exchange("rest", "fanout")
+            await (await channel.declare_queue("rest", exclusive=True)).bind(rest)
+            try:
+                await exchange.publish(aio_pika.Message(b""), "nowhere", mandatory=True)
+            except aio_pika.exceptions.PublishError:
+                return False
+            return True
+
+    broker = leveret.Broker(data_dir=tmp_path)
+    for _ in range(2):
+        async with broker:
+            with pytest.raises(PolicyError, match="-1 is not a valid maximum length"):
+                await broker.set_policy("p", "^q", {"max-length": -1})
+            with pytest.raises(PolicyError, match="Virtual host 'none' does not exist"):
+                await broker.set_policy("p", "^q", {"max-length": 1}, vhost="none")
+            await broker.set_policy("p", "^orders$", {"alternate-exchange": "rest"}, apply_to="exchanges")
+    async with broker:
+        assert await is_routed(broker)
+        await broker.set_policy("better", "^orders$", {"alternate-exchange": "none"}, priority=1)
+        assert not await is_routed(broker)
+        await broker.clear_policy("better")
+        assert await is_routed(broker)
+        await broker.set_policy("o", ".*", {"max-length": 5}, operator=True)
+        await broker.clear_policy("o", operator=True)
+        await broker.clear_policy("p")
+        with pytest.raises(PolicyError, match="Parameter does not exist"):
+            await broker.clear_policy("p")
+        assert not await is_routed(broker)
+
+
+async def test_who_waits_for_a_policy_when_the_broker_stops_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with leveret.Broker() as broker:
+        node = broker._node
+        assert node is not None
+        monkeypatch.setattr(type(node.log), "when_durable", lambda *args: None)
+        waiting = asyncio.ensure_future(broker.set_policy("p", "^q", {"max-length": 1}))
+        await asyncio.sleep(0)
+    with pytest.raises(ConfigError, match="the broker was stopped"):
+        await waiting
 
 
 def test_names_of_the_package() -> None:

@@ -24,17 +24,22 @@ from .broker.alarms import Alarms, size_text
 from .broker.broker import Broker as Brain
 from .broker.housekeeping import Housekeeping
 from .clock import SystemClock
+from .errors import ConfigError, PolicyError
 from .net import Housekeeper, Server, Turn
 from .resources import FreeSpace, Watch, budget, total_memory
 from .storage import Storage
 from .store.memory import MemoryLog
+from .wire.records import SetPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
+    from .broker.vhost import VHost
     from .config import Options
     from .net import Connection
     from .net.server import Address
+    from .ports import Position
 
 SHUTDOWN: Final = "broker forced connection closure with reason 'shutdown'"
 """What RabbitMQ tells connections when it stops; with code 320."""
@@ -155,6 +160,7 @@ class Broker:
         self._failure: OSError | None = None
         self._node: Node | None = None
         self._listening: list[Address] = []
+        self._changes: dict[asyncio.Future[None], None] = {}  # of which somebody waits to hear that they are done
 
     async def start(self) -> None:
         """Listen. Raises ConfigError when that is not possible, or the data directory cannot be used."""
@@ -177,6 +183,9 @@ class Broker:
         node, self._node = self._node, None
         if node is not None:
             await node.stop()
+        for change in self._changes:
+            if not change.done():
+                change.set_exception(self._failure or ConfigError("the broker was stopped"))
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
@@ -186,6 +195,55 @@ class Broker:
         if self._failure is None:
             logger.critical("the disk failed, nothing is confirmed any more: %s", error)
             self._failure = error
+
+    async def set_policy(
+        self,
+        name: str,
+        pattern: str,
+        definition: Mapping[str, Any],
+        *,
+        vhost: str = "/",
+        priority: int = 0,
+        apply_to: str = "all",
+        operator: bool = False,
+    ) -> None:
+        """Set a policy, or change it; returns when it is kept and in effect for everything that it is for.
+
+        Raises PolicyError, with RabbitMQ's text, when it is not valid (RabbitMQ page "Policies").
+        """
+        op = SetPolicy(vhost, name, operator, pattern, dict(definition), priority, apply_to)
+        await self._done(self._vhost(vhost).set_policy(op))
+
+    async def clear_policy(self, name: str, *, vhost: str = "/", operator: bool = False) -> None:
+        """Take a policy away again. Raises PolicyError when there is none."""
+        await self._done(self._vhost(vhost).clear_policy(name, operator=operator))
+
+    def _vhost(self, name: str) -> VHost:
+        assert self._node is not None, "it is not started"
+        vhost = self._node.brain.vhosts.get(name)
+        if vhost is None:
+            raise PolicyError(f"Virtual host '{name}' does not exist")
+        return vhost
+
+    async def _done(self, position: Position | None) -> None:
+        """A change is on disk, and every object knows of it."""
+        assert self._node is not None
+        brain = self._node.brain
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def finish() -> None:
+            if not done.done():
+                done.set_result(None)
+
+        self._changes[done] = None
+        try:
+            if position is None:
+                brain.reapplying.when_done(finish)
+            else:
+                brain.log.when_durable(position, lambda: brain.reapplying.when_done(finish))
+            await done
+        finally:
+            del self._changes[done]
 
     async def __aenter__(self) -> Self:
         await self.start()

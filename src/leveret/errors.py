@@ -25,6 +25,7 @@
           InternalError             541
       ConfigError                   the operator's fault; one line and exit code 2
         DamageError                 a data directory that cannot be trusted
+      PolicyError                   a policy that is refused
       SyncError     (OSError)       the disk's fault: what was written may be lost
 
 Our own faults are assertions, never an AmqpError.
@@ -64,6 +65,10 @@ class DamageError(ConfigError):
     def within(self, directory: Path) -> DamageError:
         """The same, for who has to find it."""
         return DamageError(self.problem, self.file, self.offset, directory)
+
+
+class PolicyError(LeveretError):
+    """A policy that cannot be set or is not there; the text is what RabbitMQ's tools show."""
 
 
 class SyncError(LeveretError, OSError):

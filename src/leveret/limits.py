@@ -36,6 +36,18 @@ EXPIRY_MAX_MS: Final = 10 * 365 * 24 * 3600 * 1000
 PRIORITY_MAX: Final = 255
 """Levels of one queue above the lowest."""
 
+# Policies.
+POLICIES_MAX: Final = 1_000
+"""Of one virtual host: each new object is held against them."""
+POLICY_DEFINITION_SIZE_MAX: Final = 16 * 1024
+PATTERN_LENGTH_MAX: Final = 1024
+PATTERN_SIZE_MAX: Final = 10_000
+"""Steps of a pattern when everything counted in it is written out."""
+PATTERN_TIMEOUT_S: Final = 0.005
+"""A search that goes on for so long finds nothing."""
+POLICY_STEP_MS: Final = 1
+"""Of one turn, for objects whose policies changed."""
+
 # One turn of the event loop.
 TURN_BUDGET_MS: Final = 2
 READ_SIZE_MAX: Final = 256 * 1024

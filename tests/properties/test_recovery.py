@@ -14,10 +14,11 @@ import pytest
 from leveret.broker.broker import Broker
 from leveret.broker.checkpoint import Checkpointing
 from leveret.broker.queue import Queue
+from leveret.broker.settings import QueueSettings
 from leveret.store.checkpoints import NAME
 from leveret.store.log import DiskLog
 from leveret.wire import PERSISTENT, REQUEUE
-from leveret.wire.records import EndCheckpoint
+from leveret.wire.records import EndCheckpoint, SetPolicy
 
 from ..simulation.clients import Clients
 from ..simulation.world import World
@@ -32,6 +33,9 @@ class State(NamedTuple):
     exchanges: set[tuple[int, str, str]]
     queues: dict[tuple[int, str], Messages]
     bindings: set[tuple[int, int, str]]
+    policies: list[SetPolicy]
+    settings: dict[str, tuple[QueueSettings, str | None, str | None]]
+    """By queue: what is in effect, and by which policies."""
 
 
 class KeepingLog:
@@ -72,7 +76,18 @@ def state(world: World) -> State:
         for binding in world.vhost.router.bindings_from(source)
         if binding.destination.durable
     }
-    return State(exchanges, {(queue.id, queue.name): messages(world, queue) for queue in queues}, bindings)
+    policies = sorted((policy.op for policy in world.vhost.policies.all()), key=lambda op: op.name)
+    broker.reapplying.finish()
+    settings = {
+        queue.name: (
+            queue.settings,
+            queue.policy and queue.policy.name,
+            queue.operator_policy and queue.operator_policy.name,
+        )
+        for queue in queues
+    }
+    contents = {(queue.id, queue.name): messages(world, queue) for queue in queues}
+    return State(exchanges, contents, bindings, policies, settings)
 
 
 def messages(world: World, queue: Queue) -> Messages:

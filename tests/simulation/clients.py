@@ -13,11 +13,13 @@ from random import Random
 from leveret.broker.vhost import Got
 from leveret.wire import ACK, REJECT, REQUEUE, Batch
 from leveret.wire.fields import Arguments
+from leveret.wire.records import SetPolicy
 
 from ..broker.support import PERSISTENT, TRANSIENT, Channel
 from .world import World
 
 QUEUES = [f"q{number}" for number in range(5)]
+POLICIES = ["0", "1", "operator"]
 EXCHANGES = [f"x{number}" for number in range(3)]
 _LATER = 1 << 62
 """The position of what was not flushed yet."""
@@ -65,6 +67,8 @@ class Clients:
         """By queue id: what was sent there."""
         self.history: dict[str, History] = {}
         self.bound: dict[tuple[str, str], History] = {}
+        self.policies: dict[str, History] = {}
+        """With the max-length that they set in place of an id."""
         self.paging = paging
         self.start({})
 
@@ -91,6 +95,8 @@ class Clients:
             (self.bind, 1),
             (self.unbind, 0.5),
             (self.purge, 0.3),
+            (self.set_policy, 0.5),
+            (self.clear_policy, 0.3),
             (self.turn, 8),
             (self.work, 8),
             (self.checkpoint, 1),
@@ -283,6 +289,20 @@ class Clients:
         if position is not None:
             self.bound[source, destination].events.append((position, None))
 
+    def set_policy(self) -> None:
+        name, length = self.random.choice(POLICIES), self.random.randrange(1 << 30, 1 << 40)
+        op = SetPolicy("/", name, name == "operator", f"^.[{name[0]}34]", {"max-length": length}, 0, "queues")
+        position = self.world.vhost.set_policy(op)
+        assert position is not None
+        self.policies.setdefault(name, History()).events.append((position, length))
+
+    def clear_policy(self) -> None:
+        name = self.random.choice(POLICIES)
+        if self.world.vhost.policies.get(name, operator=name == "operator") is not None:
+            position = self.world.vhost.clear_policy(name, operator=name == "operator")
+            assert position is not None
+            self.policies[name].events.append((position, None))
+
     def purge(self) -> None:
         name = self.random.choice(QUEUES)
         if name not in self.world.vhost.queues:
@@ -345,6 +365,13 @@ class Clients:
             wanted = history.possible(durable)
             assert (1 if there else None) in wanted, f"{source} -> {destination}: {there}, {history.events}, {durable}"
             history.events[:] = [(0, 1 if there else None)]
+
+        for name, history in self.policies.items():
+            policy = vhost.policies.get(name, operator=name == "operator")
+            length = None if policy is None else policy.op.definition["max-length"]
+            wanted = history.possible(durable)
+            assert length in wanted, f"policy {name}: {length}, of {history.events}, durable {durable}"
+            history.events[:] = [(0, length)]
 
     def check_messages(self, durable: int, clean: bool) -> None:
         world = self.world

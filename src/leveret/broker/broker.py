@@ -8,17 +8,21 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from ..limits import POLICY_STEP_MS
 from ..wire.records import (
     Bind,
     DeclareExchange,
     DeclareQueue,
     DeleteExchange,
+    DeletePolicy,
     DeleteQueue,
+    SetPolicy,
     Unbind,
 )
 from .alarms import Alarms
 from .paging import Pager
 from .queue import Queue
+from .reapplying import Reapplying
 from .vhost import VHost
 
 if TYPE_CHECKING:
@@ -47,6 +51,7 @@ class Broker:
         "pager",
         "pool",
         "randomness",
+        "reapplying",
         "vhosts",
     )
 
@@ -72,6 +77,7 @@ class Broker:
         self._active: deque[Queue] = deque()
         self._last_id = 0
         self.pager = Pager(log, pool, self._all_lanes, spill, paging_budget)
+        self.reapplying = Reapplying(clock, scheduler)
         self.objects: dict[int, Destination] = {}
         """The exchanges and queues of all virtual hosts by their id."""
         self.lanes: dict[int, Lane] = {}
@@ -128,12 +134,14 @@ class Broker:
                         queue.pump()
                 if self.clock.monotonic_ms() >= end:
                     break
+            if self.reapplying.pending:
+                self.reapplying.step(POLICY_STEP_MS)
             self.pager.step()
         except Exception:
             if active:  # our own fault, in one queue: nobody else will ask for the turn of the others
                 self._scheduler.wake()
             raise
-        return bool(active)
+        return bool(active or self.reapplying.pending)
 
     # -- ops -----------------------------------------------------------------------------------------------------
 
@@ -154,3 +162,7 @@ class Broker:
                 vhost.apply_bind(op)
             case Unbind():
                 vhost.apply_unbind(op)
+            case SetPolicy():
+                vhost.apply_set_policy(op)
+            case DeletePolicy():
+                vhost.apply_delete_policy(op)

@@ -23,6 +23,7 @@ from ..wire.records import (
     ExchangeState,
     ExtentState,
     Op,
+    PolicyState,
     QueueEnd,
     QueueState,
     Relocate,
@@ -106,10 +107,19 @@ class Checkpointing:
         segments = log.segments_before(begin)
         end = max((base + size for base, size in segments.items()), default=0)
         usage = Usage([*segments, end])  # the last one stands for all that come after
+        # Who is declared from here on is in what follows the checkpoint's begin: nobody is told of twice.
+        exchanges = self._durable_exchanges()
         queues = [queue for queue in self._broker.objects.values() if isinstance(queue, Queue) and queue.durable]
+        # First, so that what is told after them is declared with them.
+        yield from self._append(
+            PolicyState(policy.op)
+            for vhost in [*self._broker.vhosts.values()]
+            for policy in vhost.policies.all()
+            if vhost.policies.get(policy.name, operator=policy.op.operator) is policy
+        )
         yield from self._append(
             ExchangeState(_declaration(exchange))
-            for exchange in self._durable_exchanges()
+            for exchange in exchanges
             if self._is_there(exchange) and not is_reserved(exchange.name)
         )
         for queue in queues:

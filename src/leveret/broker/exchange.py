@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from ..wire.records import DeclareExchange
     from .binding import Binding, Destination
+    from .policies import Policy
+    from .settings import Definition
 
     Need = tuple[int, str | None]
     """A column of `Batch.partition` and its name."""
@@ -29,7 +31,18 @@ ALTERNATE_EXCHANGE: Final = "alternate-exchange"
 class Exchange:
     """What all kinds have in common. `alternate` names the exchange that gets what this one routes nowhere."""
 
-    __slots__ = ("alternate", "arguments", "auto_delete", "durable", "id", "internal", "name", "vhost")
+    __slots__ = (
+        "alternate",
+        "arguments",
+        "auto_delete",
+        "durable",
+        "id",
+        "internal",
+        "name",
+        "operator_policy",
+        "policy",
+        "vhost",
+    )
 
     type_name: ClassVar[str]
     is_queue: ClassVar[bool] = False
@@ -52,12 +65,23 @@ class Exchange:
         self.auto_delete = auto_delete
         self.internal = internal
         self.arguments = arguments
-        alternate = arguments.get(ALTERNATE_EXCHANGE)
-        self.alternate = alternate if isinstance(alternate, str) else None
+        self.policy: Policy | None = None
+        """In effect."""
+        self.operator_policy: Policy | None = None
+        self.alternate: str | None = None
+        self.configure(None)
         self.clear()
 
     def __str__(self) -> str:
         return f"exchange '{self.name}' in vhost '{self.vhost}'"
+
+    def configure(self, definition: Definition | None) -> None:
+        """What a policy sets is in effect from now on where the arguments say nothing. The router has to be told."""
+        alternate = self.arguments.get(ALTERNATE_EXCHANGE)
+        # RabbitMQ: what the default exchange routes nowhere is lost, whatever a policy says.
+        if self.name and definition is not None and ALTERNATE_EXCHANGE not in self.arguments:
+            alternate = definition.get(ALTERNATE_EXCHANGE)
+        self.alternate = alternate if isinstance(alternate, str) else None
 
     @property
     def type(self) -> str:

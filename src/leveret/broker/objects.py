@@ -12,7 +12,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import AccessRefused, NotFound, PreconditionFailed, ResourceLocked
+from ..errors import AccessRefused, NotFound, PolicyError, PreconditionFailed, ResourceLocked
 from ..wire.fields import Arguments
 from ..wire.records import (
     ACKED,
@@ -21,8 +21,10 @@ from ..wire.records import (
     DeclareQueue,
     DefinitionOp,
     DeleteExchange,
+    DeletePolicy,
     DeleteQueue,
     Op,
+    SetPolicy,
     Unbind,
 )
 from . import names
@@ -30,9 +32,11 @@ from .arguments import validate_queue_arguments
 from .binding import Binding
 from .equivalence import require_same_exchange, require_same_queue
 from .exchange import exchange_kind, make_exchange
+from .levels import max_priority
+from .policies import Policies
 from .queue import Queue
+from .reapplying import configure_exchange, configure_queue
 from .routing import Router, predeclared
-from .settings import queue_settings
 from .settlement import settle_op
 
 if TYPE_CHECKING:
@@ -61,13 +65,14 @@ class QueueDeleted(NamedTuple):
 class Objects:
     """Exchanges, queues and bindings of one virtual host."""
 
-    __slots__ = ("_broker", "_defined", "_exclusive", "name", "objects", "queues", "router")
+    __slots__ = ("_broker", "_defined", "_exclusive", "name", "objects", "policies", "queues", "router")
 
     def __init__(self, broker: Broker, name: str) -> None:
         self._broker = broker
         self.name = name
         self.router = Router(name)
         self.queues: dict[str, Queue] = {}
+        self.policies = Policies()
         self.objects: dict[int, Destination] = broker.objects
         """Exchanges and queues by their id, also those of other virtual hosts."""
         self._exclusive: dict[Hashable, dict[int, Queue]] = {}
@@ -249,6 +254,19 @@ class Objects:
             if not queue.deleted:
                 self._delete(queue)
 
+    # -- policies ------------------------------------------------------------------------------------------------
+
+    def set_policy(self, op: SetPolicy) -> Position | None:
+        """Set a policy, or change the one with the same name. Raises PolicyError with RabbitMQ's text."""
+        self.policies.validate(op)
+        return self._commit([op])
+
+    def clear_policy(self, name: str, *, operator: bool = False) -> Position | None:
+        """Raises PolicyError when it is not there."""
+        if self.policies.get(name, operator=operator) is None:
+            raise PolicyError("Parameter does not exist")
+        return self._commit([DeletePolicy(self.name, name, operator)])
+
     # -- ops -----------------------------------------------------------------------------------------------------
 
     def _commit(self, ops: list[DefinitionOp]) -> Position | None:
@@ -269,6 +287,8 @@ class Objects:
                 return self.objects[op.id].durable
             case Bind() | Unbind():
                 return self.objects[op.source].durable and self.objects[op.destination].durable
+            case SetPolicy() | DeletePolicy():
+                return True
 
     def _deletions(self, first: Destination) -> list[DefinitionOp]:
         """Deleting an object takes along each auto-delete exchange that loses its last binding by it."""
@@ -290,6 +310,7 @@ class Objects:
 
     def apply_declare_exchange(self, op: DeclareExchange) -> None:
         exchange = make_exchange(op)
+        configure_exchange(exchange, self.policies)
         self.router.add(exchange)
         self.objects[op.id] = exchange
 
@@ -301,7 +322,6 @@ class Objects:
     def apply_declare_queue(self, op: DeclareQueue) -> int:
         """The last of its ids."""
         arguments = Arguments(op.arguments)
-        settings = queue_settings(arguments)
         queue = Queue(
             op.id,
             self.name,
@@ -314,9 +334,9 @@ class Objects:
             activate=self._broker.activate,
             settled=self._settled_unseen,
             pager=self._broker.pager,
-            max_priority=settings.max_priority,
+            max_priority=max_priority(arguments),
         )
-        queue.configure(settings)
+        configure_queue(queue, self.policies)
         self.queues[op.name] = queue
         self.objects[op.id] = queue
         self.router.queue_added(queue)
@@ -350,6 +370,14 @@ class Objects:
         source = self.objects[op.source]
         assert not isinstance(source, Queue)
         self.router.unbind(Binding(source, self.objects[op.destination], op.routing_key, Arguments(op.arguments)))
+
+    def apply_set_policy(self, op: SetPolicy) -> None:
+        self.policies.set(op)
+        self._broker.reapplying.begin(self)
+
+    def apply_delete_policy(self, op: DeletePolicy) -> None:
+        self.policies.remove(op.name, operator=op.operator)
+        self._broker.reapplying.begin(self)
 
     def _settled_unseen(self, lane: Lane, extent: Extent, rows: Selection) -> None:
         """no_ack consumers took these rows: gone from the log too."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .consumer import Consumer
     from .lane import Place
     from .paging import Pager
+    from .policies import Policy
     from .settings import QueueSettings
 
 _FEW: Final = 16
@@ -68,7 +69,9 @@ class Queue(Lane):
         "exclusive",
         "levels",
         "name",
+        "operator_policy",
         "owner",
+        "policy",
         "ring",
         "settings",
         "vhost",
@@ -102,6 +105,9 @@ class Queue(Lane):
         self.arguments = arguments
         self.owner = owner
         self.settings = PLAIN
+        self.policy: Policy | None = None
+        """In effect, and what is set by it in `settings`."""
+        self.operator_policy: Policy | None = None
         self._activate = activate
         self._settled = settled
         self.levels = tuple(Level(self, priority, pager) for priority in range(1, max_priority + 1))

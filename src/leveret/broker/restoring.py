@@ -5,7 +5,7 @@ there, object by object, while others go on changing it. It is *ours* if recover
 an object counts from where the checkpoint told of it, and before that is skipped. Any other checkpoint is skipped
 itself.
 
-    BeginCheckpoint | ExchangeState, QueueState, EXTENT ..., QueueEnd | BindingState | EndCheckpoint
+    BeginCheckpoint | PolicyState, ExchangeState, QueueState, EXTENT ..., QueueEnd | BindingState | EndCheckpoint
 
 When a log is repaired records are missing, anywhere (`damaged`). Then what is said of objects that nobody knows is
 skipped, what is said twice counts once, and every checkpoint is ours: each is the truth about the queues of which it
@@ -29,12 +29,15 @@ from ..wire.records import (
     DeclareExchange,
     DeclareQueue,
     DeleteExchange,
+    DeletePolicy,
     DeleteQueue,
     EndCheckpoint,
     ExchangeState,
     Mark,
+    PolicyState,
     QueueEnd,
     QueueState,
+    SetPolicy,
     Unbind,
     decode_definition,
 )
@@ -108,7 +111,7 @@ class Restoring:
                 self._incomplete.clear()
                 self._broker.skip_ids(op.last_id)
                 self._clean = op.clean
-            case ExchangeState() | QueueState() | QueueEnd() | BindingState():
+            case PolicyState() | ExchangeState() | QueueState() | QueueEnd() | BindingState():
                 if self._ours:
                     self._state(op)
             case DeclareExchange() | DeclareQueue():
@@ -120,9 +123,13 @@ class Restoring:
             case Bind() | Unbind():
                 if op.source in self._objects and op.destination in self._objects:
                     self._broker.apply(op)
+            case SetPolicy() | DeletePolicy():
+                self._broker.apply(op)
 
-    def _state(self, op: ExchangeState | QueueState | QueueEnd | BindingState) -> None:
+    def _state(self, op: PolicyState | ExchangeState | QueueState | QueueEnd | BindingState) -> None:
         match op:
+            case PolicyState():
+                self._broker.apply(op.policy)
             case ExchangeState():
                 self._declare(op.declaration)
             case BindingState():
@@ -158,6 +165,7 @@ class Restoring:
 
     def finish(self) -> int:
         """The log is at its end: what was outstanding in an unclean stop may have been delivered. Messages restored."""
+        self._broker.reapplying.finish()
         messages = 0
         for lane in self._broker.lanes.values():
             lane.restored(exact=self._clean and not self._damaged)

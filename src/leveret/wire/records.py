@@ -16,7 +16,7 @@ How records lie in a log is in `twin/record.py`. Where an op carries rows they a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -94,6 +94,24 @@ class Unbind(Definition, frozen=True, tag="unbind"):
     arguments: bytes
 
 
+class SetPolicy(Definition, frozen=True, tag="policy"):
+    """`definition`: values of JSON by key. An operator policy may have the name of another that is none."""
+
+    vhost: str
+    name: str
+    operator: bool
+    pattern: str
+    definition: dict[str, Any]
+    priority: int
+    apply_to: str
+
+
+class DeletePolicy(Definition, frozen=True, tag="delete policy"):
+    vhost: str
+    name: str
+    operator: bool
+
+
 class BeginCheckpoint(msgspec.Struct, frozen=True, tag_field="op", tag="begin checkpoint"):
     """From here on everything that the broker has is written down, until the end."""
 
@@ -122,6 +140,12 @@ class BindingState(msgspec.Struct, frozen=True, tag_field="op", tag="binding sta
     """A binding of a checkpoint."""
 
     binding: Bind
+
+
+class PolicyState(msgspec.Struct, frozen=True, tag_field="op", tag="policy state"):
+    """A policy of a checkpoint."""
+
+    policy: SetPolicy
 
 
 class QueueEnd(msgspec.Struct, frozen=True, tag_field="op", tag="queue end"):
@@ -188,8 +212,8 @@ class Expire:
     expiries: Expiries
 
 
-DefinitionOp = DeclareExchange | DeleteExchange | DeclareQueue | DeleteQueue | Bind | Unbind
-CheckpointOp = BeginCheckpoint | EndCheckpoint | ExchangeState | QueueState | QueueEnd | BindingState
+DefinitionOp = DeclareExchange | DeleteExchange | DeclareQueue | DeleteQueue | Bind | Unbind | SetPolicy | DeletePolicy
+CheckpointOp = BeginCheckpoint | EndCheckpoint | PolicyState | ExchangeState | QueueState | QueueEnd | BindingState
 Op = Publish | Settle | Relocate | ExtentState | Expire | DefinitionOp | CheckpointOp | Mark
 
 _definition_encoder: Final = msgspec.msgpack.Encoder()
