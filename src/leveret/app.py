@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+from array import array
 from base64 import urlsafe_b64encode
 from pathlib import Path
 from time import perf_counter_ns
@@ -50,6 +51,10 @@ class SystemRandomness:
     def token(self, size: int) -> str:
         """A url-safe random name part of `size` random bytes."""
         return urlsafe_b64encode(os.urandom(size)).rstrip(b"=").decode()
+
+    def numbers(self, count: int) -> array[int]:
+        """So many independent random numbers of 64 bits."""
+        return array("Q", os.urandom(8 * count))
 
 
 class Node:

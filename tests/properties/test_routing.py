@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leveret.broker.binding import Binding
-from leveret.broker.exchange import Exchange
+from leveret.broker.exchange import Chance, Exchange
 from leveret.broker.exchanges import (
     ConsistentHashExchange,
     DirectExchange,
     FanoutExchange,
     HeadersExchange,
+    ModulusHashExchange,
+    RandomExchange,
     TopicExchange,
 )
 from leveret.broker.routing import Router, predeclared
@@ -26,11 +28,19 @@ from leveret.errors import AmqpError
 from leveret.wire import Batch, Decoder, Pool
 from leveret.wire.fields import Arguments, Value
 
-from ..broker.exchanges.support import FakeQueue, ids, properties, reached
+from ..broker.exchanges.support import FakeQueue, SeededRandomness, ids, properties, reached
 from ..broker.exchanges.test_headers import naive as headers_match
 from .test_topic_matcher import naive as words_match
 
-KINDS = [DirectExchange, FanoutExchange, TopicExchange, HeadersExchange, ConsistentHashExchange]
+SETTLED = [
+    DirectExchange,
+    FanoutExchange,
+    TopicExchange,
+    HeadersExchange,
+    ConsistentHashExchange,
+    ModulusHashExchange,
+]
+BY_CHANCE = [RandomExchange]
 EXCHANGES = [f"x{number}" for number in range(5)]
 QUEUES = [f"q{number}" for number in range(5)]
 
@@ -70,7 +80,7 @@ class Naive:
 
     def matches(self, binding: Binding, message: Published) -> bool:
         match binding.source.type:
-            case "fanout":
+            case "fanout" | "x-random":  # of which there is only asked while it has no choice
                 return True
             case "direct":
                 return binding.routing_key == message.key
@@ -124,9 +134,10 @@ def publish_frames(messages: Sequence[Published]) -> bytes:
 
 
 class World:
-    def __init__(self, data: st.DataObject) -> None:
+    def __init__(self, data: st.DataObject, kinds: Sequence[type[Exchange]]) -> None:
         self.data = data
-        self.router = Router("/")
+        self.kinds = kinds
+        self.router = Router("/", SeededRandomness())
         for exchange in predeclared("/", lambda: next(ids)):
             self.router.add(exchange)
         self.naive = Naive(self.router)
@@ -167,7 +178,7 @@ class World:
 
     def declare_exchange(self, name: str) -> None:
         draw = self.data.draw
-        kind = draw(st.sampled_from(KINDS))
+        kind = draw(st.sampled_from(self.kinds))
         arguments: dict[str, Value] = {}
         if draw(st.integers(0, 2)) == 0:
             arguments["alternate-exchange"] = draw(st.sampled_from(["", "nowhere", *EXCHANGES]))
@@ -204,11 +215,23 @@ class World:
         batch = self.decoder.next()
         assert isinstance(batch, Batch)
         assert len(batch) == len(messages)
-        expected = [self.naive.route(message) for message in messages]
-        assert by_row(self.router, batch) == expected
-        for message, answer in zip(messages, expected, strict=True):
-            alone = Batch.build(Pool(), [(message.exchange, message.key, message.raw, b"", False)])
-            assert by_row(self.router, alone) == [answer]
+        seed = self.data.draw(st.integers(0, 3))
+        self.router._randomness = SeededRandomness(seed)
+        whole = by_row(self.router, batch)
+        self.router._randomness = SeededRandomness(seed)
+        parts: list[list[str] | str] = []
+        while rest := messages[len(parts) :]:
+            part = rest[: self.data.draw(st.integers(1, len(rest)))]
+            rows = [(message.exchange, message.key, message.raw, b"", False) for message in part]
+            parts += by_row(self.router, Batch.build(Pool(), rows))
+        assert parts == whole
+        for message, answer in zip(messages, whole, strict=True):
+            if not self.goes_by_chance(message):
+                assert self.naive.route(message) == answer
+
+    def goes_by_chance(self, message: Published) -> bool:
+        start = self.router.exchanges.get(message.exchange)
+        return start is not None and any(isinstance(need, Chance) for need in self.router._needs_from(start))
 
 
 def by_row(router: Router, batch: Batch) -> list[list[str] | str]:
@@ -229,10 +252,19 @@ def by_row(router: Router, batch: Batch) -> list[list[str] | str]:
     return answer
 
 
-@given(st.data())
-def test_a_batch_is_routed_as_its_messages_one_by_one(data: st.DataObject) -> None:
-    world = World(data)
+def run(data: st.DataObject, kinds: Sequence[type[Exchange]]) -> None:
+    world = World(data, kinds)
     for _ in range(data.draw(st.integers(1, 4))):
         for _ in range(data.draw(st.integers(0, 12))):
             world.change()
         world.publish(data.draw(st.lists(publishings, min_size=1, max_size=12)))
+
+
+@given(st.data())
+def test_a_batch_is_routed_as_its_messages_one_by_one(data: st.DataObject) -> None:
+    run(data, SETTLED)
+
+
+@given(st.data())
+def test_chance_does_not_look_at_how_messages_came_together(data: st.DataObject) -> None:
+    run(data, [*SETTLED, *BY_CHANCE * 3])

@@ -9,7 +9,7 @@ run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias
 
 from ..errors import PreconditionFailed
 from ..wire.fields import Arguments, ByteArray
@@ -20,10 +20,22 @@ if TYPE_CHECKING:
     from ..wire.records import DeclareExchange
     from .binding import Binding, Destination
 
-    Need = tuple[int, str | None]
-    """A column of `Batch.partition` and its name."""
-
 ALTERNATE_EXCHANGE: Final = "alternate-exchange"
+
+
+class Chance(NamedTuple):
+    """What an exchange needs that goes by chance: a number below `choices`, drawn anew for each message.
+
+    `exchange` is its id: two on one way draw apart, whatever they have to choose from.
+    """
+
+    exchange: int
+    choices: int
+
+
+Column: TypeAlias = tuple[int, str | None]
+"""A column of `Batch.partition` and its name."""
+Need: TypeAlias = Column | Chance
 
 
 class Exchange:
@@ -92,7 +104,8 @@ class Exchange:
     def match(self, routing_key: str, values: tuple[object, ...]) -> Sequence[Destination]:
         """The destinations of one message, in the order of binding, possibly with duplicates.
 
-        `values` has one entry per entry of `needs`: the raw value as `Batch.partition` gives it, None when absent.
+        `values` has one entry per entry of `needs`: the raw value as `Batch.partition` gives it, None when absent; for
+        Chance the number.
         Raises SyntaxError_ when such a value is malformed.
         """
         raise NotImplementedError

@@ -65,7 +65,7 @@ class Objects:
     def __init__(self, broker: Broker, name: str) -> None:
         self._broker = broker
         self.name = name
-        self.router = Router(name)
+        self.router = Router(name, broker.randomness)
         self.queues: dict[str, Queue] = {}
         self.objects: dict[int, Destination] = broker.objects
         """Exchanges and queues by their id, also those of other virtual hosts."""

@@ -11,7 +11,9 @@ Routing happens once per distinct key, not per message, and is remembered in two
     _cached[exchange, key]    queues              shared by all connections, bounded
 
 Keys of the default exchange are not remembered but looked up: that is as fast, and queues come and go. Where an
-exchange on the way looks at headers or properties (`needs`), the rows of a key are first partitioned by these.
+exchange on the way looks at headers or properties (`needs`), the rows of a key are first partitioned by these. Where
+one goes by chance each row of the batch gets a number, in the order of rows, so that it does not matter how messages
+came together in batches.
 """
 
 from __future__ import annotations
@@ -23,12 +25,13 @@ from ..errors import AccessRefused, AmqpError, NotFound
 from ..limits import ROUTES_CACHED_MAX
 from ..wire import COLUMN_PROPERTY, HEADERS, Selection
 from .binding import Binding
-from .exchange import Exchange
+from .exchange import Chance, Exchange
 from .exchanges import DefaultExchange, DirectExchange, FanoutExchange, HeadersExchange, TopicExchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from ..ports import Randomness
     from ..wire import Batch, KeyTable
     from ..wire.fields import Arguments
     from .binding import Destination
@@ -43,6 +46,8 @@ _BY_NAME: Final = -1
 """Here is the routing key: look it up in the default exchange."""
 _BY_COLUMNS: Final = -2
 """Here is a _ByColumns, with the version in it."""
+
+_MASK64: Final = (1 << 64) - 1
 
 PREDECLARED: Final[tuple[tuple[str, type[Exchange], bool], ...]] = (
     ("amq.direct", DirectExchange, False),
@@ -73,6 +78,7 @@ class _ByColumns:
     needs: tuple[Need, ...]
     alone: bool
     """Whether there is no way on from `start` but to queues."""
+    by_chance: bool
 
 
 class Router:
@@ -84,6 +90,7 @@ class Router:
         "_from",
         "_links",
         "_needs",
+        "_randomness",
         "_serial",
         "_to",
         "exchanges",
@@ -91,8 +98,9 @@ class Router:
         "vhost",
     )
 
-    def __init__(self, vhost: str) -> None:
+    def __init__(self, vhost: str, randomness: Randomness) -> None:
         """Empty; the first exchanges to `add` are those of `predeclared`."""
+        self._randomness = randomness
         self.vhost = vhost
         self.exchanges: dict[str, Exchange] = {}
         self.version = 0
@@ -228,7 +236,7 @@ class Router:
             return [(found, None)]
         cells = _Cells()
         self._by_columns(batch, None, found, cells)
-        return cells.finish()
+        return self._finish(batch, cells)
 
     def _routes_of_many(self, batch: Batch, keys: KeyTable) -> list[Cell]:
         """Of a batch with several keys. Keys that are remembered are handled in the loop: there may be thousands."""
@@ -251,6 +259,20 @@ class Router:
             first = groups.setdefault(found, rows)
             if first is not rows:
                 more.setdefault(found, [first]).append(rows)
+        return self._finish(batch, cells)
+
+    def _finish(self, batch: Batch, cells: _Cells) -> list[Cell]:
+        if waiting := cells.by_chance:
+            every = [Selection.range(0, len(batch)) if rows is None else rows for _, rows in waiting]
+            chosen = every[0] if len(every) == 1 else Selection.merge(every)
+            drawn = self._randomness.numbers(len(chosen))
+            numbers = drawn
+            if len(chosen) != len(batch):
+                numbers = [0] * len(batch)
+                for row, number in zip(chosen, drawn, strict=True):
+                    numbers[row] = number
+            for (way, _), rows in zip(waiting, every, strict=True):
+                self._by_columns(batch, rows, way, cells, numbers)
         return cells.finish()
 
     def _add_new(self, batch: Batch, keys: KeyTable, key: object, rows: Selection, cells: _Cells) -> None:
@@ -280,17 +302,37 @@ class Router:
         needs = self._needs_from(start)
         if needs:
             alone = not self._links.get(start) and start.alternate is None
-            way = _ByColumns(self.version, start, routing_key, needs, alone)
+            by_chance = any(isinstance(need, Chance) for need in needs)
+            way = _ByColumns(self.version, start, routing_key, needs, alone, by_chance)
             keys.cache[key] = (_BY_COLUMNS, way)
             return way
         queues = self._route_cached(start, routing_key)
         keys.cache[key] = (self.version, queues)
         return queues
 
-    def _by_columns(self, batch: Batch, rows: Selection | None, way: _ByColumns, cells: _Cells) -> None:
-        """Partition the rows of one key by what the exchanges on its way look at, and route each combination once."""
+    def _by_columns(
+        self, batch: Batch, rows: Selection | None, way: _ByColumns, cells: _Cells, numbers: Sequence[int] | None = None
+    ) -> None:
+        """Partition the rows of one key by what the exchanges on its way look at, and route each combination once.
+
+        If one goes by chance they wait for the `numbers`, one for each row of the batch.
+        """
+        if way.by_chance and numbers is None:
+            cells.by_chance.append((way, rows))
+            return
         parts: list[tuple[tuple[object, ...], Selection | None]] = [((), rows)]
-        for column, name in way.needs:
+        drawn = 0
+        for need in way.needs:
+            if isinstance(need, Chance):
+                assert numbers is not None
+                parts = [
+                    ((*values, value), smaller)
+                    for values, part in parts
+                    for value, smaller in _deal_out(part, need.choices, numbers, drawn)
+                ]
+                drawn += 1
+                continue
+            column, name = need
             if column != COLUMN_PROPERTY and not batch.features & HEADERS:
                 parts = [((*values, None), part) for values, part in parts]
                 continue
@@ -370,10 +412,34 @@ class Router:
         return tuple(queues)
 
 
+def _deal_out(
+    rows: Selection | None, choices: int, numbers: Sequence[int], drawn: int
+) -> Iterable[tuple[int, Selection]]:
+    """Rows by the choice that each one's number makes. `drawn`: choices that it made already."""
+    assert rows is not None
+    found: dict[int, list[int]] = {}
+    for row in rows:
+        number = numbers[row]
+        choice = (_mixed(number, drawn) if drawn else number) * choices >> 64
+        if choice in found:
+            found[choice].append(row)
+        else:
+            found[choice] = [row]
+    return [(choice, Selection(part)) for choice, part in found.items()]
+
+
+def _mixed(number: int, times: int) -> int:
+    """Another number of 64 bits made of one, that looks independent of it (splitmix64)."""
+    number = (number + times * 0x9E3779B97F4A7C15) & _MASK64
+    number = ((number ^ number >> 30) * 0xBF58476D1CE4E5B9) & _MASK64
+    number = ((number ^ number >> 27) * 0x94D049BB133111EB) & _MASK64
+    return number ^ number >> 31
+
+
 class _Cells:
     """Collects an answer of `routes`: one cell per distinct set of queues, and each error."""
 
-    __slots__ = ("errors", "groups", "more", "sorted")
+    __slots__ = ("by_chance", "errors", "groups", "more", "sorted")
 
     def __init__(self) -> None:
         self.groups: dict[Queues, Selection | None] = {}
@@ -381,6 +447,8 @@ class _Cells:
         self.more: dict[Queues, list[Selection | None]] = {}
         """All rows of those that came more than once."""
         self.errors: list[Cell] = []
+        self.by_chance: list[tuple[_ByColumns, Selection | None]] = []
+        """Rows that wait for their numbers."""
         self.sorted = True
         """Whether what was added came in the order of first rows."""
 

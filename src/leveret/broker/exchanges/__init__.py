@@ -10,6 +10,9 @@ from .default import DefaultExchange
 from .direct import DirectExchange
 from .fanout import FanoutExchange
 from .headers import HeadersExchange
+from .local_random import LocalRandomExchange
+from .modulus_hash import ModulusHashExchange
+from .random import RandomExchange
 from .topic import TopicExchange
 
 _KINDS: Final[tuple[type[Exchange], ...]] = (
@@ -18,6 +21,9 @@ _KINDS: Final[tuple[type[Exchange], ...]] = (
     TopicExchange,
     HeadersExchange,
     ConsistentHashExchange,
+    RandomExchange,
+    LocalRandomExchange,
+    ModulusHashExchange,
 )
 EXCHANGE_TYPES.update({kind.type_name: kind for kind in _KINDS})
 
@@ -27,5 +33,8 @@ __all__ = [
     "DirectExchange",
     "FanoutExchange",
     "HeadersExchange",
+    "LocalRandomExchange",
+    "ModulusHashExchange",
+    "RandomExchange",
     "TopicExchange",
 ]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from ..binding import Binding, Destination
-    from ..exchange import Need
+    from ..exchange import Column
 
     Condition = str | tuple[str, Hashable]
     """A header's name, or a name and the value it must have."""
@@ -110,10 +110,10 @@ class HeadersExchange(Exchange):
         self._index: dict[Condition | None, dict[_Rule, None]] = {}
         self._uses: dict[str, int] = {}
         """How many rules look at a header."""
-        self._needs: tuple[Need, ...] = ()
+        self._needs: tuple[Column, ...] = ()
 
     @property
-    def needs(self) -> tuple[Need, ...]:
+    def needs(self) -> tuple[Column, ...]:
         return self._needs
 
     def validate_binding(self, binding: Binding) -> None:
@@ -160,7 +160,7 @@ class HeadersExchange(Exchange):
                 del self._uses[name]
         self._needs = self._columns()
 
-    def _columns(self) -> tuple[Need, ...]:
+    def _columns(self) -> tuple[Column, ...]:
         if len(self._uses) > _NAMES_AS_COLUMNS_MAX or not all(map(_is_text, self._uses)):
             return ((COLUMN_HEADERS, None),)
         return tuple((COLUMN_HEADER, name) for name in self._uses)
