@@ -120,7 +120,8 @@ class Node:
     def _memory_used(self) -> int:
         """Bytes of payload in memory, and those that wait to be written."""
         storage = self.storage
-        return self.pool.allocated + (0 if storage is None else storage.log.backlog + storage.spill.backlog)
+        waiting = 0 if storage is None else storage.log.backlog + storage.spill.backlog
+        return self.pool.allocated + self.brain.recorded_bytes + waiting
 
     def _pump(self, budget_ms: int) -> bool:
         """What queues have to deliver; then memory is looked at: no turn brings in more than READ_BYTES_PER_TURN, or

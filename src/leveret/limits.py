@@ -94,6 +94,10 @@ TOPIC_HASHES_MAX: Final = 2
 """'#' in one binding key of a topic exchange, as RabbitMQ 4.3.5."""
 HASH_WEIGHT_MAX: Final = 1_000_000
 """Weight of one binding of a consistent hash exchange."""
+HISTORY_LENGTH_MAX: Final = 10_000
+"""Messages that a recent history exchange may be told to keep."""
+HISTORY_BYTES_MAX: Final = 64 * 1024 * 1024
+"""What one keeps at most; the oldest go."""
 
 # Paging: extents that are on disk only.
 EXTENT_BYTES: Final = 4 * 1024 * 1024

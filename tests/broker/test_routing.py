@@ -20,6 +20,7 @@ from leveret.broker.exchanges import (
     LocalRandomExchange,
     ModulusHashExchange,
     RandomExchange,
+    RecentHistoryExchange,
     TopicExchange,
 )
 from leveret.broker.routing import Router, predeclared
@@ -134,6 +135,7 @@ class TestMakeExchange:
             ("x-random", RandomExchange),
             ("x-local-random", LocalRandomExchange),
             ("x-modulus-hash", ModulusHashExchange),
+            ("x-recent-history", RecentHistoryExchange),
         ],
     )
     def test_known_types(self, type: str, kind: type[Exchange]) -> None:

@@ -21,6 +21,7 @@ from leveret.broker.exchanges import (
     HeadersExchange,
     ModulusHashExchange,
     RandomExchange,
+    RecentHistoryExchange,
     TopicExchange,
 )
 from leveret.broker.routing import Router, predeclared
@@ -39,6 +40,7 @@ SETTLED = [
     HeadersExchange,
     ConsistentHashExchange,
     ModulusHashExchange,
+    RecentHistoryExchange,
 ]
 BY_CHANCE = [RandomExchange]
 EXCHANGES = [f"x{number}" for number in range(5)]
@@ -80,7 +82,7 @@ class Naive:
 
     def matches(self, binding: Binding, message: Published) -> bool:
         match binding.source.type:
-            case "fanout" | "x-random":  # of which there is only asked while it has no choice
+            case "fanout" | "x-recent-history" | "x-random":  # of which there is only asked while it has no choice
                 return True
             case "direct":
                 return binding.routing_key == message.key
@@ -92,6 +94,7 @@ class Naive:
                 return binding.destination.name in reached(binding.source, message.key, message.raw)
 
     def route(self, message: Published) -> list[str] | str:
+        """The queues, and after them the exchanges that record it."""
         exchanges = self.router.exchanges
         if message.exchange not in exchanges:
             return f"no exchange '{message.exchange}' in vhost '/'"
@@ -113,7 +116,7 @@ class Naive:
                         todo.append(destination)
                 elif destination.name not in queues:
                     queues.append(destination.name)
-        return queues
+        return queues + [exchange.name for exchange in todo if exchange.records]
 
 
 def words(key: str) -> list[str]:

@@ -47,6 +47,7 @@ class Broker:
         "pager",
         "pool",
         "randomness",
+        "recorded_bytes",
         "vhosts",
     )
 
@@ -67,6 +68,8 @@ class Broker:
         self.log = log
         self.clock = clock
         self.randomness = randomness
+        self.recorded_bytes = 0
+        """What exchanges keep of messages, beside the pool."""
         self.pool = pool
         self._scheduler = scheduler
         self._active: deque[Queue] = deque()

@@ -17,6 +17,7 @@ from ..wire.fields import Arguments, ByteArray
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..wire import Batch, Pool, Selection
     from ..wire.records import DeclareExchange
     from .binding import Binding, Destination
 
@@ -45,6 +46,8 @@ class Exchange:
 
     type_name: ClassVar[str]
     is_queue: ClassVar[bool] = False
+    records: ClassVar[bool] = False
+    """Whether it wants to see the messages that come to it: see `record`."""
 
     def __init__(
         self,
@@ -109,6 +112,19 @@ class Exchange:
         Raises SyntaxError_ when such a value is malformed.
         """
         raise NotImplementedError
+
+    def record(self, batch: Batch, rows: Selection | None) -> None:
+        """If it `records`: these rows (None: all) were published and came here, whatever they matched."""
+        raise NotImplementedError
+
+    def history(self, pool: Pool) -> Batch | None:
+        """If it `records`: what a new binding's destination gets, in order; None when there is nothing."""
+        raise NotImplementedError
+
+    @property
+    def kept_bytes(self) -> int:
+        """What recorded messages take in memory."""
+        return 0
 
 
 EXCHANGE_TYPES: Final[dict[str, type[Exchange]]] = {}

@@ -68,6 +68,23 @@ def predeclared(vhost: str, next_id: Callable[[], int]) -> list[Exchange]:
     return exchanges
 
 
+class Recorded(tuple[Any, ...]):
+    """Queues (perhaps none), and after them the exchanges on the way that record what comes to them.
+
+    A message that goes to exchanges only is as unroutable as one that goes nowhere.
+    """
+
+    __slots__ = ()
+
+    @property
+    def queues(self) -> Queues:
+        return tuple([each for each in self if each.is_queue])
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        return [each for each in self if not each.is_queue]
+
+
 @dataclass(frozen=True, slots=True)
 class _ByColumns:
     """What is remembered of a key whose way depends on more than the key."""
@@ -215,7 +232,8 @@ class Router:
     # -- batches -------------------------------------------------------------------------------------------------
 
     def routes(self, batch: Batch) -> list[Cell]:
-        """The queues of each row, or the error that publishing it raises. A selection of None means all rows.
+        """The queues of each row, or the error that publishing it raises. A selection of None means all rows. What
+        exchanges are to record goes to `Recorded` queues.
 
         Every row is in exactly one cell; cells are in the order of their first rows, and no two have the same queues.
         A queue may be in several cells: whoever appends to it joins their rows first, to keep the order of publishing.
@@ -301,14 +319,30 @@ class Router:
             return AccessRefused(f"cannot publish to internal {start}")
         needs = self._needs_from(start)
         if needs:
-            alone = not self._links.get(start) and start.alternate is None
-            by_chance = any(isinstance(need, Chance) for need in needs)
-            way = _ByColumns(self.version, start, routing_key, needs, alone, by_chance)
+            way = self._way(start, routing_key, needs)
             keys.cache[key] = (_BY_COLUMNS, way)
             return way
         queues = self._route_cached(start, routing_key)
         keys.cache[key] = (self.version, queues)
         return queues
+
+    def routes_from(self, start: Exchange, batch: Batch) -> list[Cell]:
+        """As `routes`, but all begin at this exchange, whatever they were published to."""
+        cells = _Cells()
+        needs = self._needs_from(start)
+        for key, rows in batch.partition():
+            assert isinstance(key, int)
+            routing_key = batch.keys[key][1]
+            if needs:
+                self._by_columns(batch, rows, self._way(start, routing_key, needs), cells)
+            else:
+                cells.add(self._route_cached(start, routing_key), rows)
+        return self._finish(batch, cells)
+
+    def _way(self, start: Exchange, routing_key: str, needs: tuple[Need, ...]) -> _ByColumns:
+        alone = not self._links.get(start) and start.alternate is None and not start.records
+        by_chance = any(isinstance(need, Chance) for need in needs)
+        return _ByColumns(self.version, start, routing_key, needs, alone, by_chance)
 
     def _by_columns(
         self, batch: Batch, rows: Selection | None, way: _ByColumns, cells: _Cells, numbers: Sequence[int] | None = None
@@ -395,9 +429,12 @@ class Router:
     def _route(self, start: Exchange, routing_key: str, values: Mapping[Need, object]) -> Queues:
         """The queues that one message reaches. Raises SyntaxError_ when a header that matters is malformed."""
         queues: dict[Queue, None] = {}
+        recording: list[Exchange] = []
         met = {start: None}
         todo = [start]
         for exchange in todo:
+            if exchange.records:
+                recording.append(exchange)
             needs = exchange.needs
             of_message = tuple([values[need] for need in needs]) if needs else ()
             reached: Sequence[Destination] = exchange.match(routing_key, of_message)
@@ -409,7 +446,7 @@ class Router:
                 elif destination not in met:
                     met[destination] = None
                     todo.append(destination)
-        return tuple(queues)
+        return Recorded((*queues, *recording)) if recording else tuple(queues)
 
 
 def _deal_out(

@@ -13,6 +13,7 @@ from .headers import HeadersExchange
 from .local_random import LocalRandomExchange
 from .modulus_hash import ModulusHashExchange
 from .random import RandomExchange
+from .recent_history import RecentHistoryExchange
 from .topic import TopicExchange
 
 _KINDS: Final[tuple[type[Exchange], ...]] = (
@@ -24,6 +25,7 @@ _KINDS: Final[tuple[type[Exchange], ...]] = (
     RandomExchange,
     LocalRandomExchange,
     ModulusHashExchange,
+    RecentHistoryExchange,
 )
 EXCHANGE_TYPES.update({kind.type_name: kind for kind in _KINDS})
 
@@ -36,5 +38,6 @@ __all__ = [
     "LocalRandomExchange",
     "ModulusHashExchange",
     "RandomExchange",
+    "RecentHistoryExchange",
     "TopicExchange",
 ]
