@@ -283,8 +283,9 @@ class TestBindings:
             for name, kind in EXCHANGE_TYPES.items():
                 x = setup.exchange(name, kind)
                 queue: Any = Watched(name)
-                x.bind(Binding(x, queue, "1"))
-                setup.router.bind(Binding(x, queue, "2", Arguments.of({"a": 1})))
+                arguments = Arguments.of({"a": 1, "rjms_selector": "a = 1"})
+                x.bind(Binding(x, queue, "1", arguments))
+                setup.router.bind(Binding(x, queue, "2", arguments))
                 freed = weakref.ref(queue)
                 setup.router.remove(x)
                 del x, queue
@@ -521,7 +522,7 @@ class TestBatches:
                 raise SyntaxError_("malformed field table: truncated")
             return raw
 
-        monkeypatch.setattr("leveret.broker.exchanges.headers.decode_field", refuse)
+        monkeypatch.setattr("leveret.broker.exchanges.header_names.decode_field", refuse)
         found = setup.many(*[("amq.headers", "", properties({"a": value})) for value in ("good", "bad", "fine")])
         assert found == [(["q"], [0, 2]), ("SYNTAX_ERROR - malformed field table: truncated", [1])]
 

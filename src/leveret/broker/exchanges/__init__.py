@@ -10,6 +10,7 @@ from .default import DefaultExchange
 from .direct import DirectExchange
 from .fanout import FanoutExchange
 from .headers import HeadersExchange
+from .jms_topic import JmsTopicExchange
 from .local_random import LocalRandomExchange
 from .modulus_hash import ModulusHashExchange
 from .random import RandomExchange
@@ -26,6 +27,7 @@ _KINDS: Final[tuple[type[Exchange], ...]] = (
     LocalRandomExchange,
     ModulusHashExchange,
     RecentHistoryExchange,
+    JmsTopicExchange,
 )
 EXCHANGE_TYPES.update({kind.type_name: kind for kind in _KINDS})
 
@@ -35,6 +37,7 @@ __all__ = [
     "DirectExchange",
     "FanoutExchange",
     "HeadersExchange",
+    "JmsTopicExchange",
     "LocalRandomExchange",
     "ModulusHashExchange",
     "RandomExchange",
