@@ -17,6 +17,7 @@ from leveret.broker.exchanges import (
     DirectExchange,
     FanoutExchange,
     HeadersExchange,
+    JmsTopicExchange,
     LocalRandomExchange,
     ModulusHashExchange,
     RandomExchange,
@@ -136,6 +137,7 @@ class TestMakeExchange:
             ("x-local-random", LocalRandomExchange),
             ("x-modulus-hash", ModulusHashExchange),
             ("x-recent-history", RecentHistoryExchange),
+            ("x-jms-topic", JmsTopicExchange),
         ],
     )
     def test_known_types(self, type: str, kind: type[Exchange]) -> None:

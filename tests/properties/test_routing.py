@@ -19,12 +19,14 @@ from leveret.broker.exchanges import (
     DirectExchange,
     FanoutExchange,
     HeadersExchange,
+    JmsTopicExchange,
     ModulusHashExchange,
     RandomExchange,
     RecentHistoryExchange,
     TopicExchange,
 )
 from leveret.broker.routing import Router, predeclared
+from leveret.broker.selectors import Selector, operand, read_sql
 from leveret.errors import AmqpError
 from leveret.wire import Batch, Decoder, Pool
 from leveret.wire.fields import Arguments, Value
@@ -41,6 +43,7 @@ SETTLED = [
     ConsistentHashExchange,
     ModulusHashExchange,
     RecentHistoryExchange,
+    JmsTopicExchange,
 ]
 BY_CHANCE = [RandomExchange]
 EXCHANGES = [f"x{number}" for number in range(5)]
@@ -48,6 +51,7 @@ QUEUES = [f"q{number}" for number in range(5)]
 
 keys = st.sampled_from(["", "a", "b", "a.b", "a.b.a", "q0", "q1", "7"])
 patterns = st.sampled_from(["", "a", "a.b", "*", "#", "a.#", "*.b", "#.a", "1", "3"])
+selectors = st.sampled_from(["a = 1", "b = '1' OR a", "NOT b = 1", "a IS NULL", "a = b OR c = d OR e = f"])
 tables = st.dictionaries(st.sampled_from(["a", "b", "x-c"]), st.sampled_from(["1", 1, None, True]), max_size=2)
 
 
@@ -90,6 +94,9 @@ class Naive:
                 return words_match(words(binding.routing_key), words(message.key))
             case "headers":
                 return headers_match(binding.arguments, message.headers or {})
+            case "x-jms-topic":
+                selector = Selector(read_sql(str(binding.arguments["rjms_selector"])))
+                return selector.matches({name: operand(value) for name, value in (message.headers or {}).items()})
             case _:  # which one of those bound is a matter of its own tests
                 return binding.destination.name in reached(binding.source, message.key, message.raw)
 
@@ -202,6 +209,8 @@ class World:
             key = draw(st.sampled_from(["1", "2"]))
         if source.type == "headers":
             arguments = {**draw(tables), "x-match": draw(st.sampled_from(["all", "any", "all-with-x", "any-with-x"]))}
+        if source.type == "x-jms-topic":
+            arguments = {"rjms_selector": draw(selectors)}
         made = Binding(source, draw(st.sampled_from(destinations)), key, Arguments.of(arguments))
         assert self.router.bind(made) == (made not in self.naive.bindings)
         if made not in self.naive.bindings:
