@@ -26,12 +26,13 @@ from ..wire.records import (
     Unbind,
 )
 from . import names
+from .arguments import validate_queue_arguments
 from .binding import Binding
-from .equivalence import CLASSIC, QUEUE_TYPE, require_same_exchange, require_same_queue
+from .equivalence import require_same_exchange, require_same_queue
 from .exchange import exchange_kind, make_exchange
-from .levels import max_priority
 from .queue import Queue
 from .routing import Router, predeclared
+from .settings import queue_settings
 from .settlement import settle_op
 
 if TYPE_CHECKING:
@@ -207,9 +208,9 @@ class Objects:
                 raise _locked(existing)
             require_same_queue(existing, durable, auto_delete, arguments)
             return self._declared(existing, self._defined if existing.durable else None)
-        _refuse_other_types(name, self.name, arguments)
         if not name:
             name = names.generate(self._broker.randomness)
+        validate_queue_arguments(f"queue '{name}' in vhost '{self.name}'", arguments)
         op = DeclareQueue(
             self._broker.peek_id(),
             self.name,
@@ -306,6 +307,7 @@ class Objects:
     def apply_declare_queue(self, op: DeclareQueue) -> int:
         """The last of its ids."""
         arguments = Arguments(op.arguments)
+        settings = queue_settings(arguments)
         queue = Queue(
             op.id,
             self.name,
@@ -318,8 +320,9 @@ class Objects:
             activate=self._broker.activate,
             settled=self._settled_unseen,
             pager=self._broker.pager,
-            max_priority=max_priority(arguments),
+            max_priority=settings.max_priority,
         )
+        queue.configure(settings)
         self.queues[op.name] = queue
         self.objects[op.id] = queue
         self.router.queue_added(queue)
@@ -364,17 +367,6 @@ class Objects:
 def _refuse_default(name: str) -> None:
     if name == names.DEFAULT_EXCHANGE:
         raise AccessRefused("operation not permitted on the default exchange")
-
-
-def _refuse_other_types(name: str, vhost: str, arguments: Arguments) -> None:
-    """Raises PreconditionFailed, with the text of a RabbitMQ that does not know or allow the type."""
-    type = arguments.get(QUEUE_TYPE, CLASSIC)
-    if type != CLASSIC:
-        known = arguments.types[QUEUE_TYPE] == "longstr"
-        problem = (
-            f"\"unsupported queue type '{type}'\"" if known else f"{{unacceptable_type,{arguments.types[QUEUE_TYPE]}}}"
-        )
-        raise PreconditionFailed(f"invalid arg '{QUEUE_TYPE}' for queue '{name}' in vhost '{vhost}': {problem}")
 
 
 def _require_access(target: Destination, owner: Hashable) -> None:

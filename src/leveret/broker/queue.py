@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from ..limits import FLOW_BYTES, FLOW_MESSAGES, OUTPUT_STOP_READING
 from ..wire import Selection
 from .lane import Lane
+from .settings import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .consumer import Consumer
     from .lane import Place
     from .paging import Pager
+    from .settings import QueueSettings
 
 _FEW: Final = 16
 """Ready messages that are no backlog, however large they are."""
@@ -68,6 +70,7 @@ class Queue(Lane):
         "name",
         "owner",
         "ring",
+        "settings",
         "vhost",
     )
     is_queue: ClassVar[bool] = True
@@ -98,6 +101,7 @@ class Queue(Lane):
         self.auto_delete = auto_delete
         self.arguments = arguments
         self.owner = owner
+        self.settings = PLAIN
         self._activate = activate
         self._settled = settled
         self.levels = tuple(Level(self, priority, pager) for priority in range(1, max_priority + 1))
@@ -109,6 +113,10 @@ class Queue(Lane):
 
     def __str__(self) -> str:
         return f"queue '{self.name}' in vhost '{self.vhost}'"
+
+    def configure(self, settings: QueueSettings) -> None:
+        """What arguments and policies set, at the start and whenever a policy changes it."""
+        self.settings = settings
 
     # -- lanes ---------------------------------------------------------------------------------------------------
 
