@@ -1,8 +1,8 @@
-"""How routing takes many bindings: `python bench/topics.py`. Microseconds of CPU per message whose way is not remembered.
+"""How routing takes many bindings: `python bench/topics.py`. Microseconds per message whose way is not remembered.
 
-The target (P11) is an uncached key in under 50 us among 100,000 bindings of a topic exchange, and a headers exchange whose
-time does not grow from 10 to 1,000 bindings. Each message is a batch of its own, as from a publisher that sends one by one;
-the keys of one load and size are all different.
+The target (P11) is an uncached key in under 50 us among 100,000 bindings of a topic exchange, and a headers exchange
+whose time does not grow from 10 to 1,000 bindings. Each message is a batch of its own, as from a publisher that sends
+one by one; the keys of one load and size are all different.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from random import Random
 from time import perf_counter_ns
+
+from routing import Setup, batch
 
 from leveret.broker.exchanges import (
     HeadersExchange,
@@ -20,7 +22,6 @@ from leveret.broker.exchanges import (
 )
 from leveret.wire import IMPLEMENTATION, Batch
 from leveret.wire.properties import Properties
-from routing import Setup, batch
 
 MESSAGES = 4_000
 WORDS = [f"w{number}" for number in range(40)]
