@@ -83,3 +83,9 @@ def test_random_names_are_url_safe_and_differ() -> None:
     names = {SystemRandomness().token(16) for _ in range(1000)}
     assert len(names) == 1000
     assert all(len(name) == 22 and name.replace("-", "").replace("_", "").isalnum() for name in names)
+
+
+def test_random_numbers_have_64_bits_and_differ() -> None:
+    numbers = SystemRandomness().numbers(1000)
+    assert len({*numbers}) == len(numbers) == 1000
+    assert max(numbers).bit_length() == 64

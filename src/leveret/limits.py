@@ -102,6 +102,8 @@ SELECTOR_SIZE_MAX: Final = 16 * 1024
 """Characters of a message selector."""
 SELECTOR_DEPTH_MAX: Final = 64
 """How deep its conditions nest; RabbitMQ reads 16. One more AND of its JMS client is one deeper."""
+SELECTOR_BITS_MAX: Final = 1024
+"""Of an integer that it calculates; about what floats reach."""
 LIKE_STEPS_MAX: Final = 250_000
 """Characters that one LIKE compares in vain before it gives up: some milliseconds."""
 HISTORY_LENGTH_MAX: Final = 10_000

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from leveret.broker.selectors import Operand, Selector, SelectorError, operand, read_sql, read_term
 from leveret.limits import SELECTOR_DEPTH_MAX, SELECTOR_SIZE_MAX
@@ -179,9 +181,10 @@ def test_division_by_zero() -> None:
 
 
 def test_numbers_out_of_reach_are_unknown() -> None:
-    big = " * ".join(["a"] * 40)
-    assert is_true(f"{big} / 3.0 > 1", a=2**62) is None
-    assert is_true(f"{big} > 1", a=2**62) is True
+    assert is_true(" * ".join(["a"] * 16) + " > 1", a=2**62) is True
+    assert is_true(" * ".join(["a"] * 17) + " > 1", a=2**62) is None
+    assert is_true(" * ".join(["a"] * 17) + " > 1", a=float(2**62)) is True  # infinity
+    assert is_true(" * ".join(["a"] * 16) + " / 3.0 > 1", a=2**64 - 1) is None  # no float holds it
 
 
 @pytest.mark.parametrize(
@@ -271,6 +274,84 @@ def test_depth_is_bounded() -> None:
     assert is_true("TRUE" + " AND TRUE" * 1_000)
     assert is_true("NOT " * 1_000 + "TRUE")
     assert is_true("- " * 1_000 + "1 = 1")
+
+
+WORDS = [
+    "a",
+    "b.c",
+    "1",
+    "0x1F",
+    "2.5",
+    "9" * 20,
+    "'x'",
+    "'%'",
+    "TRUE",
+    "NULL",
+    "IS",
+    "NOT",
+    "AND",
+    "OR",
+    "BETWEEN",
+    "LIKE",
+]
+WORDS += [
+    "ESCAPE",
+    "IN",
+    "(",
+    ")",
+    ",",
+    "=",
+    "<>",
+    "<",
+    "<=",
+    "+",
+    "-",
+    "*",
+    "/",
+    "ident",
+    "not_like",
+    "'='",
+    "'and'",
+    "{",
+    "}",
+]
+WORDS += ["[", "]", '<<"a">>', "<<", "no_escape", "range", ".", "\\", "\x00", "é"]
+values = st.sampled_from([None, True, 0, -1, 2**63, 0.0, 1.5, float("inf"), float("nan"), "", "x", "%"])
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=12), st.fixed_dictionaries({}, optional={"a": values, "b.c": values}))
+def test_nonsense_is_refused_and_nothing_else_fails(words: list[str], headers: dict[str, Operand]) -> None:
+    for read, between in ((read_sql, " "), (read_term, ""), (read_term, ",")):
+        try:
+            selector = Selector(read(between.join(words)))
+        except SelectorError:
+            continue
+        assert selector.matches(headers) in (True, False)
+
+
+leaves = st.sampled_from(
+    ["a", "b.c", "1", "-2", "2.5", "0", "'x'", "TRUE", "a LIKE '_%'", "b.c IN ('x', 'y')", "a IS NULL"]
+)
+conditions = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.builds(
+            "({} {} {})".format,
+            inner,
+            st.sampled_from(["=", "<>", "<", ">", "<=", ">=", "+", "-", "*", "/", "AND", "OR"]),
+            inner,
+        ),
+        st.builds("(NOT {})".format, inner),
+        st.builds("(- {})".format, inner),
+        st.builds("({} NOT BETWEEN {} AND {})".format, inner, inner, inner),
+    ),
+    max_leaves=20,
+)
+
+
+@given(conditions, st.fixed_dictionaries({}, optional={"a": values, "b.c": values}))
+def test_no_condition_fails_whatever_the_values(text: str, headers: dict[str, Operand]) -> None:
+    assert Selector(read_sql(text)).matches(headers) in (True, False)
 
 
 def test_size_is_bounded() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from math import copysign, inf, nan
 from typing import Final, TypeAlias
 
-from ...limits import SELECTOR_DEPTH_MAX
+from ...limits import SELECTOR_BITS_MAX, SELECTOR_DEPTH_MAX
 from .like import Like
 from .terms import Atom, SelectorError, Term
 
@@ -223,9 +223,10 @@ def _calculated(
             if one is None or other is None:
                 return None
             try:
-                return calculate(one, other)
+                result = calculate(one, other)
             except OverflowError:
                 return None
+            return None if isinstance(result, int) and result.bit_length() > SELECTOR_BITS_MAX else result
 
         return calculated
 
