@@ -73,6 +73,18 @@ async def test_a_real_client_publishes_and_gets() -> None:
             assert message.body == b"hello"
 
 
+async def test_what_exchanges_keep_counts_as_memory() -> None:
+    import aio_pika
+
+    async with leveret.Broker() as broker, await aio_pika.connect(broker.url) as connection:
+        channel = await connection.channel()
+        exchange = await channel.declare_exchange("history", "x-recent-history")
+        await exchange.publish(aio_pika.Message(bytes(100_000)), "")
+        node = broker._node
+        assert node is not None
+        assert 100_000 < node._memory_used() - node.pool.allocated < 110_000
+
+
 def test_names_of_the_package() -> None:
     assert leveret.__version__
     with pytest.raises(AttributeError, match="no attribute 'Hare'"):
