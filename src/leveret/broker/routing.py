@@ -25,11 +25,12 @@ from ..errors import AccessRefused, AmqpError, NotFound
 from ..limits import ROUTES_CACHED_MAX
 from ..wire import COLUMN_PROPERTY, HEADERS, Selection
 from .binding import Binding
+from .chance import deal_out
 from .exchange import Chance, Exchange
 from .exchanges import DefaultExchange, DirectExchange, FanoutExchange, HeadersExchange, TopicExchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ..ports import Randomness
     from ..wire import Batch, KeyTable
@@ -46,8 +47,6 @@ _BY_NAME: Final = -1
 """Here is the routing key: look it up in the default exchange."""
 _BY_COLUMNS: Final = -2
 """Here is a _ByColumns, with the version in it."""
-
-_MASK64: Final = (1 << 64) - 1
 
 PREDECLARED: Final[tuple[tuple[str, type[Exchange], bool], ...]] = (
     ("amq.direct", DirectExchange, False),
@@ -362,7 +361,7 @@ class Router:
                 parts = [
                     ((*values, value), smaller)
                     for values, part in parts
-                    for value, smaller in _deal_out(part, need.choices, numbers, drawn)
+                    for value, smaller in deal_out(part, need.choices, numbers, drawn)
                 ]
                 drawn += 1
                 continue
@@ -447,30 +446,6 @@ class Router:
                     met[destination] = None
                     todo.append(destination)
         return Recorded((*queues, *recording)) if recording else tuple(queues)
-
-
-def _deal_out(
-    rows: Selection | None, choices: int, numbers: Sequence[int], drawn: int
-) -> Iterable[tuple[int, Selection]]:
-    """Rows by the choice that each one's number makes. `drawn`: choices that it made already."""
-    assert rows is not None
-    found: dict[int, list[int]] = {}
-    for row in rows:
-        number = numbers[row]
-        choice = (_mixed(number, drawn) if drawn else number) * choices >> 64
-        if choice in found:
-            found[choice].append(row)
-        else:
-            found[choice] = [row]
-    return [(choice, Selection(part)) for choice, part in found.items()]
-
-
-def _mixed(number: int, times: int) -> int:
-    """Another number of 64 bits made of one, that looks independent of it (splitmix64)."""
-    number = (number + times * 0x9E3779B97F4A7C15) & _MASK64
-    number = ((number ^ number >> 30) * 0xBF58476D1CE4E5B9) & _MASK64
-    number = ((number ^ number >> 27) * 0x94D049BB133111EB) & _MASK64
-    return number ^ number >> 31
 
 
 class _Cells:
