@@ -10,6 +10,7 @@ from itertools import count
 from time import process_time
 from typing import Any
 
+from leveret.app import SystemRandomness
 from leveret.broker.binding import Binding
 from leveret.broker.exchange import Exchange
 from leveret.broker.exchanges import (
@@ -43,7 +44,7 @@ class Setup:
     """A router with one exchange, x."""
 
     def __init__(self, kind: type[Exchange], arguments: Mapping[str, Value] | None = None) -> None:
-        self.router = Router("/")
+        self.router = Router("/", SystemRandomness())
         for exchange in predeclared("/", lambda: next(_ids)):
             self.router.add(exchange)
         self.exchange = kind(next(_ids), "/", "x", arguments=Arguments.of(arguments or {}))

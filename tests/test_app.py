@@ -123,6 +123,18 @@ async def test_who_waits_for_a_policy_when_the_broker_stops_is_told(monkeypatch:
         await waiting
 
 
+async def test_what_exchanges_keep_counts_as_memory() -> None:
+    import aio_pika
+
+    async with leveret.Broker() as broker, await aio_pika.connect(broker.url) as connection:
+        channel = await connection.channel()
+        exchange = await channel.declare_exchange("history", "x-recent-history")
+        await exchange.publish(aio_pika.Message(bytes(100_000)), "")
+        node = broker._node
+        assert node is not None
+        assert 100_000 < node._memory_used() - node.pool.allocated < 110_000
+
+
 def test_names_of_the_package() -> None:
     assert leveret.__version__
     with pytest.raises(AttributeError, match="no attribute 'Hare'"):
@@ -133,3 +145,9 @@ def test_random_names_are_url_safe_and_differ() -> None:
     names = {SystemRandomness().token(16) for _ in range(1000)}
     assert len(names) == 1000
     assert all(len(name) == 22 and name.replace("-", "").replace("_", "").isalnum() for name in names)
+
+
+def test_random_numbers_have_64_bits_and_differ() -> None:
+    numbers = SystemRandomness().numbers(1000)
+    assert len({*numbers}) == len(numbers) == 1000
+    assert max(numbers).bit_length() == 64

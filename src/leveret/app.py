@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+from array import array
 from base64 import urlsafe_b64encode
 from pathlib import Path
 from time import perf_counter_ns
@@ -55,6 +56,10 @@ class SystemRandomness:
     def token(self, size: int) -> str:
         """A url-safe random name part of `size` random bytes."""
         return urlsafe_b64encode(os.urandom(size)).rstrip(b"=").decode()
+
+    def numbers(self, count: int) -> array[int]:
+        """So many independent random numbers of 64 bits."""
+        return array("Q", os.urandom(8 * count))
 
 
 class Node:
@@ -120,7 +125,8 @@ class Node:
     def _memory_used(self) -> int:
         """Bytes of payload in memory, and those that wait to be written."""
         storage = self.storage
-        return self.pool.allocated + (0 if storage is None else storage.log.backlog + storage.spill.backlog)
+        waiting = 0 if storage is None else storage.log.backlog + storage.spill.backlog
+        return self.pool.allocated + self.brain.recorded_bytes + waiting
 
     def _pump(self, budget_ms: int) -> bool:
         """What queues have to deliver; then memory is looked at: no turn brings in more than READ_BYTES_PER_TURN, or

@@ -112,6 +112,18 @@ TOPIC_HASHES_MAX: Final = 2
 """'#' in one binding key of a topic exchange, as RabbitMQ 4.3.5."""
 HASH_WEIGHT_MAX: Final = 1_000_000
 """Weight of one binding of a consistent hash exchange."""
+SELECTOR_SIZE_MAX: Final = 16 * 1024
+"""Characters of a message selector."""
+SELECTOR_DEPTH_MAX: Final = 64
+"""How deep its conditions nest; RabbitMQ reads 16. One more AND of its JMS client is one deeper."""
+SELECTOR_BITS_MAX: Final = 1024
+"""Of an integer that it calculates; about what floats reach."""
+LIKE_STEPS_MAX: Final = 250_000
+"""Characters that one LIKE compares in vain before it gives up: some milliseconds."""
+HISTORY_LENGTH_MAX: Final = 10_000
+"""Messages that a recent history exchange may be told to keep."""
+HISTORY_BYTES_MAX: Final = 64 * 1024 * 1024
+"""What one keeps at most; the oldest go."""
 
 # Paging: extents that are on disk only.
 EXTENT_BYTES: Final = 4 * 1024 * 1024

@@ -393,6 +393,9 @@ class _Alone:
     def token(self, size: int) -> str:
         raise AssertionError("nobody asks for a name")
 
+    def numbers(self, count: int) -> list[int]:
+        raise AssertionError("nothing is routed")
+
 
 def _brain() -> Broker:
     alone = _Alone()

@@ -37,6 +37,10 @@ class Randomness(Protocol):
         """A url-safe random name part of `size` random bytes."""
         ...
 
+    def numbers(self, count: int) -> Sequence[int]:
+        """So many independent random numbers of 64 bits."""
+        ...
+
 
 class Log(Protocol):
     """The append-only log of records; a record is a list of ops, applied all or none."""

@@ -163,6 +163,12 @@ class CountingNames:
         self.count += 1
         return f"{self.count:0{size}d}"
 
+    def numbers(self, count: int) -> list[int]:
+        """Spread evenly, the same in every run."""
+        first = self.count + 1
+        self.count += count
+        return [number * 0x9E3779B97F4A7C15 % 2**64 for number in range(first, first + count)]
+
 
 class Wakes:
     """A scheduler, or a shell, that only counts."""

@@ -17,6 +17,11 @@ from leveret.broker.exchanges import (
     DirectExchange,
     FanoutExchange,
     HeadersExchange,
+    JmsTopicExchange,
+    LocalRandomExchange,
+    ModulusHashExchange,
+    RandomExchange,
+    RecentHistoryExchange,
     TopicExchange,
 )
 from leveret.broker.routing import Router, predeclared
@@ -25,14 +30,14 @@ from leveret.wire import Batch, Pool
 from leveret.wire.fields import Arguments, ByteArray
 from leveret.wire.records import DeclareExchange
 
-from .exchanges.support import FakeQueue, batch, ids, properties
+from .exchanges.support import FakeQueue, SeededRandomness, batch, ids, properties
 
 
 class Setup:
     """A router, and exchanges and queues made as they are named."""
 
     def __init__(self) -> None:
-        self.router = Router("/")
+        self.router = Router("/", SeededRandomness())
         for exchange in predeclared("/", lambda: next(ids)):
             self.router.add(exchange)
         self.queues: dict[str, FakeQueue] = {}
@@ -128,6 +133,11 @@ class TestMakeExchange:
             ("topic", TopicExchange),
             ("headers", HeadersExchange),
             ("x-consistent-hash", ConsistentHashExchange),
+            ("x-random", RandomExchange),
+            ("x-local-random", LocalRandomExchange),
+            ("x-modulus-hash", ModulusHashExchange),
+            ("x-recent-history", RecentHistoryExchange),
+            ("x-jms-topic", JmsTopicExchange),
         ],
     )
     def test_known_types(self, type: str, kind: type[Exchange]) -> None:
@@ -275,8 +285,9 @@ class TestBindings:
             for name, kind in EXCHANGE_TYPES.items():
                 x = setup.exchange(name, kind)
                 queue: Any = Watched(name)
-                x.bind(Binding(x, queue, "1"))
-                setup.router.bind(Binding(x, queue, "2", Arguments.of({"a": 1})))
+                arguments = Arguments.of({"a": 1, "rjms_selector": "a = 1"})
+                x.bind(Binding(x, queue, "1", arguments))
+                setup.router.bind(Binding(x, queue, "2", arguments))
                 freed = weakref.ref(queue)
                 setup.router.remove(x)
                 del x, queue
@@ -513,7 +524,7 @@ class TestBatches:
                 raise SyntaxError_("malformed field table: truncated")
             return raw
 
-        monkeypatch.setattr("leveret.broker.exchanges.headers.decode_field", refuse)
+        monkeypatch.setattr("leveret.broker.exchanges.header_names.decode_field", refuse)
         found = setup.many(*[("amq.headers", "", properties({"a": value})) for value in ("good", "bad", "fine")])
         assert found == [(["q"], [0, 2]), ("SYNTAX_ERROR - malformed field table: truncated", [1])]
 
@@ -524,6 +535,73 @@ class TestBatches:
         answer = setup.many(*messages)
         assert [found for found, _ in answer] == [[f"q{number}"] for number in range(2_000)]
         assert answer[7] == (["q7"], [7, 2_007, 4_007])
+
+
+class TestChance:
+    def counts(self, setup: Setup, messages: Batch) -> dict[str, int]:
+        return {" ".join(found): len(rows) for found, rows in cells(setup.router, messages)}
+
+    def test_each_message_takes_one_way(self, setup: Setup) -> None:
+        setup.exchange("x", RandomExchange)
+        for name in "abc":
+            setup.bind("x", name)
+        messages = batch(*[("x", "k")] * 3_000)
+        answer = cells(setup.router, messages)
+        assert sorted(row for _, rows in answer for row in rows) == list(range(3_000))
+        assert [rows[0] for _, rows in answer] == sorted(rows[0] for _, rows in answer)
+        assert all(900 < count < 1_100 for count in self.counts(setup, messages).values())
+
+    def test_nothing_is_remembered(self, setup: Setup) -> None:
+        setup.exchange("x", LocalRandomExchange)
+        for name in "ab":
+            setup.bind("x", name)
+        message = batch(("x", "k"))
+        assert {str(cells(setup.router, message)) for _ in range(50)} == {"[(['a'], [0])]", "[(['b'], [0])]"}
+
+    def test_one_that_is_further_on(self, setup: Setup) -> None:
+        setup.exchange("x", HeadersExchange, alternate="rest")
+        setup.exchange("rest", RandomExchange)
+        setup.exchange("even", RandomExchange)
+        setup.bind("x", "even", "", {"even": True})
+        for name in "abc":
+            setup.bind("rest", f"rest-{name}")
+            setup.bind("even", f"even-{name}")
+        raw = [properties({"even": number % 2 == 0}) for number in range(2)]
+        messages = batch(*[("x", "k", raw[number % 2]) for number in range(1_200)])
+        counts = self.counts(setup, messages)
+        assert sorted(counts) == [f"{kind}-{name}" for kind in ("even", "rest") for name in "abc"]
+        assert all(150 < count < 250 for count in counts.values())
+
+    def test_two_on_one_way_choose_apart(self, setup: Setup) -> None:
+        for name in "xyz":
+            setup.exchange(name, RandomExchange)
+        for inner in "yz":
+            setup.bind("x", inner)
+            for name in "ab":
+                setup.bind(inner, inner + name)
+        counts = self.counts(setup, batch(*[("x", "k")] * 2_000))
+        assert sorted(counts) == ["ya", "yb", "za", "zb"]
+        assert all(400 < count < 600 for count in counts.values())
+
+    def test_others_in_the_batch_are_not_touched(self, setup: Setup) -> None:
+        setup.exchange("x", RandomExchange)
+        for name in "ab":
+            setup.bind("x", name)
+        setup.bind("amq.direct", "q", "k")
+        messages = [("amq.direct", "k"), ("x", "k"), ("nowhere", "k"), ("x", "l"), ("amq.direct", "k")]
+        by_row = {row: found for found, rows in setup.many(*messages) for row in rows}
+        assert by_row[0] == by_row[4] == ["q"]
+        assert by_row[1] in (["a"], ["b"])
+        assert by_row[3] in (["a"], ["b"])
+        assert by_row[2] == "NOT_FOUND - no exchange 'nowhere' in vhost '/'"
+
+    def test_a_choice_of_one_is_remembered(self, setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+        setup.exchange("x", RandomExchange)
+        setup.bind("x", "a")
+        monkeypatch.setattr(SeededRandomness, "numbers", None)
+        message = batch(("x", "k"))
+        assert cells(setup.router, message) == [(["a"], [0])]
+        assert message.keys.cache[0] == (setup.router.version, (setup.queues["a"],))
 
 
 class TestCaches:

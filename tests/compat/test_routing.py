@@ -328,3 +328,113 @@ def test_messages_without_what_is_hashed_stay_together() -> None:
     for n in range(20):
         assert routed(link, "h", f"key {n}")
     assert sorted(map(len, (bodies_in(link, "a"), bodies_in(link, "b")))) == [0, 20]
+
+
+# -- by chance, by a modulus -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("type", ["x-random", "x-local-random"])
+def test_each_message_goes_to_one_queue_by_chance(type: str) -> None:
+    link = with_queue("a", "b", "c")
+    declare(link, "x", type)
+    link.send(*[QueueBind(queue, "x") for queue in "abc"])
+    for n in range(300):
+        link.publish(b"%d" % n, exchange="x", key="same")
+    found = [bodies_in(link, queue) for queue in "abc"]
+    assert sorted((body for bodies in found for body in bodies), key=int) == [b"%d" % n for n in range(300)]
+    assert all(50 < len(bodies) < 150 for bodies in found)
+    assert all(bodies == sorted(bodies, key=int) for bodies in found)
+
+
+def test_a_local_random_exchange_leads_to_queues_only_and_without_a_key() -> None:
+    link = with_queue("q")
+    declare(link, "x", "x-local-random")
+    declare(link, "y")
+    text = "Non empty binding 'k' key not permitted"
+    assert refused(link, QueueBind("q", "x", "k")) == (406, f"PRECONDITION_FAILED - {text}")
+    assert refused(link, ExchangeBind("y", "x")) == (406, "PRECONDITION_FAILED - Destination not found")
+    assert not routed(link, "x")
+
+
+def test_a_modulus_hash_is_rabbitmqs() -> None:
+    """Where RabbitMQ 4.3's hash of the key, and its order of destinations, lead."""
+    link = with_queue("c", "a", "b")
+    declare(link, "x", "x-modulus-hash")
+    link.send(*[QueueBind(queue, "x", f"any {queue}") for queue in "cab"])
+    for key in ("", "a", "ab", "hello world", "the quick brown fox jumps over the lazy dog"):
+        link.publish(key.encode(), exchange="x", key=key)
+    hashed = {"": 38220213, "a": 53691870, "ab": 84176382, "hello world": 100059412}
+    hashed["the quick brown fox jumps over the lazy dog"] = 92974328
+    for number, queue in enumerate("abc"):
+        assert bodies_in(link, queue) == [key.encode() for key, hash in hashed.items() if hash % 3 == number]
+
+
+# -- recent history ----------------------------------------------------------------------------------------------------
+
+
+def test_a_queue_that_is_bound_late_gets_the_recent_history() -> None:
+    link = with_queue("q")
+    declare(link, "x", "x-recent-history")
+    for n in range(25):
+        link.publish(b"%d" % n, exchange="x", key=f"key.{n}", mandatory=True)
+    assert link.call(QueueBind("q", "x")) == QueueBindOk()
+    assert link.call(QueueBind("q", "x")) == QueueBindOk()
+    got = link.call(BasicGet("q", no_ack=True))
+    assert isinstance(got, Content)
+    assert (got.method.exchange, got.method.routing_key) == ("x", "key.5")  # type: ignore[attr-defined]
+    assert bodies_in(link, "q") == [b"%d" % n for n in range(6, 25)]
+
+
+def test_a_message_may_be_kept_out_of_the_history() -> None:
+    link = with_queue("q")
+    assert link.call(ExchangeDeclare("x", "x-recent-history", arguments=args(x_recent_history_length=3)))
+    for n in range(6):
+        raw = headers({"x-recent-history-no-store": n % 2 == 0})
+        link.publish(b"%d" % n, exchange="x", properties=raw)
+    link.send(QueueBind("q", "x"))
+    assert bodies_in(link, "q") == [b"1", b"3", b"5"]
+
+
+@pytest.mark.parametrize(("length", "shown"), [(0, "0"), (-1, "-1"), ("5", '<<"5">>'), (True, "true")])
+def test_the_length_of_a_history_is_a_positive_integer(length: int | str, shown: str) -> None:
+    declare = ExchangeDeclare("x", "x-recent-history", arguments=args(x_recent_history_length=length))
+    text = f"Invalid argument {shown}, 'x-recent-history-length' must be a positive integer"
+    assert refused(client(), declare) == (406, f"PRECONDITION_FAILED - {text}")
+
+
+def test_a_history_is_handed_on_by_an_exchange_that_is_bound_late() -> None:
+    link = with_queue("q", "other")
+    declare(link, "x", "x-recent-history")
+    declare(link, "y", "direct")
+    link.send(QueueBind("q", "y", "k"))
+    for n in range(4):
+        link.publish(b"%d" % n, exchange="x", key="kl"[n % 2])
+    link.send(ExchangeBind("y", "x"))
+    assert bodies_in(link, "q") == [b"0", b"2"]
+
+
+# -- message selectors -------------------------------------------------------------------------------------------------
+
+
+def test_a_selector_as_the_jms_client_sends_it() -> None:
+    link = with_queue("q")
+    declare(link, "x", "x-jms-topic")
+    selector = "{'and',{'=',{'ident',<<\"colour\">>},<<\"blue\">>},{'>',{'ident',<<\"weight\">>},2}}."
+    arguments = Arguments.of({"rjms_erlang_selector": selector, "rjms_version": "3.2.0"})
+    assert link.call(QueueBind("q", "x", "key", arguments=arguments)) == QueueBindOk()
+    assert routed(link, "x", "other", headers({"colour": "blue", "weight": 3}))
+    assert not routed(link, "x", "key", headers({"colour": "blue", "weight": 2}))
+    assert not routed(link, "x", "key")
+
+
+def test_a_selector_that_cannot_be_read() -> None:
+    link = with_queue("q")
+    declare(link, "x", "x-jms-topic")
+    bind = QueueBind("q", "x", arguments=Arguments.of({"rjms_erlang_selector": "{'=',1"}))
+    text = "cannot parse selector '\"{'=',1\"' binding destination 'q' to exchange 'x'"
+    assert refused(link, bind) == (406, f"PRECONDITION_FAILED - {text}")
+    text = "cannot parse selector 'error' binding destination 'q' to exchange 'x'"
+    assert refused(link, QueueBind("q", "x")) == (406, f"PRECONDITION_FAILED - {text}")
+    bind = QueueBind("q", "x", arguments=Arguments.of({"rjms_selector": "colour = "}))
+    text = "cannot parse selector: character 10: a value was expected: colour = "
+    assert refused(link, bind) == (406, f"PRECONDITION_FAILED - {text}")

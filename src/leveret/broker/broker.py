@@ -52,6 +52,7 @@ class Broker:
         "pool",
         "randomness",
         "reapplying",
+        "recorded_bytes",
         "vhosts",
     )
 
@@ -72,6 +73,8 @@ class Broker:
         self.log = log
         self.clock = clock
         self.randomness = randomness
+        self.recorded_bytes = 0
+        """What exchanges keep of messages, beside the pool."""
         self.pool = pool
         self._scheduler = scheduler
         self._active: deque[Queue] = deque()

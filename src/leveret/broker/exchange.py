@@ -9,7 +9,7 @@ run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias
 
 from ..errors import PreconditionFailed
 from ..wire.fields import Arguments, ByteArray
@@ -17,15 +17,28 @@ from ..wire.fields import Arguments, ByteArray
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..wire import Batch, Pool, Selection
     from ..wire.records import DeclareExchange
     from .binding import Binding, Destination
     from .policies import Policy
     from .settings import Definition
 
-    Need = tuple[int, str | None]
-    """A column of `Batch.partition` and its name."""
-
 ALTERNATE_EXCHANGE: Final = "alternate-exchange"
+
+
+class Chance(NamedTuple):
+    """What an exchange needs that goes by chance: a number below `choices`, drawn anew for each message.
+
+    `exchange` is its id: two on one way draw apart, whatever they have to choose from.
+    """
+
+    exchange: int
+    choices: int
+
+
+Column: TypeAlias = tuple[int, str | None]
+"""A column of `Batch.partition` and its name."""
+Need: TypeAlias = Column | Chance
 
 
 class Exchange:
@@ -46,6 +59,8 @@ class Exchange:
 
     type_name: ClassVar[str]
     is_queue: ClassVar[bool] = False
+    records: ClassVar[bool] = False
+    """Whether it wants to see the messages that come to it: see `record`."""
 
     def __init__(
         self,
@@ -116,10 +131,24 @@ class Exchange:
     def match(self, routing_key: str, values: tuple[object, ...]) -> Sequence[Destination]:
         """The destinations of one message, in the order of binding, possibly with duplicates.
 
-        `values` has one entry per entry of `needs`: the raw value as `Batch.partition` gives it, None when absent.
+        `values` has one entry per entry of `needs`: the raw value as `Batch.partition` gives it, None when absent; for
+        Chance the number.
         Raises SyntaxError_ when such a value is malformed.
         """
         raise NotImplementedError
+
+    def record(self, batch: Batch, rows: Selection | None) -> None:
+        """If it `records`: these rows (None: all) were published and came here, whatever they matched."""
+        raise NotImplementedError
+
+    def history(self, pool: Pool) -> Batch | None:
+        """If it `records`: what a new binding's destination gets, in order; None when there is nothing."""
+        raise NotImplementedError
+
+    @property
+    def kept_bytes(self) -> int:
+        """What recorded messages take in memory."""
+        return 0
 
 
 EXCHANGE_TYPES: Final[dict[str, type[Exchange]]] = {}

@@ -70,7 +70,7 @@ class Objects:
     def __init__(self, broker: Broker, name: str) -> None:
         self._broker = broker
         self.name = name
-        self.router = Router(name)
+        self.router = Router(name, broker.randomness)
         self.queues: dict[str, Queue] = {}
         self.policies = Policies()
         self.objects: dict[int, Destination] = broker.objects
@@ -145,7 +145,12 @@ class Objects:
         if self.router.find(found, target, routing_key, arguments) is not None:
             return self._defined if found.durable and target.durable else None
         op = Bind(self.name, found.id, target.id, routing_key, arguments.raw)
-        return self._commit([op])
+        position = self._commit([op])
+        return self._bound(found, target) or position
+
+    def _bound(self, source: Exchange, destination: Destination) -> Position | None:
+        """A binding was made, not for the first time when the log is replayed. What it publishes is durable when?"""
+        raise NotImplementedError
 
     def unbind(
         self, source: str, destination: str, routing_key: str, arguments: Arguments, *, to_queue: bool, owner: Hashable
@@ -317,6 +322,7 @@ class Objects:
     def apply_delete_exchange(self, op: DeleteExchange) -> None:
         exchange = self.objects.pop(op.id)
         assert not isinstance(exchange, Queue)
+        self._broker.recorded_bytes -= exchange.kept_bytes
         self.router.remove(exchange)
 
     def apply_declare_queue(self, op: DeclareQueue) -> int:

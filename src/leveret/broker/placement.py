@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from ..errors import AmqpError
 from ..wire import MANDATORY, PERSISTENT, Selection
 from ..wire.records import Publish
+from .routing import Recorded
 
 if TYPE_CHECKING:
     from ..wire import Batch
+    from .exchange import Exchange
     from .queue import Queue
 
     Cells = list[tuple[tuple[Queue, ...] | AmqpError, Selection | None]]
@@ -30,6 +32,8 @@ class Placement:
     queues: list[tuple[tuple[Queue, ...], Selection | None]]
     returned: Selection | None
     error: AmqpError | None
+    recorded: list[tuple[Exchange, Selection]] = field(default_factory=list)
+    """What exchanges are to record."""
     kept: dict[int, Publish] = field(default_factory=dict)
     """The op of those in `queues` that have one."""
 
@@ -73,7 +77,7 @@ def place(cells: Cells, batch: Batch, limit: int | None = None) -> Placement:
     """What the router's answer means for a batch, or for its first `limit` rows."""
     if len(cells) == 1 and limit is None:
         queues, selection = cells[0]
-        if not isinstance(queues, AmqpError) and queues:
+        if queues and not isinstance(queues, AmqpError | Recorded):
             return Placement(batch, len(batch), [(queues, selection)], None, None)
     return _place(cells, batch, len(batch) if limit is None else min(limit, len(batch)))
 
@@ -82,13 +86,20 @@ def _place(cells: Cells, batch: Batch, count: int) -> Placement:
     error: AmqpError | None = None
     routed: list[tuple[tuple[Queue, ...], Selection | None]] = []
     unrouted: list[Selection | None] = []
+    recorded: dict[Exchange, list[Selection]] = {}
     for queues, selection in cells:
         if isinstance(queues, AmqpError):
             first = 0 if selection is None else selection[0]
             if first < count:
                 count, error = first, queues
-        elif queues:
-            routed.append((queues, selection))
+            continue
+        reached: tuple[Queue, ...] = queues
+        if isinstance(queues, Recorded):
+            reached = queues.queues
+            for exchange in queues.exchanges:
+                recorded.setdefault(exchange, []).append(_all(selection, batch))
+        if reached:
+            routed.append((reached, selection))
         else:
             unrouted.append(selection)
     if count < len(batch):
@@ -99,8 +110,18 @@ def _place(cells: Cells, batch: Batch, count: int) -> Placement:
     if unrouted and batch.features & MANDATORY:
         returned = _intersection(Selection.merge([_all(rows, batch) for rows in unrouted]), batch.select(MANDATORY))
     return Placement(
-        batch, count, _in_order(routed, batch), returned if returned is None or len(returned) else None, error
+        batch,
+        count,
+        _in_order(routed, batch),
+        returned if returned is None or len(returned) else None,
+        error,
+        [(exchange, rows) for exchange, parts in recorded.items() if len(rows := _up_to(count, parts))],
     )
+
+
+def _up_to(count: int, parts: list[Selection]) -> Selection:
+    """The rows of all parts, as far as they are published."""
+    return Selection.merge(parts).window(0, count)
 
 
 def _all(selection: Selection | None, batch: Batch) -> Selection:

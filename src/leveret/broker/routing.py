@@ -11,7 +11,9 @@ Routing happens once per distinct key, not per message, and is remembered in two
     _cached[exchange, key]    queues              shared by all connections, bounded
 
 Keys of the default exchange are not remembered but looked up: that is as fast, and queues come and go. Where an
-exchange on the way looks at headers or properties (`needs`), the rows of a key are first partitioned by these.
+exchange on the way looks at headers or properties (`needs`), the rows of a key are first partitioned by these. Where
+one goes by chance each row of the batch gets a number, in the order of rows, so that it does not matter how messages
+came together in batches.
 """
 
 from __future__ import annotations
@@ -23,12 +25,14 @@ from ..errors import AccessRefused, AmqpError, NotFound
 from ..limits import ROUTES_CACHED_MAX
 from ..wire import COLUMN_PROPERTY, HEADERS, Selection
 from .binding import Binding
-from .exchange import Exchange
+from .chance import deal_out
+from .exchange import Chance, Exchange
 from .exchanges import DefaultExchange, DirectExchange, FanoutExchange, HeadersExchange, TopicExchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from ..ports import Randomness
     from ..wire import Batch, KeyTable
     from ..wire.fields import Arguments
     from .binding import Destination
@@ -63,6 +67,23 @@ def predeclared(vhost: str, next_id: Callable[[], int]) -> list[Exchange]:
     return exchanges
 
 
+class Recorded(tuple[Any, ...]):
+    """Queues (perhaps none), and after them the exchanges on the way that record what comes to them.
+
+    A message that goes to exchanges only is as unroutable as one that goes nowhere.
+    """
+
+    __slots__ = ()
+
+    @property
+    def queues(self) -> Queues:
+        return tuple([each for each in self if each.is_queue])
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        return [each for each in self if not each.is_queue]
+
+
 @dataclass(frozen=True, slots=True)
 class _ByColumns:
     """What is remembered of a key whose way depends on more than the key."""
@@ -73,6 +94,7 @@ class _ByColumns:
     needs: tuple[Need, ...]
     alone: bool
     """Whether there is no way on from `start` but to queues."""
+    by_chance: bool
 
 
 class Router:
@@ -84,6 +106,7 @@ class Router:
         "_from",
         "_links",
         "_needs",
+        "_randomness",
         "_serial",
         "_to",
         "exchanges",
@@ -91,8 +114,9 @@ class Router:
         "vhost",
     )
 
-    def __init__(self, vhost: str) -> None:
+    def __init__(self, vhost: str, randomness: Randomness) -> None:
         """Empty; the first exchanges to `add` are those of `predeclared`."""
+        self._randomness = randomness
         self.vhost = vhost
         self.exchanges: dict[str, Exchange] = {}
         self.version = 0
@@ -207,7 +231,8 @@ class Router:
     # -- batches -------------------------------------------------------------------------------------------------
 
     def routes(self, batch: Batch) -> list[Cell]:
-        """The queues of each row, or the error that publishing it raises. A selection of None means all rows.
+        """The queues of each row, or the error that publishing it raises. A selection of None means all rows. What
+        exchanges are to record goes to `Recorded` queues.
 
         Every row is in exactly one cell; cells are in the order of their first rows, and no two have the same queues.
         A queue may be in several cells: whoever appends to it joins their rows first, to keep the order of publishing.
@@ -228,7 +253,7 @@ class Router:
             return [(found, None)]
         cells = _Cells()
         self._by_columns(batch, None, found, cells)
-        return cells.finish()
+        return self._finish(batch, cells)
 
     def _routes_of_many(self, batch: Batch, keys: KeyTable) -> list[Cell]:
         """Of a batch with several keys. Keys that are remembered are handled in the loop: there may be thousands."""
@@ -251,6 +276,20 @@ class Router:
             first = groups.setdefault(found, rows)
             if first is not rows:
                 more.setdefault(found, [first]).append(rows)
+        return self._finish(batch, cells)
+
+    def _finish(self, batch: Batch, cells: _Cells) -> list[Cell]:
+        if waiting := cells.by_chance:
+            every = [Selection.range(0, len(batch)) if rows is None else rows for _, rows in waiting]
+            chosen = every[0] if len(every) == 1 else Selection.merge(every)
+            drawn = self._randomness.numbers(len(chosen))
+            numbers = drawn
+            if len(chosen) != len(batch):
+                numbers = [0] * len(batch)
+                for row, number in zip(chosen, drawn, strict=True):
+                    numbers[row] = number
+            for (way, _), rows in zip(waiting, every, strict=True):
+                self._by_columns(batch, rows, way, cells, numbers)
         return cells.finish()
 
     def _add_new(self, batch: Batch, keys: KeyTable, key: object, rows: Selection, cells: _Cells) -> None:
@@ -279,18 +318,54 @@ class Router:
             return AccessRefused(f"cannot publish to internal {start}")
         needs = self._needs_from(start)
         if needs:
-            alone = not self._links.get(start) and start.alternate is None
-            way = _ByColumns(self.version, start, routing_key, needs, alone)
+            way = self._way(start, routing_key, needs)
             keys.cache[key] = (_BY_COLUMNS, way)
             return way
         queues = self._route_cached(start, routing_key)
         keys.cache[key] = (self.version, queues)
         return queues
 
-    def _by_columns(self, batch: Batch, rows: Selection | None, way: _ByColumns, cells: _Cells) -> None:
-        """Partition the rows of one key by what the exchanges on its way look at, and route each combination once."""
+    def routes_from(self, start: Exchange, batch: Batch) -> list[Cell]:
+        """As `routes`, but all begin at this exchange, whatever they were published to."""
+        cells = _Cells()
+        needs = self._needs_from(start)
+        for key, rows in batch.partition():
+            assert isinstance(key, int)
+            routing_key = batch.keys[key][1]
+            if needs:
+                self._by_columns(batch, rows, self._way(start, routing_key, needs), cells)
+            else:
+                cells.add(self._route_cached(start, routing_key), rows)
+        return self._finish(batch, cells)
+
+    def _way(self, start: Exchange, routing_key: str, needs: tuple[Need, ...]) -> _ByColumns:
+        alone = not self._links.get(start) and start.alternate is None and not start.records
+        by_chance = any(isinstance(need, Chance) for need in needs)
+        return _ByColumns(self.version, start, routing_key, needs, alone, by_chance)
+
+    def _by_columns(
+        self, batch: Batch, rows: Selection | None, way: _ByColumns, cells: _Cells, numbers: Sequence[int] | None = None
+    ) -> None:
+        """Partition the rows of one key by what the exchanges on its way look at, and route each combination once.
+
+        If one goes by chance they wait for the `numbers`, one for each row of the batch.
+        """
+        if way.by_chance and numbers is None:
+            cells.by_chance.append((way, rows))
+            return
         parts: list[tuple[tuple[object, ...], Selection | None]] = [((), rows)]
-        for column, name in way.needs:
+        drawn = 0
+        for need in way.needs:
+            if isinstance(need, Chance):
+                assert numbers is not None
+                parts = [
+                    ((*values, value), smaller)
+                    for values, part in parts
+                    for value, smaller in deal_out(part, need.choices, numbers, drawn)
+                ]
+                drawn += 1
+                continue
+            column, name = need
             if column != COLUMN_PROPERTY and not batch.features & HEADERS:
                 parts = [((*values, None), part) for values, part in parts]
                 continue
@@ -353,9 +428,12 @@ class Router:
     def _route(self, start: Exchange, routing_key: str, values: Mapping[Need, object]) -> Queues:
         """The queues that one message reaches. Raises SyntaxError_ when a header that matters is malformed."""
         queues: dict[Queue, None] = {}
+        recording: list[Exchange] = []
         met = {start: None}
         todo = [start]
         for exchange in todo:
+            if exchange.records:
+                recording.append(exchange)
             needs = exchange.needs
             of_message = tuple([values[need] for need in needs]) if needs else ()
             reached: Sequence[Destination] = exchange.match(routing_key, of_message)
@@ -367,13 +445,13 @@ class Router:
                 elif destination not in met:
                     met[destination] = None
                     todo.append(destination)
-        return tuple(queues)
+        return Recorded((*queues, *recording)) if recording else tuple(queues)
 
 
 class _Cells:
     """Collects an answer of `routes`: one cell per distinct set of queues, and each error."""
 
-    __slots__ = ("errors", "groups", "more", "sorted")
+    __slots__ = ("by_chance", "errors", "groups", "more", "sorted")
 
     def __init__(self) -> None:
         self.groups: dict[Queues, Selection | None] = {}
@@ -381,6 +459,8 @@ class _Cells:
         self.more: dict[Queues, list[Selection | None]] = {}
         """All rows of those that came more than once."""
         self.errors: list[Cell] = []
+        self.by_chance: list[tuple[_ByColumns, Selection | None]] = []
+        """Rows that wait for their numbers."""
         self.sorted = True
         """Whether what was added came in the order of first rows."""
 

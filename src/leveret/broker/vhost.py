@@ -13,14 +13,16 @@ from ..wire.records import PURGED, Op, Publish
 from .consumer import Consumer
 from .objects import Objects
 from .placement import place
+from .queue import Queue
 from .settlement import settle_op, settle_ops
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from ..ports import Position, Publisher
-    from .placement import Cells
-    from .queue import Queue
+    from .binding import Destination
+    from .exchange import Exchange
+    from .placement import Cells, Placement
     from .settlement import Portion as Portion
 
 
@@ -81,6 +83,8 @@ class VHost(Objects):
         position = self._broker.log.append([*ops]) if ops else None
         if placement.apply():
             publisher.slow_down()
+        if placement.recorded:
+            self._record(placement)
         if placement.returned is not None:
             publisher.returned(batch, placement.returned)
         publisher.published(placement.count, position, None)
@@ -117,12 +121,36 @@ class VHost(Objects):
         slow = False
         for placement in placements:
             slow |= placement.apply()
+            self._record(placement)
             if placement.returned is not None:
                 publisher.returned(placement.batch, placement.returned)
         for portions, kind in settlements:
             self._apply_settled(portions, kind)
         if slow:
             publisher.slow_down()
+        return position
+
+    def _record(self, placement: Placement) -> None:
+        for exchange, rows in placement.recorded:
+            before = exchange.kept_bytes
+            exchange.record(placement.batch, rows)
+            self._broker.recorded_bytes += exchange.kept_bytes - before
+
+    def _bound(self, source: Exchange, destination: Destination) -> Position | None:
+        """Give the destination of a new binding what the exchange has recorded."""
+        batch = source.history(self._broker.pool) if source.records else None
+        if batch is None:
+            return None
+        cells: Cells
+        if isinstance(destination, Queue):
+            cells = [((destination,), None)]
+        else:
+            cells = self.router.routes_from(destination, batch)
+        placement = place(cells, batch)
+        ops = placement.publish_ops()
+        position = self._broker.log.append([*ops]) if ops else None
+        placement.apply()
+        self._record(placement)
         return position
 
     # -- messages out --------------------------------------------------------------------------------------------

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import count
+from random import Random
 from typing import Any, TypeVar
 
 from leveret.broker.binding import Binding
-from leveret.broker.exchange import Exchange
+from leveret.broker.exchange import Chance, Exchange
 from leveret.wire import Batch, Pool
 from leveret.wire.fields import Arguments, Value
 from leveret.wire.properties import Properties, encode_properties
@@ -16,6 +17,19 @@ ids = count(1)
 serials = count(1)
 
 Kind = TypeVar("Kind", bound=Exchange)
+
+
+class SeededRandomness:
+    """Chance that is the same in every run."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.source = Random(seed)
+
+    def token(self, size: int) -> str:
+        return self.source.randbytes(size).hex()
+
+    def numbers(self, count: int) -> list[int]:
+        return [self.source.getrandbits(64) for _ in range(count)]
 
 
 class FakeQueue:
@@ -69,8 +83,10 @@ def batch(*messages: tuple[str, str] | tuple[str, str, bytes], mandatory: bool =
 def reached(exchange: Exchange, key: str = "", raw: bytes | None = None) -> list[str]:
     """Names of what one message reaches in the exchange, in order, each once."""
     message = Batch.build(Pool(), [("x", key, properties() if raw is None else raw, b"", False)])
-    values = []
-    for column, name in exchange.needs:
+    values: list[object] = []
+    for need in exchange.needs:
+        assert not isinstance(need, Chance), "chance is the router's"
+        column, name = need
         [(value, _)] = message.partition(column, None, name)
         values.append(value)
     found = exchange.match(key, tuple(values))

@@ -204,7 +204,7 @@ def test_nothing_stays_of_bindings_that_are_unbound() -> None:
         exchange.unbind(one)
     assert not exchange._rules
     assert not exchange._index
-    assert not exchange._uses
+    assert not exchange._headers._uses
 
 
 # Against a naive matcher

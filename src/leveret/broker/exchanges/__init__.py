@@ -10,6 +10,11 @@ from .default import DefaultExchange
 from .direct import DirectExchange
 from .fanout import FanoutExchange
 from .headers import HeadersExchange
+from .jms_topic import JmsTopicExchange
+from .local_random import LocalRandomExchange
+from .modulus_hash import ModulusHashExchange
+from .random import RandomExchange
+from .recent_history import RecentHistoryExchange
 from .topic import TopicExchange
 
 _KINDS: Final[tuple[type[Exchange], ...]] = (
@@ -18,6 +23,11 @@ _KINDS: Final[tuple[type[Exchange], ...]] = (
     TopicExchange,
     HeadersExchange,
     ConsistentHashExchange,
+    RandomExchange,
+    LocalRandomExchange,
+    ModulusHashExchange,
+    RecentHistoryExchange,
+    JmsTopicExchange,
 )
 EXCHANGE_TYPES.update({kind.type_name: kind for kind in _KINDS})
 
@@ -27,5 +37,10 @@ __all__ = [
     "DirectExchange",
     "FanoutExchange",
     "HeadersExchange",
+    "JmsTopicExchange",
+    "LocalRandomExchange",
+    "ModulusHashExchange",
+    "RandomExchange",
+    "RecentHistoryExchange",
     "TopicExchange",
 ]

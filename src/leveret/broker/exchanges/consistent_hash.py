@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..binding import Binding, Destination
-    from ..exchange import Need
+    from ..exchange import Column
 
 HASH_HEADER: Final = "hash-header"
 HASH_PROPERTY: Final = "hash-property"
@@ -105,14 +105,14 @@ class ConsistentHashExchange(Exchange):
         """How much of the list it has looked at."""
         self._needs = self._columns()
 
-    def _columns(self) -> tuple[Need, ...]:
+    def _columns(self) -> tuple[Column, ...]:
         header, name = self.arguments.get(HASH_HEADER), self.arguments.get(HASH_PROPERTY)
         if isinstance(header, str):
             return ((COLUMN_HEADER, header),)
         return ((COLUMN_PROPERTY, name),) if name in PROPERTIES and isinstance(name, str) else ()
 
     @property
-    def needs(self) -> tuple[Need, ...]:
+    def needs(self) -> tuple[Column, ...]:
         return self._needs
 
     def validate(self) -> None:

@@ -8,8 +8,7 @@ in seconds to a timestamp header in milliseconds, so that no two ever match, her
 in RabbitMQ 3).
 
 An index finds the bindings in question, so that 1,000 others cost nothing: an `all` binding is filed under one of its
-conditions, the rarest; an `any` binding under each. While few header names matter, the router groups messages by
-these headers alone: others may differ from message to message (trace ids, dates) without anybody looking at them.
+conditions, the rarest; an `any` binding under each.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ...errors import PreconditionFailed
-from ...wire import COLUMN_HEADER, COLUMN_HEADERS
-from ...wire.fields import Timestamp, decode_field, decode_table
+from ...wire.fields import Timestamp
 from ..exchange import Exchange, erlang_term
+from .header_names import HeaderNames
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
 
 X_MATCH: Final = "x-match"
 MATCH_KINDS: Final = ("all", "any", "all-with-x", "any-with-x")
-
-_NAMES_AS_COLUMNS_MAX: Final = 4
-"""Up to so many header names the router looks at each by itself; past it at the whole table."""
 
 
 class _Rule:
@@ -102,19 +98,17 @@ def comparable(value: object) -> Hashable:
 class HeadersExchange(Exchange):
     """Rules in an index of conditions."""
 
-    __slots__ = ("_index", "_needs", "_rules", "_uses")
+    __slots__ = ("_headers", "_index", "_rules")
     type_name: ClassVar[str] = "headers"
 
     def clear(self) -> None:
         self._rules: dict[Binding, _Rule] = {}
         self._index: dict[Condition | None, dict[_Rule, None]] = {}
-        self._uses: dict[str, int] = {}
-        """How many rules look at a header."""
-        self._needs: tuple[Need, ...] = ()
+        self._headers: HeaderNames[Hashable] = HeaderNames(comparable)
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        return self._needs
+        return self._headers.needs
 
     def validate_binding(self, binding: Binding) -> None:
         """Raises PreconditionFailed for an unknown x-match."""
@@ -134,8 +128,7 @@ class HeadersExchange(Exchange):
     def bind(self, binding: Binding) -> None:
         rule = _Rule(binding)
         self._rules[binding] = rule
-        for name in rule.all_names:
-            self._uses[name] = self._uses.get(name, 0) + 1
+        self._headers.add(rule.all_names)
         conditions = rule.conditions
         if rule.any:
             rule.filed = tuple(conditions)
@@ -145,7 +138,6 @@ class HeadersExchange(Exchange):
             rule.filed = (None,)
         for condition in rule.filed:
             self._index.setdefault(condition, {})[rule] = None
-        self._needs = self._columns()
 
     def unbind(self, binding: Binding) -> None:
         rule = self._rules.pop(binding)
@@ -154,21 +146,12 @@ class HeadersExchange(Exchange):
             del rules[rule]
             if not rules:
                 del self._index[condition]
-        for name in rule.all_names:
-            self._uses[name] -= 1
-            if not self._uses[name]:
-                del self._uses[name]
-        self._needs = self._columns()
-
-    def _columns(self) -> tuple[Need, ...]:
-        if len(self._uses) > _NAMES_AS_COLUMNS_MAX or not all(map(_is_text, self._uses)):
-            return ((COLUMN_HEADERS, None),)
-        return tuple((COLUMN_HEADER, name) for name in self._uses)
+        self._headers.remove(rule.all_names)
 
     def match(self, routing_key: str, values: tuple[object, ...]) -> Sequence[Destination]:
         index = self._index
         found = [*index.get(None, ())]
-        headers = self._headers(values)
+        headers = self._headers.read(values)
         for name, value in headers.items():
             for condition in (name, (name, value)):
                 found += [rule for rule in index.get(condition, ()) if rule.any or rule.matches_all(headers)]
@@ -176,31 +159,5 @@ class HeadersExchange(Exchange):
             found.sort(key=_serial)
         return [rule.binding.destination for rule in found]
 
-    def _headers(self, values: tuple[object, ...]) -> dict[str, Hashable]:
-        """The headers of a message that somebody here looks at. Raises SyntaxError_."""
-        if self._needs == ((COLUMN_HEADERS, None),):
-            raw = values[0]
-            if raw is None:
-                return {}
-            assert isinstance(raw, bytes)
-            uses = self._uses
-            return {name: comparable(value) for name, value in decode_table(raw).items() if name in uses}
-        headers = {}
-        for (_, name), raw in zip(self._needs, values, strict=True):
-            if raw is not None:
-                assert isinstance(raw, bytes)
-                assert name is not None
-                headers[name] = comparable(decode_field(raw))
-        return headers
-
 
 _serial = attrgetter("binding.serial")
-
-
-def _is_text(name: str) -> bool:
-    """Whether a header's name is UTF-8; one that is not cannot be asked for by name."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
