@@ -13,6 +13,7 @@ from leveret.clock import ManualClock
 from leveret.ports import Position
 from leveret.store.memory import MemoryLog
 from leveret.wire import ACK, Batch, Extent, Ledger, Pool, Selection, Settlement
+from leveret.wire.fields import Arguments
 
 TRANSIENT = b"\x00\x00"
 PERSISTENT = b"\x10\x00\x02"
@@ -105,8 +106,11 @@ class Channel:
         prefetch: int = 0,
         exclusive: bool = False,
         shared: Credit | None = None,
+        arguments: Arguments = Arguments.EMPTY,
     ) -> Consumer:
-        consumer = Consumer(tag, self, no_ack=no_ack, prefetch=prefetch, exclusive=exclusive, shared=shared)
+        consumer = Consumer(
+            tag, self, no_ack=no_ack, prefetch=prefetch, exclusive=exclusive, shared=shared, arguments=arguments
+        )
         self.vhost.consume(queue, consumer, owner=self)
         self.consumers.append(consumer)
         return consumer

@@ -1,0 +1,73 @@
+"""Whose turn it is: consumers of one priority that can take messages, in a ring (RabbitMQ "Consumer Priorities").
+
+A queue looks at one ring, that of the highest priority with somebody in it. The rings below come to their turn when
+nobody in it can take more; most queues have none.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .consumer import Consumer
+
+_priority: Final = attrgetter("priority")
+
+
+class Ring(deque["Consumer"]):
+    """Consumers in the order of their turns. Only the highest ring knows the others, and is empty only without them."""
+
+    __slots__ = ("_lower", "priority")
+
+    def __init__(self, priority: int = 0, lower: list[Ring] | None = None) -> None:
+        super().__init__()
+        self.priority = priority
+        self._lower = lower  # none of them empty, ascending
+
+    @property
+    def lower(self) -> list[Ring]:
+        """The rings below, the lowest first."""
+        return self._lower or []
+
+    def joined(self, consumer: Consumer) -> Ring:
+        """Put it at the end of the ring of its priority; which ring is the highest then."""
+        priority = consumer.priority
+        if priority == self.priority:
+            self.append(consumer)
+        elif not self:
+            self.priority = priority
+            self.append(consumer)
+        elif priority > self.priority:
+            lower, self._lower = self._lower or [], None
+            lower.append(self)
+            highest = Ring(priority, lower)
+            highest.append(consumer)
+            return highest
+        else:
+            if self._lower is None:
+                self._lower = []
+            lower = self._lower
+            at = bisect_left(lower, priority, key=_priority)
+            if at == len(lower) or lower[at].priority != priority:
+                lower.insert(at, Ring(priority))
+            lower[at].append(consumer)
+        return self
+
+    def left(self, consumer: Consumer) -> Ring:
+        """Take it out of the ring of its priority; which ring is the highest then."""
+        if consumer.priority == self.priority:
+            self.remove(consumer)
+            if self or not self._lower:
+                return self
+            highest = self._lower.pop()
+            highest._lower, self._lower = self._lower, None
+            return highest
+        lower = self.lower
+        at = bisect_left(lower, consumer.priority, key=_priority)
+        lower[at].remove(consumer)
+        if not lower[at]:
+            del lower[at]
+        return self
