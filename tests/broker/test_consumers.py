@@ -89,14 +89,14 @@ class TestRing:
         ring = Ring().joined(first := self.consumer(7))
         assert ring.priority == 7
         ring = ring.left(first).joined(self.consumer(-7))
-        assert (ring.priority, len(ring), ring.lower) == (-7, 1, [])
+        assert (ring.priority, len(ring), ring.lower) == (-7, 1, None)
 
     def test_leaving_a_lower_ring(self) -> None:
         low, middle, high = (self.consumer(priority) for priority in (1, 2, 3))
         ring = Ring().joined(high).joined(low).joined(middle)
-        assert [lower.priority for lower in ring.lower] == [1, 2]
+        assert [lower.priority for lower in ring.lower or []] == [1, 2]
         ring = ring.left(low)
-        assert [lower.priority for lower in ring.lower] == [2]
+        assert [lower.priority for lower in ring.lower or []] == [2]
         assert [*ring.left(high)] == [middle]
 
 

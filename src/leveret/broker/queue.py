@@ -366,7 +366,11 @@ class Queue(Lane):
         if consumer.ringed or consumer.cancelled or self.deleted:
             return
         consumer.ringed = True
-        self.ring = self.ring.joined(consumer)
+        ring = self.ring
+        if consumer.priority == ring.priority:
+            ring.append(consumer)
+        else:
+            self.ring = ring.joined(consumer)
         if not self.active and self.message_count:
             self._activate(self)
 
@@ -375,7 +379,11 @@ class Queue(Lane):
         consumer.channel.when_room(consumer.ready_again)
 
     def _leave_ring(self, consumer: Consumer) -> None:
-        self.ring = self.ring.left(consumer)
+        ring = self.ring
+        if ring.lower is None:
+            ring.remove(consumer)
+        else:
+            self.ring = ring.left(consumer)
         consumer.ringed = False
         if consumer.shared is not None and consumer.shared.left <= 0 and not consumer.cancelled:
             consumer.shared.wait(consumer)

@@ -20,17 +20,13 @@ _priority: Final = attrgetter("priority")
 class Ring(deque["Consumer"]):
     """Consumers in the order of their turns. Only the highest ring knows the others, and is empty only without them."""
 
-    __slots__ = ("_lower", "priority")
+    __slots__ = ("lower", "priority")
 
     def __init__(self, priority: int = 0, lower: list[Ring] | None = None) -> None:
         super().__init__()
         self.priority = priority
-        self._lower = lower  # none of them empty, ascending
-
-    @property
-    def lower(self) -> list[Ring]:
-        """The rings below, the lowest first."""
-        return self._lower or []
+        self.lower = lower
+        """The rings below, the lowest first, none of them empty; None: there are none."""
 
     def joined(self, consumer: Consumer) -> Ring:
         """Put it at the end of the ring of its priority; which ring is the highest then."""
@@ -41,15 +37,13 @@ class Ring(deque["Consumer"]):
             self.priority = priority
             self.append(consumer)
         elif priority > self.priority:
-            lower, self._lower = self._lower or [], None
+            lower, self.lower = self.lower or [], None
             lower.append(self)
             highest = Ring(priority, lower)
             highest.append(consumer)
             return highest
         else:
-            if self._lower is None:
-                self._lower = []
-            lower = self._lower
+            lower = self.lower = self.lower or []
             at = bisect_left(lower, priority, key=_priority)
             if at == len(lower) or lower[at].priority != priority:
                 lower.insert(at, Ring(priority))
@@ -58,16 +52,20 @@ class Ring(deque["Consumer"]):
 
     def left(self, consumer: Consumer) -> Ring:
         """Take it out of the ring of its priority; which ring is the highest then."""
+        lower = self.lower
+        if lower is None:
+            self.remove(consumer)
+            return self
+        highest = self
         if consumer.priority == self.priority:
             self.remove(consumer)
-            if self or not self._lower:
-                return self
-            highest = self._lower.pop()
-            highest._lower, self._lower = self._lower, None
-            return highest
-        lower = self.lower
-        at = bisect_left(lower, consumer.priority, key=_priority)
-        lower[at].remove(consumer)
-        if not lower[at]:
-            del lower[at]
-        return self
+            if not self:
+                highest = lower.pop()
+        else:
+            at = bisect_left(lower, consumer.priority, key=_priority)
+            lower[at].remove(consumer)
+            if not lower[at]:
+                del lower[at]
+        self.lower = None
+        highest.lower = lower or None
+        return highest
