@@ -35,6 +35,16 @@ EXPIRY_MAX_MS: Final = 10 * 365 * 24 * 3600 * 1000
 """Of messages and queues, as RabbitMQ: ten years."""
 PRIORITY_MAX: Final = 255
 """Levels of one queue above the lowest."""
+PREFETCH_MAX: Final = 65_535
+
+# Deliveries that have to be settled in time.
+TIMEOUT_LOOKS: Final = 8
+"""So often a channel is looked at within the shortest timeout on it,"""
+TIMEOUT_LOOK_MIN_MS: Final = 100
+TIMEOUT_LOOK_MAX_MS: Final = 60_000
+"""with these bounds (RabbitMQ: every minute)."""
+TIMEOUT_MARKS_MAX: Final = 64
+"""Of one channel: at these times it is known what had been delivered."""
 
 # One turn of the event loop.
 TURN_BUDGET_MS: Final = 2

@@ -61,6 +61,7 @@ class Channel:
     room: int = 1 << 20
     deliveries: list[Delivery] = field(default_factory=list)
     cancels: list[str] = field(default_factory=list)
+    timeouts: list[str] = field(default_factory=list)
     returns: list[bytes] = field(default_factory=list)
     outcomes: list[tuple[int, Position | None, list[int]]] = field(default_factory=list)
     room_waiters: list[Callable[[], None]] = field(default_factory=list)
@@ -85,6 +86,9 @@ class Channel:
 
     def cancelled(self, consumer: Consumer) -> None:
         self.cancels.append(consumer.tag)
+
+    def timeout_set(self, consumer: Consumer) -> None:
+        self.timeouts.append(consumer.tag)
 
     # Publisher
     def returned(self, batch: Batch, selection: Selection) -> None:

@@ -123,7 +123,11 @@ class Queue(Lane):
 
     def configure(self, settings: QueueSettings) -> None:
         """What arguments and policies set, at the start and whenever a policy changes it."""
+        timeout_set = settings.consumer_timeout_ms != self.settings.consumer_timeout_ms
         self.settings = settings
+        if timeout_set:
+            for consumer in self.consumers:
+                consumer.channel.timeout_set(consumer)
 
     # -- lanes ---------------------------------------------------------------------------------------------------
 
