@@ -7,7 +7,7 @@ import pytest
 from leveret.amqp import Settings
 from leveret.broker.settings import QueueSettings
 from leveret.wire.fields import Arguments
-from leveret.wire.frames import PROTOCOL_HEADER
+from leveret.wire.frames import PROTOCOL_HEADER, method_frame
 from leveret.wire.methods import (
     BasicAck,
     BasicCancel,
@@ -386,6 +386,19 @@ class TestWhoSaysHowLong:
         link.received.clear()
         pass_time(world, 5000)
         assert link.take() == []
+
+
+def test_the_shell_is_asked_for_a_tick_at_once() -> None:
+    """Also when nothing is answered."""
+    link = prepared(World())
+    link.open_channel(2)
+    for channel in (1, 2):
+        deadline_ms, woken = link.session.deadline_ms, link.shell.count
+        link.push(method_frame(channel, BasicConsume("q", "tag", no_wait=True, arguments=SECOND)))
+        link.session.step(2)
+        assert link.session.deadline_ms != deadline_ms
+        assert link.shell.count > woken
+        link.world.run()
 
 
 def test_a_channel_without_timeouts_is_not_watched() -> None:
