@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from leveret.amqp import Settings
+from leveret.amqp import Settings, watching
 from leveret.broker.settings import QueueSettings
+from leveret.limits import TIMEOUTS_PER_LOOK
 from leveret.wire.fields import Arguments
 from leveret.wire.frames import PROTOCOL_HEADER, method_frame
 from leveret.wire.methods import (
@@ -385,6 +386,30 @@ class TestWhoSaysHowLong:
         link.publish(b"a")
         link.received.clear()
         pass_time(world, 5000)
+        assert link.take() == []
+
+
+class TestMany:
+    def many(self, count: int, *arguments: Arguments) -> Link:
+        """A channel with so many consumers, each with a message."""
+        link = World(late=False).channel()
+        link.send(QueueDeclare("q"), BasicQos(0, 1))
+        link.send(*[BasicConsume("q", f"{n}", arguments=arguments[n % len(arguments)]) for n in range(count)])
+        link.publish(*[b"%d" % number for number in range(count)])
+        link.received.clear()
+        return link
+
+    def test_they_go_some_at_a_time(self) -> None:
+        link = self.many(3 * TIMEOUTS_PER_LOOK, SECOND)
+        pass_time(link.world, LATE + 300)
+        assert link.take() == [BasicCancel(f"{number}", True) for number in range(3 * TIMEOUTS_PER_LOOK)]
+
+    def test_those_who_have_more_time_hide_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(watching, "TIMEOUT_OWNERS_PER_LOOK", 4)
+        link = self.many(50, *[MINUTE] * 24, SECOND)
+        pass_time(link.world, LATE + 1300)
+        assert link.take() == [BasicCancel("24", True), BasicCancel("49", True)]
+        pass_time(link.world, 20_000)
         assert link.take() == []
 
 

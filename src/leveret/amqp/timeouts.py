@@ -30,9 +30,7 @@ def look(session: Session, connection: Connection, now_ms: int) -> int | None:
             continue
         channel = session.channels[number]
         deliveries = channel.deliveries
-        overdue = timeouts.look(
-            number, now_ms, deliveries.ledger, deliveries.next_tag, [*deliveries.consumers.values()]
-        )
+        overdue = timeouts.look(number, now_ms, deliveries.ledger, deliveries.next_tag, deliveries.consumers)
         for consumer, timeout_ms in overdue:
             if not _time_out(session, channel, consumer, timeout_ms):
                 break

@@ -10,10 +10,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
-from ..limits import TIMEOUT_LOOK_MAX_MS, TIMEOUT_LOOK_MIN_MS, TIMEOUT_LOOKS, TIMEOUT_MARKS_MAX
+from ..limits import (
+    TIMEOUT_LOOK_MAX_MS,
+    TIMEOUT_LOOK_MIN_MS,
+    TIMEOUT_LOOKS,
+    TIMEOUT_MARKS_MAX,
+    TIMEOUT_OWNERS_PER_LOOK,
+    TIMEOUTS_PER_LOOK,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ..broker.consumer import Consumer
     from ..wire import Ledger
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
 class Watch:
     """The marks of one channel. Times are monotonic milliseconds."""
 
-    __slots__ = ("_marks", "next_ms", "shortest_ms")
+    __slots__ = ("_marks", "next_ms", "seen", "shortest_ms")
 
     def __init__(self) -> None:
         self._marks: list[tuple[int, int]] = []  # (time, next tag), both ascending
@@ -33,6 +40,8 @@ class Watch:
         """The shortest timeout on the channel; None: not known, see who is there."""
         self.next_ms = 0
         """When to look again."""
+        self.seen = 0
+        """Of those who have something for longer than that, so many were looked at."""
 
     def shorten(self, timeout_ms: int) -> None:
         """Somebody has this timeout."""
@@ -98,30 +107,41 @@ class Timeouts:
         """The channel is gone."""
         self.watched.pop(number, None)
 
-    def look(self, number: int, now_ms: int, ledger: Ledger, next_tag: int, consumers: list[Consumer]) -> list[Overdue]:
-        """Who has been given something too long ago. When nobody has a timeout any more it is the last look."""
+    def look(
+        self, number: int, now_ms: int, ledger: Ledger, next_tag: int, consumers: Mapping[str, Consumer]
+    ) -> list[Overdue]:
+        """Who has been given something too long ago; some of them, if there are many, and the others soon. When nobody
+        has a timeout any more it is the last look.
+        """
         watch = self.watched[number]
         watch.mark(now_ms, ledger.oldest, next_tag)
-        owners: list[Any]
         if watch.shortest_ms is None or not (consumers or ledger.oldest):
-            owners = [*consumers, *ledger.owners_before(next_tag)]
-            said = [timeout_ms for owner in owners if (timeout_ms := self.of(owner)) is not None]
+            there: list[Any] = [*consumers.values(), *ledger.owners_before(next_tag)]
+            said = [timeout_ms for owner in there if (timeout_ms := self.of(owner)) is not None]
             if not said:
                 self.forget(number)
                 return []
             watch.shortest_ms = min(said)
-        every_ms = watch.shortest_ms // TIMEOUT_LOOKS
+        owners: list[Any] = ledger.owners_before(watch.delivered_by(now_ms - watch.shortest_ms))
+        first = watch.seen if watch.seen < len(owners) else 0
+        behind: dict[int, int] = {}  # by limit: so many of the owners have a tag below it, for they are in tag order
+        overdue: list[Overdue] = []
+        for place, owner in enumerate(owners[first : first + TIMEOUT_OWNERS_PER_LOOK], first):
+            timeout_ms = self.of(owner)
+            if timeout_ms is None:
+                continue
+            limit = watch.delivered_by(now_ms - timeout_ms)
+            if limit not in behind:
+                behind[limit] = len(ledger.owners_before(limit))
+            if place < behind[limit]:
+                overdue.append((owner, timeout_ms))
+        watch.seen = first + TIMEOUT_OWNERS_PER_LOOK
+        more = watch.seen < len(owners)
+        if len(overdue) > TIMEOUTS_PER_LOOK:
+            del overdue[TIMEOUTS_PER_LOOK:]
+            watch.seen, more = first, True
+        every_ms = 0 if more else watch.shortest_ms // TIMEOUT_LOOKS
         watch.next_ms = now_ms + min(max(every_ms, TIMEOUT_LOOK_MIN_MS), TIMEOUT_LOOK_MAX_MS)
-        latest = watch.delivered_by(now_ms - watch.shortest_ms)
-        by_limit: dict[int, list[Overdue]] = {}
-        owners = [*ledger.owners_before(latest)]
-        for owner in owners:
-            if (timeout_ms := self.of(owner)) is not None:
-                by_limit.setdefault(watch.delivered_by(now_ms - timeout_ms), []).append((owner, timeout_ms))
-        overdue = []
-        for limit, candidates in by_limit.items():
-            late = {id(owner) for owner in ledger.owners_before(limit)}
-            overdue += [candidate for candidate in candidates if id(candidate[0]) in late]
         return overdue
 
 
