@@ -44,7 +44,7 @@ two say (RabbitMQ: every minute)."""
 TIMEOUT_LOOK_MIN_MS: Final = 100
 TIMEOUT_LOOK_MAX_MS: Final = 60_000
 TIMEOUT_OWNERS_PER_LOOK: Final = 2048
-TIMEOUTS_PER_LOOK: Final = 64
+TIMEOUTS_PER_LOOK: Final = 32
 """Consumers that are cancelled at once; each costs a pass over what is outstanding on the channel."""
 TIMEOUT_MARKS_MAX: Final = 64
 """Of one channel: at these times it is known what had been delivered."""
