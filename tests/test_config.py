@@ -36,6 +36,8 @@ def test_every_option_is_a_flag_a_variable_and_a_key(tmp_path: Path) -> None:
         "disk-free-limit": 1_000_000,
         "paging-budget": 0.25,
         "segment-size": 2_000_000,
+        "consumer-timeout": 1_800_000,
+        "default-consumer-prefetch": 250,
         "log-level": "debug",
     }
     assert {option.name for option in TABLE} == {*samples, "config"}
@@ -55,6 +57,11 @@ def test_every_option_is_a_flag_a_variable_and_a_key(tmp_path: Path) -> None:
     ("flags", "environment", "message"),
     [
         ({"port": "70000"}, {}, "port must be a number from 0 to 65535, not '70000' (from --port)"),
+        (
+            {"consumer-timeout": "1h"},
+            {},
+            "consumer-timeout must be a number from 0 to 315360000000, not '1h' (from --consumer-timeout)",
+        ),
         ({"port": "-1"}, {}, "port must be a number from 0 to 65535, not '-1' (from --port)"),
         ({}, {"LEVERET_PORT": "x"}, "port must be a number from 0 to 65535, not 'x' (from LEVERET_PORT)"),
         (

@@ -106,7 +106,9 @@ class Node:
             paging_budget=self.budget.paging,
         )
         self.turn.start(self.log.run_callbacks if self.storage is None else self.storage.run_callbacks, self._pump)
-        self.settings = Settings()
+        self.settings = Settings(
+            consumer_prefetch=options.default_consumer_prefetch, consumer_timeout_ms=options.consumer_timeout or None
+        )
         self.server = Server(loop, self.turn, self.clock, self._open_session)
         self.housekeeper = Housekeeper(self.server.timers, Housekeeping(self.brain).step)
         self.watch = Watch(self.server.timers, self.alarms)

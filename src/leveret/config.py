@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import ConfigError
+from .limits import EXPIRY_MAX_MS, PREFETCH_MAX
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 DURABILITIES: Final = ("fsync", "os")
 SEGMENT_SIZE_MIN: Final = 1 << 20
+PORT_MAX: Final = 65_535
 
 Amount = int | float
 """An integer is bytes, a float a share of some whole."""
@@ -42,6 +44,10 @@ class Options:
     paging_budget: Amount = 0.4
     """A share of `vm_memory_high_watermark`."""
     segment_size: int = 16 << 20
+    consumer_timeout: int = 0
+    """Milliseconds; 0: no limit."""
+    default_consumer_prefetch: int = 0
+    """Messages; 0: no limit."""
     log_level: str = "info"
 
 
@@ -81,14 +87,17 @@ def _host(value: object) -> str:
     raise ValueError("a host name or an address")
 
 
-def _port(value: object) -> int:
-    try:
-        number = int(value) if isinstance(value, str) else value
-    except ValueError:
-        number = None
-    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= 65535:
-        return number
-    raise ValueError("a number from 0 to 65535")
+def _number(most: int) -> Callable[[object], int]:
+    def parse(value: object) -> int:
+        try:
+            number = int(value) if isinstance(value, str) else value
+        except ValueError:
+            number = None
+        if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= most:
+            return number
+        raise ValueError(f"a number from 0 to {most}")
+
+    return parse
 
 
 def _path(value: object) -> Path:
@@ -169,8 +178,8 @@ DEFAULTS: Final = Options()
 
 TABLE: Final = (
     Option("host", _host, "Address or host name to listen on.", "HOST"),
-    Option("port", _port, "Port for AMQP; 0 takes a free one and says which.", "PORT"),
-    Option("management-port", _port, "Port for the management interface.", "PORT"),
+    Option("port", _number(PORT_MAX), "Port for AMQP; 0 takes a free one and says which.", "PORT"),
+    Option("management-port", _number(PORT_MAX), "Port for the management interface.", "PORT"),
     Option("data-dir", _path, "Directory for everything that is kept.", "DIR"),
     Option("config", _path, "TOML file with these options.", "FILE"),
     Option("ephemeral", _switch, "Keep nothing: messages and definitions live in memory only."),
@@ -200,6 +209,18 @@ TABLE: Final = (
         "AMOUNT",
     ),
     Option("segment-size", _segment_size, "Size of one file of the log, at least 1MiB.", "SIZE", "16MiB"),
+    Option(
+        "consumer-timeout",
+        _number(EXPIRY_MAX_MS),
+        "How long a consumer may leave a message unacknowledged, in ms; 0: as long as it likes.",
+        "MS",
+    ),
+    Option(
+        "default-consumer-prefetch",
+        _number(PREFETCH_MAX),
+        "Prefetch of consumers on channels without a basic.qos; 0: no limit.",
+        "COUNT",
+    ),
     Option("log-level", _one_of(LOG_LEVELS), f"How much to tell: {', '.join(LOG_LEVELS)}.", "LEVEL"),
 )
 

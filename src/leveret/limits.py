@@ -35,6 +35,19 @@ EXPIRY_MAX_MS: Final = 10 * 365 * 24 * 3600 * 1000
 """Of messages and queues, as RabbitMQ: ten years."""
 PRIORITY_MAX: Final = 255
 """Levels of one queue above the lowest."""
+PREFETCH_MAX: Final = 65_535
+
+# Deliveries that have to be settled in time.
+TIMEOUT_LOOKS: Final = 8
+"""So often a channel is looked at within the shortest timeout on it, but not more often or more rarely than the next
+two say (RabbitMQ: every minute)."""
+TIMEOUT_LOOK_MIN_MS: Final = 100
+TIMEOUT_LOOK_MAX_MS: Final = 60_000
+TIMEOUT_OWNERS_PER_LOOK: Final = 2048
+TIMEOUTS_PER_LOOK: Final = 32
+"""Consumers that are cancelled at once; each costs a pass over what is outstanding on the channel."""
+TIMEOUT_MARKS_MAX: Final = 64
+"""Of one channel: at these times it is known what had been delivered."""
 
 # Policies.
 POLICIES_MAX: Final = 1_000

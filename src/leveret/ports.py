@@ -234,6 +234,10 @@ class Deliveries(Protocol):
         """The broker ended this consumer (its queue is gone)."""
         ...
 
+    def timeout_set(self, consumer: Consumer) -> None:
+        """How long the consumer's queue lets messages be outstanding is another time now."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class User:

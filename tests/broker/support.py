@@ -13,6 +13,7 @@ from leveret.clock import ManualClock
 from leveret.ports import Position
 from leveret.store.memory import MemoryLog
 from leveret.wire import ACK, Batch, Extent, Ledger, Pool, Selection, Settlement
+from leveret.wire.fields import Arguments
 
 TRANSIENT = b"\x00\x00"
 PERSISTENT = b"\x10\x00\x02"
@@ -66,6 +67,7 @@ class Channel:
     room: int = 1 << 20
     deliveries: list[Delivery] = field(default_factory=list)
     cancels: list[str] = field(default_factory=list)
+    timeouts: list[str] = field(default_factory=list)
     returns: list[bytes] = field(default_factory=list)
     outcomes: list[tuple[int, Position | None, list[int]]] = field(default_factory=list)
     room_waiters: list[Callable[[], None]] = field(default_factory=list)
@@ -91,6 +93,9 @@ class Channel:
     def cancelled(self, consumer: Consumer) -> None:
         self.cancels.append(consumer.tag)
 
+    def timeout_set(self, consumer: Consumer) -> None:
+        self.timeouts.append(consumer.tag)
+
     # Publisher
     def returned(self, batch: Batch, selection: Selection) -> None:
         self.returns += [batch[row].body for row in selection]
@@ -111,8 +116,11 @@ class Channel:
         prefetch: int = 0,
         exclusive: bool = False,
         shared: Credit | None = None,
+        arguments: Arguments = Arguments.EMPTY,
     ) -> Consumer:
-        consumer = Consumer(tag, self, no_ack=no_ack, prefetch=prefetch, exclusive=exclusive, shared=shared)
+        consumer = Consumer(
+            tag, self, no_ack=no_ack, prefetch=prefetch, exclusive=exclusive, shared=shared, arguments=arguments
+        )
         self.vhost.consume(queue, consumer, owner=self)
         self.consumers.append(consumer)
         return consumer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import decimal
 import functools
+import os
 from collections.abc import Callable, Iterator
 
 import pika
@@ -228,6 +229,58 @@ class TestConsumers:
         with pytest.raises(ChannelClosedByBroker) as refused:
             connection.channel().basic_consume(own_queue, lambda *_: None)
         assert closed_with(refused) == (403, f"ACCESS_REFUSED - queue '{own_queue}' in vhost '/' in exclusive use")
+
+    def test_higher_priorities_first(self, connection, channel, own_queue):
+        received: list[str] = []
+        channel.basic_qos(prefetch_count=2)
+        for priority in (0, 5):
+            channel.basic_consume(
+                own_queue,
+                lambda _c, method, *_rest: received.append(method.consumer_tag),
+                consumer_tag=f"{priority}",
+                arguments={"x-priority": priority},
+            )
+        for _ in range(4):
+            channel.basic_publish("", own_queue, b"")
+        while len(received) < 4:
+            connection.process_data_events(1)
+        assert received == ["5", "5", "0", "0"]
+
+    def test_a_single_active_consumer_and_who_follows(self, connect, unique):
+        queue = unique("single")
+        first, second = connect(), connect()
+        channels = [first.channel(), second.channel()]
+        received: list[tuple[str, bytes, bool]] = []
+
+        def take(_channel, method, _properties, body):
+            received.append((method.consumer_tag, body, method.redelivered))
+
+        channels[0].queue_declare(queue, arguments={"x-single-active-consumer": True})
+        for channel, tag in zip(channels, ("one", "two"), strict=True):
+            channel.basic_consume(queue, take, consumer_tag=tag)
+        for body in (b"a", b"b"):
+            channels[1].basic_publish("", queue, body)
+        while len(received) < 2:
+            first.process_data_events(1)
+        channels[0].basic_ack(1)
+        first.close()
+        while len(received) < 3:
+            second.process_data_events(1)
+        assert received == [("one", b"a", False), ("one", b"b", False), ("two", b"b", True)]
+        channels[1].queue_delete(queue)
+
+    @pytest.mark.skipif("LEVERET_TEST_BROKER" in os.environ, reason="RabbitMQ's classic queues wait for ever")
+    def test_a_consumer_that_is_too_slow_is_cancelled(self, connection, channel, own_queue):
+        cancelled = []
+        channel.add_on_cancel_callback(lambda frame: cancelled.append(frame.method.consumer_tag))
+        channel.basic_publish("", own_queue, b"a")
+        tag = channel.basic_consume(own_queue, lambda *_: None, arguments={"x-consumer-timeout": 200})
+        while not cancelled:
+            connection.process_data_events(1)
+        assert cancelled == [tag]
+        channel.basic_ack(1)  # too late, which hurts nobody
+        method, _properties, body = channel.basic_get(own_queue, auto_ack=True)
+        assert (body, method.redelivered) == (b"a", True)
 
     def test_two_channels_share_one_connection(self, connection, channel, own_queue):
         other = connection.channel()

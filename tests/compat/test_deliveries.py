@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from leveret.amqp import Settings
 from leveret.wire.methods import (
     BasicAck,
     BasicCancel,
@@ -33,7 +34,7 @@ from leveret.wire.methods import (
 )
 
 from ..amqp.support import Content, Link, World
-from .support import bodies_in, client, refused, reopen
+from .support import args, bodies_in, client, refused, reopen
 
 
 def get(link: Link, no_ack: bool = False) -> tuple[int, bytes, bool] | None:
@@ -253,6 +254,69 @@ def test_a_get_of_a_queue_with_an_exclusive_consumer() -> None:
     assert get(link) == (1, b"b", False)
 
 
+def test_consumers_of_higher_priority_are_served_while_they_can_take_some() -> None:
+    link = filled()
+    for tag, priority in (("low", -1), ("none", 0), ("high", 10)):
+        link.send(BasicQos(0, 2), BasicConsume("q", tag, arguments=args(x_priority=priority)))
+    link.publish(*[b"%d" % number for number in range(7)])
+    assert [(tag, body) for tag, _, body, _ in delivered(link)] == [
+        ("high", b"0"),
+        ("high", b"1"),
+        ("none", b"2"),
+        ("none", b"3"),
+        ("low", b"4"),
+        ("low", b"5"),
+    ]
+    link.send(BasicAck(1))
+    assert delivered(link) == [("high", 7, b"6", False)]
+
+
+def test_what_a_priority_of_a_consumer_may_be() -> None:
+    link = filled()
+    for number, priority in enumerate((0, -5, 1 << 40)):
+        assert link.call(BasicConsume("q", f"{number}", arguments=args(x_priority=priority))) == BasicConsumeOk(
+            f"{number}"
+        )
+    code, text = refused(link, BasicConsume("q", "t", arguments=args(x_priority="1")))
+    problem = '"expected integer, got longstr"'
+    assert (code, text) == (
+        406,
+        f"PRECONDITION_FAILED - invalid arg 'x-priority' for queue 'q' in vhost '/': {problem}",
+    )
+
+
+def single(*bodies: bytes) -> Link:
+    """A queue `q` with a single active consumer, and two channels."""
+    link = client()
+    link.send(QueueDeclare("q", arguments=args(x_single_active_consumer=True)))
+    link.open_channel(2)
+    link.publish(*bodies)
+    link.received.clear()
+    return link
+
+
+def test_the_single_active_consumer_is_followed_by_the_highest() -> None:
+    link = single()
+    link.send(BasicConsume("q", "first"))
+    link.send(BasicConsume("q", "second"), BasicConsume("q", "high", arguments=args(x_priority=1)), channel=2)
+    link.received.clear()
+    link.publish(b"a", b"b")
+    assert delivered(link) == [("first", 1, b"a", False), ("first", 2, b"b", False)]
+    link.send(BasicAck(1), ChannelClose(200))
+    assert delivered(link, 2) == [("high", 1, b"b", True)]
+
+
+def test_a_single_active_consumer_is_never_exclusive() -> None:
+    text = "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use"
+    assert refused(single(), BasicConsume("q", "t", exclusive=True)) == (403, text)
+
+
+def test_a_get_of_a_queue_with_a_single_active_consumer() -> None:
+    link = single(b"a", b"b")
+    link.send(BasicQos(0, 1), BasicConsume("q", "t"), channel=2)
+    assert get(link) == (1, b"b", False)
+
+
 def test_no_local_means_nothing() -> None:
     link = filled(b"a")
     link.send(BasicConsume("q", "t", no_local=True))
@@ -320,6 +384,25 @@ def test_both_kinds_of_prefetch_bound_together() -> None:
     assert len(tags) == 3
     assert tags.count("a") <= 2
     assert tags.count("b") <= 2
+
+
+def test_whose_turn_it_was_is_next_when_a_global_prefetch_allows_it() -> None:
+    link = filled()
+    link.send(BasicQos(0, 3, True), BasicConsume("q", "a"), BasicConsume("q", "b"))
+    link.received.clear()
+    link.publish(*[b"%d" % number for number in range(6)])
+    assert [(tag, body) for tag, _, body, _ in delivered(link)] == [("a", b"0"), ("b", b"1"), ("a", b"2")]
+    link.send(BasicAck(2))
+    assert delivered(link) == [("b", 4, b"3", False)]
+
+
+def test_a_node_may_have_a_prefetch_of_its_own() -> None:
+    link = World(settings=Settings(consumer_prefetch=2)).channel()
+    link.send(QueueDeclare("q"), BasicConsume("q", "t"))
+    link.publish(b"a", b"b", b"c")
+    assert [body for _, _, body, _ in delivered(link)] == [b"a", b"b"]
+    link.send(BasicCancel("t"), BasicNack(0, True, True), BasicQos(0, 0), BasicConsume("q", "u"))
+    assert [body for _, _, body, _ in delivered(link)] == [b"a", b"b", b"c"]
 
 
 def test_a_later_prefetch_per_consumer_ends_the_global_one() -> None:

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from .output import Output
     from .settings import Settings
     from .throttle import Throttle
+    from .watching import Timeouts
 
     Reply = Method | Wait | None
     """What a method is answered with: a method, later, or not at all."""
@@ -141,6 +142,7 @@ class Connection:
     throttle: Throttle
     settings: Settings
     cancel_notify: bool
+    timeouts: Timeouts
     park: Callable[[Channel], Wait]
     """The channel's reply comes later; nothing else is done on it until then."""
     resume: Callable[[int, object], None]
@@ -173,7 +175,7 @@ class Channel:
         """The token that it waits for; 0: none, -1: it is gone and never goes on."""
         self.last_queue = ""
         """The queue that was declared last: what an empty name means (spec 1.7.2.1)."""
-        self.prefetch = 0
+        self.prefetch = connection.settings.consumer_prefetch
         """basic.qos without `global`: what the next consumers get."""
         self._deliveries: Deliveries | None = None
         self._publishing: Publishing | None = None
@@ -198,7 +200,9 @@ class Channel:
         """Its consuming side."""
         if self._deliveries is None:
             shared = self.connection
-            self._deliveries = Deliveries(self.number, shared.output, shared.vhost, shared.cancel_notify)
+            self._deliveries = Deliveries(
+                self.number, shared.output, shared.vhost, shared.timeouts, shared.cancel_notify
+            )
         return self._deliveries
 
     @property

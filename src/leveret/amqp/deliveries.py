@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..wire import Extent, Selection
     from ..wire.fields import Arguments
     from .output import Output
+    from .watching import Timeouts
 
 _ALL = [(0, True)]
 """Delivery tag 0 with `multiple`: everything that is outstanding."""
@@ -53,15 +54,30 @@ class TaggedConsumer(Consumer):
 class Deliveries:
     """The consuming side of one channel."""
 
-    __slots__ = ("_getter", "_next_tag", "_notify", "_number", "_output", "_vhost", "consumers", "credit", "ledger")
+    __slots__ = (
+        "_getter",
+        "_notify",
+        "_number",
+        "_output",
+        "_taken_back",
+        "_timeouts",
+        "_vhost",
+        "consumers",
+        "credit",
+        "ledger",
+        "next_tag",
+    )
 
-    def __init__(self, number: int, output: Output, vhost: VHost, notify: bool) -> None:
+    def __init__(self, number: int, output: Output, vhost: VHost, timeouts: Timeouts, notify: bool) -> None:
         """`notify`: the client wants basic.cancel when the broker ends a consumer."""
         self._number = number
         self._output = output
         self._vhost = vhost
+        self._timeouts = timeouts
         self._notify = notify
-        self._next_tag = 1
+        self._taken_back = 0  # no tag from here on was taken back from a consumer that had it too long
+        self.next_tag = 1
+        """The delivery tag of the next message."""
         self._getter: Consumer | None = None
         self.ledger = Ledger()
         self.consumers: dict[str, Consumer] = {}
@@ -82,8 +98,8 @@ class Deliveries:
 
     def deliver(self, consumer: Consumer, extent: Extent, selection: Selection) -> None:
         """basic.deliver for each row."""
-        tag = self._next_tag
-        self._next_tag = tag + len(selection)
+        tag = self.next_tag
+        self.next_tag = tag + len(selection)
         if not consumer.no_ack:
             self.ledger.add(tag, consumer, extent, selection)
         output = self._output
@@ -91,16 +107,21 @@ class Deliveries:
         output.send(render_deliver(extent, selection, self._number, consumer.tag_bytes, tag, output.frame_max))
 
     def cancelled(self, consumer: Consumer) -> None:
-        """The consumer's queue is gone (RabbitMQ "Consumer Cancel Notification")."""
+        """The broker ended the consumer (RabbitMQ "Consumer Cancel Notification")."""
         self._output.forget(consumer.ready_again)
         if self.consumers.pop(consumer.tag, None) is not None and self._notify:
             self._output.send(method_frame(self._number, BasicCancel(consumer_tag=consumer.tag, no_wait=True)))
+
+    def timeout_set(self, consumer: Consumer) -> None:
+        """How long the consumer's queue lets messages be outstanding is another time now."""
+        self._timeouts.changed(self._number, consumer)
 
     # -- what the channel calls ----------------------------------------------------------------------------------
 
     def add(self, consumer: Consumer) -> None:
         """The consumer was accepted by its queue."""
         self.consumers[consumer.tag] = consumer
+        self._timeouts.watch(self._number, consumer)
 
     def remove(self, tag: str) -> None:
         """basic.cancel; an unknown tag is nothing to complain about (spec 1.8.3.5)."""
@@ -129,8 +150,8 @@ class Deliveries:
 
     def got(self, got: Got, no_ack: bool) -> None:
         """basic.get-ok."""
-        tag = self._next_tag
-        self._next_tag = tag + 1
+        tag = self.next_tag
+        self.next_tag = tag + 1
         extent, selection = got.extent, got.selection
         frame_max = self._output.frame_max
         self._output.send(render_get_ok(extent, selection[0], self._number, tag, got.message_count, frame_max))
@@ -138,11 +159,15 @@ class Deliveries:
             self._vhost.got(got)
         else:
             self.ledger.add(tag, got.owner, extent, selection)
+            queue = got.owner.queue
+            assert queue is not None
+            if self._timeouts.default_ms is not None or queue.settings.consumer_timeout_ms is not None:
+                self._timeouts.watch(self._number, got.owner)
 
     def settle(self, settlement: Settlement) -> None:
         """Acks, nacks or rejects. Those before an unknown delivery tag are done."""
-        settled: Any = self.ledger.settle(settlement)  # its owners are consumers, which a ledger does not know
-        portions, unknown = settled
+        settled: Any = self.ledger.settle(settlement) if not self._taken_back else self._settle_late(settlement)
+        portions, unknown = settled  # owners are consumers, which a ledger does not know
         if portions:
             self._vhost.settle(portions, settlement.kind)
         if unknown is not None:
@@ -150,12 +175,43 @@ class Deliveries:
 
     def hold(self, settlement: Settlement) -> list[Portion]:
         """Like `settle`, but for a transaction: what it touches is set aside until the ledger commits or rolls back."""
-        settled: Any = self.ledger.settle(settlement, True)
+        late = self._taken_back > 0
+        settled: Any = self._settle_late(settlement, True) if late else self.ledger.settle(settlement, True)
         portions: list[Portion]
         portions, unknown = settled
         if unknown is not None:
             raise unknown_tag(unknown)
         return portions
+
+    def _settle_late(self, settlement: Settlement, hold: bool = False) -> tuple[list[Any], int | None]:
+        """The same when messages were taken back: a client may still answer for them, which says nothing (RabbitMQ)."""
+        ledger = self.ledger
+        if all(tag >= self._taken_back for tag, _ in settlement.items):
+            return ledger.settle(settlement, hold)
+        found: list[Any] = []
+        for tag, multiple in settlement.items:
+            portions, unknown = ledger.settle(self._alone(settlement, tag, multiple), hold)
+            found += portions
+            if unknown is None:
+                continue
+            if not 0 < tag < self._taken_back:
+                return found, unknown
+            while multiple and 0 < (oldest := ledger.oldest) < tag:
+                found += ledger.settle(self._alone(settlement, oldest, False), hold)[0]
+        return found, None
+
+    def _alone(self, settlement: Settlement, tag: int, multiple: bool) -> Settlement:
+        return Settlement(self._number, settlement.kind, [(tag, multiple)], settlement.method)
+
+    def time_out(self, consumer: Consumer) -> None:
+        """It did not settle in time: it is over, and what it has outstanding goes back."""
+        if not consumer.cancelled:
+            self._vhost.cancel(consumer)
+            self.cancelled(consumer)
+        portions: Any = self.ledger.withdraw(consumer)
+        self._taken_back = self.next_tag
+        if portions:
+            self._vhost.settle(portions, REQUEUE)
 
     def recover(self) -> None:
         """basic.recover: everything outstanding goes back to its place."""
@@ -166,6 +222,7 @@ class Deliveries:
 
         Afterwards nothing refers back to it, so that it is freed at once: brokers run without the cycle collector.
         """
+        self._timeouts.forget(self._number)
         consumers, self.consumers = self.consumers, {}
         for consumer in consumers.values():
             self._output.forget(consumer.ready_again)

@@ -42,6 +42,7 @@ from .handshake import (
     tune,
 )
 from .heartbeat import Heartbeat
+from .watching import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,6 +164,7 @@ def open_(session: Session, method: ConnectionOpen) -> None:
         session.throttle,
         session.settings,
         client.cancel_notify,
+        Timeouts(session.settings.consumer_timeout_ms, session.tick_soon),
         session.park,
         session.resume,
     )

@@ -29,7 +29,7 @@ from ..wire.methods import (
     Method,
     decode_method,
 )
-from . import answers, ending, opening
+from . import answers, ending, opening, timeouts
 from .channel import CLOSING as CHANNEL_CLOSING
 from .channel import Channel
 from .failures import NO_METHOD, SECOND_OPEN, channel_of, error_of, method_of
@@ -273,7 +273,15 @@ class Session:
             if heartbeat.is_due(now_ms, self.out.taken) and not self.out.size:
                 self.out.send(HEARTBEAT_FRAME)
             wanted_ms = heartbeat.next_ms
+        if self.connection is not None and self.connection.timeouts.watched:
+            look_ms = timeouts.look(self, self.connection, now_ms)
+            wanted_ms = wanted_ms if look_ms is None else min(wanted_ms, look_ms)
         return wanted_ms if self.state is OPEN else min(wanted_ms, self.deadline_ms)
+
+    def tick_soon(self) -> None:
+        """Time matters now for something new: have a tick in this turn."""
+        self.deadline_ms += 1  # the shell asks again when it changes; an open connection has none
+        self.out.wake()
 
     def shutdown(self, text: str) -> None:
         """The server stops: tell the peer, if it is so far."""

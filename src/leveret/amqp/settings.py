@@ -34,6 +34,10 @@ class Settings:
     close_timeout_ms: int = limits.CLOSE_TIMEOUT_MS
     message_size_max: int = limits.MESSAGE_SIZE_MAX
     consumers_per_channel_max: int = limits.CONSUMERS_PER_CHANNEL_MAX
+    consumer_prefetch: int = 0
+    """Of consumers on channels without a basic.qos; 0: no limit."""
+    consumer_timeout_ms: int | None = None
+    """So long any delivery may be unsettled; None: as long as its queue and consumer say."""
     mechanisms: tuple[str, ...] = ("PLAIN", "AMQPLAIN")
     cluster_name: str = "leveret@localhost"
     product: str = "RabbitMQ"

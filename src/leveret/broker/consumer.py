@@ -1,7 +1,8 @@
 """A consumer: who gets a queue's messages, and how many at most are outstanding with it.
 
-It is in its queue's ring while it can take something. It leaves the ring when its credit is used up or its channel
-has no room, and comes back at the ring's end (as in RabbitMQ, where a blocked consumer rejoins last).
+It is in its queue's ring (that of its priority) while it can take something. It leaves the ring when its credit is
+used up or its channel has no room, and comes back at the ring's end (as in RabbitMQ, where a blocked consumer rejoins
+last).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..wire.fields import Arguments
+from .arguments import CONSUMER_TIMEOUT, PRIORITY
 from .credit import UNLIMITED
 
 if TYPE_CHECKING:
@@ -27,10 +29,12 @@ class Consumer:
         "exclusive",
         "no_ack",
         "prefetch",
+        "priority",
         "queue",
         "ringed",
         "shared",
         "tag",
+        "timeout_ms",
         "unacked",
     )
 
@@ -52,6 +56,10 @@ class Consumer:
         self.prefetch = prefetch
         self.shared = shared
         self.arguments = arguments
+        self.priority = _number(arguments, PRIORITY) or 0
+        """Higher ones are served first."""
+        self.timeout_ms = _number(arguments, CONSUMER_TIMEOUT)
+        """By when it has to settle what it gets, if it asked for that itself."""
         self.queue: Queue | None = None
         self.unacked = 0
         self.ringed = False
@@ -64,6 +72,11 @@ class Consumer:
             return UNLIMITED
         own = self.prefetch - self.unacked if self.prefetch else UNLIMITED
         return own if self.shared is None else min(own, self.shared.left)
+
+    @property
+    def own_credit(self) -> int:
+        """The same without the limit that its channel's consumers share."""
+        return UNLIMITED if self.no_ack or not self.prefetch else self.prefetch - self.unacked
 
     @property
     def limited_by_channel(self) -> bool:
@@ -88,3 +101,9 @@ class Consumer:
         """It may be able to take messages: back into the ring."""
         if self.queue is not None:
             self.queue.rejoin(self)
+
+
+def _number(arguments: Arguments, name: str) -> int | None:
+    """Trusts that a consumer with other values there is refused (`validate_consume_arguments`)."""
+    value = arguments.get(name) if arguments else None
+    return value if isinstance(value, int) else None

@@ -7,7 +7,6 @@ on disk only waits until the pager has brought it back.
 
 from __future__ import annotations
 
-from collections import deque
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from ..limits import FLOW_BYTES, FLOW_MESSAGES, OUTPUT_STOP_READING
 from ..wire import Selection
 from .lane import Lane
+from .ring import Ring
 from .settings import PLAIN
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Queue(Lane):
         "_getters",
         "_settled",
         "active",
+        "active_consumer",
         "arguments",
         "auto_delete",
         "consumers",
@@ -74,6 +75,7 @@ class Queue(Lane):
         "policy",
         "ring",
         "settings",
+        "standby",
         "vhost",
     )
     is_queue: ClassVar[bool] = True
@@ -113,7 +115,12 @@ class Queue(Lane):
         self.levels = tuple(Level(self, priority, pager) for priority in range(1, max_priority + 1))
         """The lanes of the priorities from 1 on."""
         self.consumers: list[Consumer] = []
-        self.ring: deque[Consumer] = deque()
+        self.ring = Ring()
+        """Those of the highest priority that can take messages now."""
+        self.active_consumer: Consumer | None = None
+        """Of a queue with a single active consumer: which one it is."""
+        self.standby: Ring | None = None
+        """The others, who wait to follow it."""
         self.active = False
         self._getters: list[Callable[[], None]] = []
 
@@ -122,7 +129,11 @@ class Queue(Lane):
 
     def configure(self, settings: QueueSettings) -> None:
         """What arguments and policies set, at the start and whenever a policy changes it."""
+        timeout_set = settings.consumer_timeout_ms != self.settings.consumer_timeout_ms
         self.settings = settings
+        if timeout_set:
+            for consumer in self.consumers:
+                consumer.channel.timeout_set(consumer)
 
     # -- lanes ---------------------------------------------------------------------------------------------------
 
@@ -231,28 +242,29 @@ class Queue(Lane):
             # Most queues have one consumer: the same as `_deal`, in fewer steps.
             taker = ring[0]
             room = taker.channel.room
-            if room <= 0:
+            if room > 0:
+                extent = lane.head()
+                before = extent.ready_bytes
+                rows = extent.take(taker.credit, room)
+                lane.took(len(rows), before - extent.ready_bytes)
+                self._deliver(taker, lane, extent, rows)
+                if taker.prefetch and taker.credit <= 0:
+                    self._leave_ring(taker)
+            else:
                 self._wait_for_room(taker)
-                return
-            extent = lane.head()
-            before = extent.ready_bytes
-            rows = extent.take(taker.credit, room)
-            lane.took(len(rows), before - extent.ready_bytes)
-            self._deliver(taker, lane, extent, rows)
-            if taker.prefetch and taker.credit <= 0:
-                self._leave_ring(taker)
         else:
             self._deal(lane)
-        if ring and not self.active and (lane.ready or self.message_count):
+        if self.ring and not self.active and (lane.ready or self.message_count):
             self._activate(self)
 
     def _deal(self, lane: Lane) -> None:
-        """Deal to all in the ring, in turns.
+        """Deal to all in the ring, in turns; those of lower priorities are next when nobody is left in it.
 
         Where consumers share their channel's limit it goes message by message: one for the first lessens what the
         next may get.
         """
-        takers = self._takers(lane.ready)
+        ring = self.ring
+        takers = self._takers(ring, lane.ready)
         if not takers:
             return
         extent = lane.head()
@@ -262,13 +274,15 @@ class Queue(Lane):
             rows = extent.take(1)
             lane.took(1, before - extent.ready_bytes)
             self._deliver(takers[0], lane, extent, rows)
-            self.ring.rotate(-1)
+            ring.rotate(-1)
+            if takers[0].own_credit > 0:
+                return  # of those who find the shared limit used up, the one whose turn it is leaves first
         elif len(takers) == 1:
             taker = takers[0]
             rows = extent.take(taker.credit, taker.channel.room)
             lane.took(len(rows), before - extent.ready_bytes)
             self._deliver(taker, lane, extent, rows)
-            self.ring.rotate(-1)
+            ring.rotate(-1)
         else:
             credits = [taker.credit for taker in takers]
             rooms = [taker.channel.room for taker in takers]
@@ -285,14 +299,13 @@ class Queue(Lane):
                 for taker, rows in zip(takers, parts, strict=True):
                     if len(rows):
                         self._deliver(taker, lane, extent, rows)
-            self.ring.rotate(-(turn or len(takers)))
+            ring.rotate(-(turn or len(takers)))
         for taker in takers:
             if taker.credit <= 0:
                 self._leave_ring(taker)
 
-    def _takers(self, wanted: int) -> list[Consumer]:
+    def _takers(self, ring: Ring, wanted: int) -> list[Consumer]:
         """From the ring's start, those that can take at least one message; no more than there are messages for."""
-        ring = self.ring
         takers: list[Consumer] = []
         while len(takers) < min(wanted, len(ring)):
             consumer = ring[len(takers)]
@@ -331,22 +344,43 @@ class Queue(Lane):
     def add_consumer(self, consumer: Consumer) -> None:
         consumer.queue = self
         self.consumers.append(consumer)
+        if self.settings.single_active_consumer:
+            if self.active_consumer is not None:
+                self.standby = (self.standby or Ring()).joined(consumer)
+                return
+            self.active_consumer = consumer
         self.rejoin(consumer)
 
     def remove_consumer(self, consumer: Consumer) -> None:
+        """What it has outstanding stays so. If it was the single active one, the next takes over: the first of the
+        highest priority (RabbitMQ's classic queues: whoever comes later replaces nobody, whatever its priority).
+        """
         self.consumers.remove(consumer)
         consumer.cancelled = True
         if consumer.ringed:
             self._leave_ring(consumer)
         if consumer.shared is not None:
             consumer.shared.forget(consumer)
+        if consumer is self.active_consumer:
+            self.active_consumer = None
+            if self.standby:
+                self.active_consumer = follower = self.standby[0]
+                self.standby = self.standby.left(follower)
+                self.rejoin(follower)
+        elif self.active_consumer is not None:
+            assert self.standby is not None
+            self.standby = self.standby.left(consumer)
 
     def rejoin(self, consumer: Consumer) -> None:
         """The consumer can take messages (again)."""
         if consumer.ringed or consumer.cancelled or self.deleted:
             return
         consumer.ringed = True
-        self.ring.append(consumer)
+        ring = self.ring
+        if consumer.priority == ring.priority:
+            ring.append(consumer)
+        else:
+            self.ring = ring.joined(consumer)
         if not self.active and self.message_count:
             self._activate(self)
 
@@ -355,7 +389,11 @@ class Queue(Lane):
         consumer.channel.when_room(consumer.ready_again)
 
     def _leave_ring(self, consumer: Consumer) -> None:
-        self.ring.remove(consumer)
+        ring = self.ring
+        if ring.lower is None:
+            ring.remove(consumer)
+        else:
+            self.ring = ring.left(consumer)
         consumer.ringed = False
         if consumer.shared is not None and consumer.shared.left <= 0 and not consumer.cancelled:
             consumer.shared.wait(consumer)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import AccessRefused, AmqpError
 from ..wire import ACK, PERSISTENT, REQUEUE, Batch, Extent, Selection
 from ..wire.records import PURGED, Op, Publish
+from .arguments import validate_consume_arguments
 from .consumer import Consumer
 from .objects import Objects
 from .placement import place
@@ -176,9 +177,14 @@ class VHost(Objects):
         self.settle([(got.owner, got.extent, got.selection)], ACK)
 
     def consume(self, name: str, consumer: Consumer, *, owner: Hashable) -> None:
-        """basic.consume. An exclusive consumer is alone on its queue."""
+        """basic.consume. An exclusive consumer is alone on its queue, which a single active one must never be."""
         queue = self.queue(name, owner)
-        if queue.consumers and (consumer.exclusive or queue.consumers[0].exclusive):
+        validate_consume_arguments(queue, consumer.arguments)
+        if queue.settings.single_active_consumer:
+            refused = consumer.exclusive
+        else:
+            refused = len(queue.consumers) > 0 and (consumer.exclusive or queue.consumers[0].exclusive)
+        if refused:
             raise AccessRefused(f"{queue} in exclusive use")
         queue.add_consumer(consumer)
 
