@@ -32,14 +32,15 @@ class Stage:
         self._connections: list[Connection] = []
 
     def say(self, text: str) -> None:
-        self.record.append(text)
+        """Add a line; the prefix of the scenario's own names is left out."""
+        self.record.append(text.replace(f"{self._name}.", ""))
 
     def note(self, text: str) -> None:
         """A heading in the record."""
         self.record.append(f"# {text}")
 
     def flaw(self, text: str) -> None:
-        self.record.append(f"!! {text}")
+        self.say(f"!! {text}")
         self.flaws.append(text)
 
     def name(self, word: str) -> str:
@@ -331,7 +332,7 @@ class Channel:
         self.call("Basic.Cancel", consumer_tag=tag)
 
     def qos(self, count: int, everyone: bool = False, size: int = 0) -> None:
-        self.call("Basic.Qos", prefetch_count=count, globally=everyone, prefetch_size=size)
+        self.call("Basic.Qos", prefetch_count=count, global_=everyone, prefetch_size=size)
 
     def ack(self, tag: int, multiple: bool = False) -> None:
         self.tell("Basic.Ack", delivery_tag=tag, multiple=multiple)

@@ -10,7 +10,9 @@ from ..scenario import every, scenario
 from ..stage import Channel, Stage
 
 
-def reached(s: Stage, ch: Channel, exchange: str, queues: Sequence[str], keys: Sequence[str], **properties: Any) -> None:
+def reached(
+    s: Stage, ch: Channel, exchange: str, queues: Sequence[str], keys: Sequence[str], **properties: Any
+) -> None:
     """Publish to each key, and note what every queue got."""
     for key in keys:
         ch.publish(key.encode(), key, exchange, **properties)
