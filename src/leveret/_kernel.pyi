@@ -230,9 +230,12 @@ class Extent:
     `select_persistent`, `batch`, `extent[row]`, rendering).
     """
 
-    def __new__(cls, base: int) -> Self: ...
+    def __new__(cls, base: int, lane: int = 0) -> Self: ...
     @property
     def base(self) -> int: ...
+    @property
+    def lane(self) -> int:
+        """The id under which the log knows its messages."""
     def __len__(self) -> int:
         """Rows appended, settled ones too."""
     @property
@@ -332,7 +335,7 @@ class Extent:
         which of these are redelivered, their places.
         """
     @staticmethod
-    def from_state(data: Buffer) -> Extent:
+    def from_state(data: Buffer, lane: int = 0) -> Extent:
         """Stored, all live rows ready. Raises ValueError for anything malformed."""
 
 @final

@@ -29,6 +29,10 @@ SHORTSTR_MAX: Final = 255
 TABLE_DEPTH_MAX: Final = 32
 """Nested tables and arrays deeper than this are refused: deep nesting is an attack, not data."""
 CONSUMERS_PER_CHANNEL_MAX: Final = 65_536
+EXPIRY_MAX_MS: Final = 10 * 365 * 24 * 3600 * 1000
+"""Of messages and queues, as RabbitMQ: ten years."""
+PRIORITY_MAX: Final = 255
+"""Levels of one queue above the lowest."""
 
 # One turn of the event loop.
 TURN_BUDGET_MS: Final = 2

@@ -187,8 +187,8 @@ class Examination:
     def _check_bodies(self) -> None:
         blocks = _Blocks(self.directory, Segments(self.recovered.segments))
         damaged: dict[int, Damage] = {}
-        for queue in self.brain.queues():
-            for extent in queue.extents:
+        for queue, lane in [(each, lane) for each in self.brain.queues() for lane in each.lanes]:
+            for extent in lane.extents:
                 for position, size in extent.ranges(0, 0) if extent.ready else ():
                     problem = blocks.problem(position, size)
                     if problem is None:
@@ -221,14 +221,14 @@ class Examination:
             unreadable[queue.id] = unreadable.get(queue.id, 0) + len(rows)
         queues = []
         for queue in self.brain.queues():
-            extents = [extent for extent in queue.extents if extent.ready]
+            extents = [extent for lane in queue.lanes for extent in lane.extents if extent.ready]
             for extent in extents:
                 usage.add(extent)
             queues.append(
                 QueueReport(
                     name=queue.name,
                     vhost=queue.vhost,
-                    messages=queue.ready - unreadable.get(queue.id, 0),
+                    messages=queue.message_count - unreadable.get(queue.id, 0),
                     bytes=sum(extent.ready_bytes for extent in extents),
                     extents=len(extents),
                     unreadable=unreadable.get(queue.id, 0),
@@ -289,7 +289,7 @@ class Examination:
         if self._format is None:
             self.directory.write_format()
         for queue, extent, rows in self._unreadable:
-            queue.drop(extent, rows)
+            queue.lane_of(extent).drop(extent, rows)
         self._write_checkpoint(segment_size)
         return folder
 

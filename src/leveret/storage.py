@@ -213,6 +213,6 @@ class _Progress:
                 "recovering: %d %% of %s of log, %s messages in %s queues so far",
                 100 * size // max(self._total, 1),
                 size_text(self._total),
-                f"{sum(queue.ready for queue in queues):,}",
+                f"{sum(queue.message_count for queue in queues):,}",
                 f"{len(queues):,}",
             )

@@ -242,7 +242,32 @@ def test_redeclaring_a_queue_compares_the_arguments_that_mean_something(
         assert refused(link, again) == (406, start + text)
 
 
-@pytest.mark.parametrize("type", ["quorum", "stream", "nonsense", ""])
+@pytest.mark.parametrize("type", ["quorum", "stream"])
+def test_queue_types_that_are_not_implemented(type: str) -> None:
+    declare = QueueDeclare("q", durable=True, arguments=args(x_queue_type=type))
+    text = f"NOT_IMPLEMENTED - queue 'q' in vhost '/' of type '{type}': only classic queues are implemented"
+    link = client()
+    link.send(declare)
+    assert link.received == [(0, ConnectionClose(540, text, 50, 10))]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (args(x_max_priority=256), "invalid arg 'x-max-priority' for {}: {{max_value_exceeded,256}}"),
+        (args(x_message_ttl="1"), "invalid arg 'x-message-ttl' for {}: \"expected integer, got longstr\""),
+        (args(x_max_age="1D"), "invalid arg 'x-max-age' for {} of queue type rabbit_classic_queue"),
+        (args(x_dead_letter_exchange=1), "invalid type 'signedint' for arg 'x-dead-letter-exchange' in {}"),
+    ],
+)
+def test_arguments_of_queues_are_checked(arguments: Arguments, text: str) -> None:
+    link = client()
+    declare = QueueDeclare("q", arguments=arguments)
+    assert refused(link, declare) == (406, "PRECONDITION_FAILED - " + text.format("queue 'q' in vhost '/'"))
+    assert refused(link, QueueDeclare("q", passive=True))[0] == 404
+
+
+@pytest.mark.parametrize("type", ["nonsense", ""])
 def test_a_queue_type_that_is_not_there(type: str) -> None:
     text = f"invalid arg 'x-queue-type' for queue 'q' in vhost '/': \"unsupported queue type '{type}'\""
     declare = QueueDeclare("q", durable=True, arguments=args(x_queue_type=type))

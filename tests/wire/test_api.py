@@ -124,7 +124,7 @@ class TestStub:
         pool = impl.Pool(chunk_size=65536)
         decoder = impl.Decoder(pool, frame_max=4096, max_message_size=10)
         assert decoder.held_bytes == 0
-        assert impl.Extent(base=3).base == 3
+        assert impl.Extent(base=3, lane=4).lane == 4
         assert list(impl.Selection(rows=[1])) == [1]
         assert impl.Replay(position=8).position == 8
         assert len(impl.Pieces(pieces=[])) == 0

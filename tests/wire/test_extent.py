@@ -32,6 +32,20 @@ class TestAppend:
         assert not extent.full
         assert extent.features == 0
 
+    def test_the_lane_stays(self, impl: Any) -> None:
+        lane = (1 << 64) - 1
+        extent = impl.Extent(17, lane)
+        assert (extent.lane, impl.Extent(17).lane) == (lane, 0)
+        extent.append(build(impl, b"a"))
+        extent.settle(extent.take(1))
+        assert extent.recycle()
+        assert (extent.base, extent.lane) == (18, lane)
+        state = extent.state()
+        assert (impl.Extent.from_state(state).lane, impl.Extent.from_state(state, 5).lane) == (0, 5)
+        for bad in (-1, 1 << 64):
+            with pytest.raises(OverflowError):
+                impl.Extent(0, bad)
+
     def test_rows_are_ready_in_order(self, impl: Any) -> None:
         extent = impl.Extent(0)
         assert extent.append(build(impl, b"a", b"bb")) == 2

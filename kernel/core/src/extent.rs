@@ -69,6 +69,8 @@ impl Refusal {
 #[derive(Debug, Default)]
 pub struct Extent {
     base: u64,
+    /// Under which id the log knows its messages.
+    lane: u64,
     rows: Vec<Row>,
     leases: Vec<Lease>,
     /// Where rows lie on disk, too.
@@ -90,6 +92,14 @@ pub struct Extent {
 impl Extent {
     pub fn new(base: u64) -> Extent {
         Extent { base, ..Extent::default() }
+    }
+
+    pub fn with_lane(self, lane: u64) -> Extent {
+        Extent { lane, ..self }
+    }
+
+    pub fn lane(&self) -> u64 {
+        self.lane
     }
 
     pub fn base(&self) -> u64 {

@@ -41,8 +41,14 @@ fn block(position: &Bound<'_, PyAny>, length: u32) -> PyResult<Option<(u64, u32)
 #[pymethods]
 impl Extent {
     #[new]
-    fn new(base: u64) -> Extent {
-        Extent(Core::new(base))
+    #[pyo3(signature = (base, lane = 0))]
+    fn new(base: u64, lane: u64) -> Extent {
+        Extent(Core::new(base).with_lane(lane))
+    }
+
+    #[getter]
+    fn lane(&self) -> u64 {
+        self.0.lane()
     }
 
     #[getter]
@@ -236,8 +242,11 @@ impl Extent {
     }
 
     #[staticmethod]
-    fn from_state(data: &Bound<'_, PyAny>) -> PyResult<Extent> {
+    #[pyo3(signature = (data, lane = 0))]
+    fn from_state(data: &Bound<'_, PyAny>, lane: u64) -> PyResult<Extent> {
         let extent = with_bytes(data, Core::from_state)?;
-        extent.map(Extent).map_err(|_| PyValueError::new_err("this is no extent's state"))
+        extent
+            .map(|extent| Extent(extent.with_lane(lane)))
+            .map_err(|_| PyValueError::new_err("this is no extent's state"))
     }
 }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..wire import Pool
     from ..wire.records import DefinitionOp
     from .binding import Destination
+    from .lane import Lane
 
 _QUEUES_PER_LOOK: Final = 8
 """Queues that deliver between two looks at the clock."""
@@ -40,6 +41,7 @@ class Broker:
         "_scheduler",
         "alarms",
         "clock",
+        "lanes",
         "log",
         "objects",
         "pager",
@@ -69,9 +71,11 @@ class Broker:
         self._scheduler = scheduler
         self._active: deque[Queue] = deque()
         self._last_id = 0
-        self.pager = Pager(log, pool, self.queues, spill, paging_budget)
+        self.pager = Pager(log, pool, self._all_lanes, spill, paging_budget)
         self.objects: dict[int, Destination] = {}
         """The exchanges and queues of all virtual hosts by their id."""
+        self.lanes: dict[int, Lane] = {}
+        """The lanes of all queues by the id that the log knows them by."""
         self.vhosts: dict[str, VHost] = {}
         self.vhosts["/"] = VHost(self, "/")
 
@@ -98,6 +102,9 @@ class Broker:
     def queues(self) -> list[Queue]:
         """All queues, in the order of declaration."""
         return [queue for vhost in self.vhosts.values() for queue in vhost.queues.values()]
+
+    def _all_lanes(self) -> list[Lane]:
+        return [*self.lanes.values()]
 
     # -- turns ---------------------------------------------------------------------------------------------------
 
@@ -138,8 +145,7 @@ class Broker:
                 self.skip_ids(op.id)
                 vhost.apply_declare_exchange(op)
             case DeclareQueue():
-                self.skip_ids(op.id)
-                vhost.apply_declare_queue(op)
+                self.skip_ids(vhost.apply_declare_queue(op))
             case DeleteExchange():
                 vhost.apply_delete_exchange(op)
             case DeleteQueue():

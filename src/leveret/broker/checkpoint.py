@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ..wire import Extent
     from .broker import Broker
     from .exchange import Exchange
+    from .lane import Lane
 
 _SPARSE: Final = 4
 """A segment of which less than this fraction lives is emptied."""
@@ -141,28 +142,36 @@ class Checkpointing:
         return exchange.id in self._broker.objects
 
     def _tell_queue(self, queue: Queue, usage: Usage) -> Iterator[bool]:
-        """The queue and its extents. The last extent and the queue's end are one record: what is published between
-        them would be lost.
-        """
+        """The queue, and its lanes."""
         record: list[Op] = [QueueState(_queue_declaration(queue))]
+        for lane in queue.lanes:
+            yield from self._tell_lane(lane, record, usage)
+            if queue.deleted:
+                return
+            record = []
+
+    def _tell_lane(self, lane: Lane, record: list[Op], usage: Usage) -> Iterator[bool]:
+        """The lane's extents, after what is in the record. The last extent and the lane's end are one record: what is
+        published between them would be lost.
+        """
         size = 0
         told = -1
-        while extents := [extent for extent in _extents(queue) if extent.base > told]:
+        while extents := [extent for extent in _extents(lane) if extent.base > told]:
             for extent in extents:
                 told = extent.base
                 if not extent.ready and not extent.unacked:
                     continue
                 usage.add(extent)
                 state = extent.state()
-                record.append(ExtentState(queue.id, state))
+                record.append(ExtentState(lane.id, state))
                 size += len(state)
-                if size > self._record_size and extent is not queue.extents[-1]:
+                if size > self._record_size and extent is not lane.extents[-1]:
                     self._tell(record)
                     record, size = [], 0
                     yield False
-                    if queue.deleted:
+                    if lane.deleted:
                         return
-        record.append(QueueEnd(queue.id, queue.next_sequence))
+        record.append(QueueEnd(lane.id, lane.next_sequence))
         self._tell(record)
         yield False
 
@@ -181,40 +190,40 @@ class Checkpointing:
     def _empty(self, segments: dict[int, int]) -> Iterator[bool]:
         """Append once more what lives in these segments."""
         start, stop = min(segments), max(base + size for base, size in segments.items())
-        for queue in self._broker.queues():
-            if not queue.durable:
+        for lane in [*self._broker.lanes.values()]:
+            if not lane.durable:
                 continue
-            for number, extent in enumerate([*queue.extents]):
+            for number, extent in enumerate([*lane.extents]):
                 if len(extent.places_in(start, stop)):
-                    yield from self._move(queue, extent, segments)
+                    yield from self._move(lane, extent, segments)
                 elif number % _EXTENTS_PER_STEP == 0:
                     yield False
 
-    def _move(self, queue: Queue, extent: Extent, segments: dict[int, int]) -> Iterator[bool]:
+    def _move(self, lane: Lane, extent: Extent, segments: dict[int, int]) -> Iterator[bool]:
         pager = self._broker.pager
-        pager.hold(queue, extent)
+        pager.hold(lane, extent)
         try:
             while pager.is_fetching(extent):
                 yield True
             for base, size in segments.items():
                 rows = extent.places_in(base, base + size)
-                if queue.deleted or not extent.resident:
+                if lane.deleted or not extent.resident:
                     return
                 if len(rows):
-                    op = Relocate(queue.id, extent.base, rows, extent.batch(self._broker.pool, rows))
+                    op = Relocate(lane.id, extent.base, rows, extent.batch(self._broker.pool, rows))
                     self._log.append([op])
                     assert op.place is not None
                     extent.store(*op.place, rows)
                     yield False
         finally:
-            pager.let_go(queue, extent)
+            pager.let_go(lane, extent)
 
 
-def _extents(queue: Queue) -> list[Extent]:
+def _extents(lane: Lane) -> list[Extent]:
     """Those set aside, too, in the order of their numbers."""
-    if not queue.quarantined:
-        return [*queue.extents]
-    return sorted([*queue.quarantined, *queue.extents], key=lambda extent: extent.base)
+    if not lane.quarantined:
+        return [*lane.extents]
+    return sorted([*lane.quarantined, *lane.extents], key=lambda extent: extent.base)
 
 
 def _declaration(exchange: Exchange) -> DeclareExchange:

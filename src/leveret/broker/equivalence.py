@@ -30,8 +30,14 @@ CLASSIC_ARGUMENTS: Final = (
     "x-queue-version",
     "x-single-active-consumer",
     QUEUE_TYPE,
+    "x-queue-master-locator",
+    "x-queue-leader-locator",
+    "x-delivery-limit",
+    "x-consumer-timeout",
 )
-"""What is compared, in RabbitMQ's order: the first that differs is named."""
+"""What is compared, in RabbitMQ's order: the first that differs is named. The last two it has for quorum
+queues only.
+"""
 EXCHANGE_ARGUMENTS: Final = ("alternate-exchange",)
 
 

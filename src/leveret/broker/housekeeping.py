@@ -13,46 +13,46 @@ from ..limits import COMPACT_BYTES, COMPACT_POOL_MIN
 
 if TYPE_CHECKING:
     from .broker import Broker
-    from .queue import Queue
+    from .lane import Lane
     from .vhost import VHost
 
 
 class Housekeeping:
     """One per broker. A pass over all queues takes many steps; queues declared meanwhile are left to the next one."""
 
-    __slots__ = ("_broker", "_extent", "_queues", "_vhosts")
+    __slots__ = ("_broker", "_extent", "_lanes", "_vhosts")
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._vhosts: list[VHost] = []  # still to be looked at
-        self._queues: list[Queue] = []  # of the vhost that is being looked at
-        self._extent = 0  # of the last of these queues: where to go on
+        self._lanes: list[Lane] = []  # of the vhost that is being looked at
+        self._extent = 0  # of the last of these lanes: where to go on
 
     def step(self, budget_ms: int) -> bool:
         """Go on, or begin a pass if there is enough memory in use to be worth one, for about so many milliseconds.
 
         True while the pass is not at its end.
         """
-        if not self._queues and not self._vhosts:
+        if not self._lanes and not self._vhosts:
             if self._broker.pool.allocated < COMPACT_POOL_MIN and not self._broker.alarms.memory:
                 return False
             self._vhosts = list(self._broker.vhosts.values())
         now_ms = self._broker.clock.monotonic_ms
         end_ms = now_ms() + budget_ms
-        while self._queues or self._vhosts:
-            if not self._queues:
-                self._queues = list(self._vhosts.pop().queues.values())
-            elif self._compact(self._queues[-1]):
-                self._queues.pop()
+        while self._lanes or self._vhosts:
+            if not self._lanes:
+                self._lanes = [lane for queue in self._vhosts.pop().queues.values() for lane in queue.lanes]
+            elif self._compact(self._lanes[-1]):
+                self._lanes.pop()
                 self._extent = 0
             if now_ms() >= end_ms:
                 break
-        return bool(self._queues or self._vhosts)
+        return bool(self._lanes or self._vhosts)
 
-    def _compact(self, queue: Queue) -> bool:
-        """One portion of a queue; True when it was the last."""
-        extents = queue.extents
-        if not queue.ready and not queue.unacked:
+    def _compact(self, lane: Lane) -> bool:
+        """One portion of a lane; True when it was the last."""
+        extents = lane.extents
+        if not lane.ready and not lane.unacked:
             return True
         while self._extent < len(extents):  # it may have become shorter; whom that skips has its turn in the next pass
             extent = extents[self._extent]

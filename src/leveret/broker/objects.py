@@ -26,11 +26,13 @@ from ..wire.records import (
     Unbind,
 )
 from . import names
+from .arguments import validate_queue_arguments
 from .binding import Binding
-from .equivalence import CLASSIC, QUEUE_TYPE, require_same_exchange, require_same_queue
+from .equivalence import require_same_exchange, require_same_queue
 from .exchange import exchange_kind, make_exchange
 from .queue import Queue
 from .routing import Router, predeclared
+from .settings import queue_settings
 from .settlement import settle_op
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from .binding import Destination
     from .broker import Broker
     from .exchange import Exchange
+    from .lane import Lane
 
 
 class QueueDeclared(NamedTuple):
@@ -200,9 +203,9 @@ class Objects:
                 raise _locked(existing)
             require_same_queue(existing, durable, auto_delete, arguments)
             return self._declared(existing, self._defined if existing.durable else None)
-        _refuse_other_types(name, self.name, arguments)
         if not name:
             name = names.generate(self._broker.randomness)
+        validate_queue_arguments(f"queue '{name}' in vhost '{self.name}'", arguments)
         op = DeclareQueue(
             self._broker.peek_id(),
             self.name,
@@ -221,7 +224,7 @@ class Objects:
 
     @staticmethod
     def _declared(queue: Queue, position: Position | None) -> QueueDeclared:
-        return QueueDeclared(queue.name, queue.ready, len(queue.consumers), position)
+        return QueueDeclared(queue.name, queue.message_count, len(queue.consumers), position)
 
     def delete_queue(
         self, name: str, *, if_unused: bool = False, if_empty: bool = False, owner: Hashable = None
@@ -232,9 +235,9 @@ class Objects:
         queue = self.queue(name, owner)
         if if_unused and queue.consumers:
             raise PreconditionFailed(f"{queue} in use")
-        if if_empty and queue.ready:
+        if if_empty and queue.message_count:
             raise PreconditionFailed(f"{queue} not empty")
-        count = queue.ready
+        count = queue.message_count
         return QueueDeleted(count, self._delete(queue))
 
     def _delete(self, queue: Queue) -> Position | None:
@@ -295,7 +298,10 @@ class Objects:
         assert not isinstance(exchange, Queue)
         self.router.remove(exchange)
 
-    def apply_declare_queue(self, op: DeclareQueue) -> None:
+    def apply_declare_queue(self, op: DeclareQueue) -> int:
+        """The last of its ids."""
+        arguments = Arguments(op.arguments)
+        settings = queue_settings(arguments)
         queue = Queue(
             op.id,
             self.name,
@@ -303,20 +309,26 @@ class Objects:
             durable=op.durable,
             exclusive=op.exclusive,
             auto_delete=op.auto_delete,
-            arguments=Arguments(op.arguments),
+            arguments=arguments,
             owner=None,
             activate=self._broker.activate,
             settled=self._settled_unseen,
             pager=self._broker.pager,
+            max_priority=settings.max_priority,
         )
+        queue.configure(settings)
         self.queues[op.name] = queue
         self.objects[op.id] = queue
         self.router.queue_added(queue)
+        self._broker.lanes.update({lane.id: lane for lane in queue.lanes})
+        return queue.lanes[-1].id
 
     def apply_delete_queue(self, op: DeleteQueue) -> None:
         queue = self.objects.pop(op.id)
         assert isinstance(queue, Queue)
-        queue.deleted = True
+        for lane in queue.lanes:
+            lane.deleted = True
+            del self._broker.lanes[lane.id]
         del self.queues[queue.name]
         if queue.owner is not None:
             if queue.owner in self._exclusive:
@@ -327,7 +339,7 @@ class Objects:
         for consumer in [*queue.consumers]:
             queue.remove_consumer(consumer)
             consumer.channel.cancelled(consumer)
-        queue.discard()
+        queue.forget_all()
 
     def apply_bind(self, op: Bind) -> None:
         source = self.objects[op.source]
@@ -339,9 +351,9 @@ class Objects:
         assert not isinstance(source, Queue)
         self.router.unbind(Binding(source, self.objects[op.destination], op.routing_key, Arguments(op.arguments)))
 
-    def _settled_unseen(self, queue: Queue, extent: Extent, rows: Selection) -> None:
+    def _settled_unseen(self, lane: Lane, extent: Extent, rows: Selection) -> None:
         """no_ack consumers took these rows: gone from the log too."""
-        op = settle_op(queue, extent, rows, ACKED)
+        op = settle_op(lane, extent, rows, ACKED)
         if op is not None:
             self._broker.log.settle([op])
 
@@ -349,17 +361,6 @@ class Objects:
 def _refuse_default(name: str) -> None:
     if name == names.DEFAULT_EXCHANGE:
         raise AccessRefused("operation not permitted on the default exchange")
-
-
-def _refuse_other_types(name: str, vhost: str, arguments: Arguments) -> None:
-    """Raises PreconditionFailed, with the text of a RabbitMQ that does not know or allow the type."""
-    type = arguments.get(QUEUE_TYPE, CLASSIC)
-    if type != CLASSIC:
-        known = arguments.types[QUEUE_TYPE] == "longstr"
-        problem = (
-            f"\"unsupported queue type '{type}'\"" if known else f"{{unacceptable_type,{arguments.types[QUEUE_TYPE]}}}"
-        )
-        raise PreconditionFailed(f"invalid arg '{QUEUE_TYPE}' for queue '{name}' in vhost '{vhost}': {problem}")
 
 
 def _require_access(target: Destination, owner: Hashable) -> None:

@@ -10,7 +10,7 @@ consumers.
 
 Owns the order of eviction and what is on its way in either direction. Where bytes lie is known to the extents. An
 extent with outstanding rows cannot go; it is a candidate again when they are settled or requeued. When all candidates
-are stored and it is still too much, it is in the last extents of many queues: these are closed, some per turn.
+are stored and it is still too much, it is in the last extents of many lanes: these are closed, some per turn.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from ..ports import Log, Spill
     from ..wire import Extent, Pool, Selection
-    from .queue import Queue
+    from .lane import Lane
 
 _TAILS_PER_TURN: Final = 64
 _SPARED_PER_TURN: Final = 64
@@ -53,11 +53,11 @@ class Pager:
         "_caught_up",
         "_fetching",
         "_held",
+        "_lanes",
         "_leaving",
         "_log",
         "_next",
         "_pool",
-        "_queues",
         "_refused",
         "_spill",
         "_spilled",
@@ -73,32 +73,32 @@ class Pager:
         self,
         log: Log,
         pool: Pool,
-        queues: Callable[[], Iterable[Queue]],
+        lanes: Callable[[], Iterable[Lane]],
         spill: Spill | None = None,
         budget: int = 0,
     ) -> None:
-        """`budget`: bytes of payload in memory beyond which extents are stored; `queues`: all there are."""
+        """`budget`: bytes of payload in memory beyond which extents are stored; `lanes`: all there are."""
         self._log = log
         self._pool = pool
-        self._queues = queues
+        self._lanes = lanes
         self._spill = spill
         self.budget = budget
-        self._candidates: dict[Extent, Queue] = {}  # the newest is the first to go
-        self._next: OrderedDict[Extent, Queue] = OrderedDict()  # candidates that consumers come to next: the last to go
-        self._waiting: dict[Extent, tuple[Queue, int]] = {}  # to go when the log is written that far; bytes
+        self._candidates: dict[Extent, Lane] = {}  # the newest is the first to go
+        self._next: OrderedDict[Extent, Lane] = OrderedDict()  # candidates that consumers come to next: the last to go
+        self._waiting: dict[Extent, tuple[Lane, int]] = {}  # to go when the log is written that far; bytes
         self._spilling: dict[Extent, int] = {}  # to go when the spill has them; bytes
         self._leaving = 0  # bytes of these two
-        self._refused: dict[Extent, Queue] = {}  # the spill did not take them
+        self._refused: dict[Extent, Lane] = {}  # the spill did not take them
         self._spilled: dict[Extent, int] = {}  # where the spill has what the log has not
         self._fetching: dict[Extent, None] = {}
-        self._unread: dict[Extent, tuple[Queue, int]] = {}  # could not be read, so many times
+        self._unread: dict[Extent, tuple[Lane, int]] = {}  # could not be read, so many times
         self._held: Extent | None = None
-        self._tails: list[Queue] = []  # whose last extents are to be closed
+        self._tails: list[Lane] = []  # whose last extents are to be closed
         self._caught_up: dict[Callable[[], None], None] = {}
         self.lagging = False
         """Whether more is published than can leave memory: who publishes should wait."""
 
-    # -- what queues say -----------------------------------------------------------------------------------------
+    # -- what lanes say ------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         """Extents that it has to do with."""
@@ -114,15 +114,15 @@ class Pager:
         )
         return len({extent for group in groups for extent in group})
 
-    def closed(self, queue: Queue, extent: Extent) -> None:
+    def closed(self, lane: Lane, extent: Extent) -> None:
         """Nothing more is added to this extent."""
         if self._spill is not None:
-            self._candidates[extent] = queue
+            self._candidates[extent] = lane
 
-    def given_back(self, queue: Queue, extent: Extent) -> None:
+    def given_back(self, lane: Lane, extent: Extent) -> None:
         """Of a closed extent nothing is outstanding any more, and something ready: its queue delivers it next."""
         if self._spill is not None and extent not in self._candidates:
-            self._next[extent] = queue
+            self._next[extent] = lane
 
     def gone(self, extent: Extent) -> None:
         """Nothing is left in this extent."""
@@ -142,9 +142,9 @@ class Pager:
             assert self._spill is not None
             self._spill.release(place)
 
-    def forget(self, queue: Queue) -> None:
-        """The queue is deleted."""
-        for extent in queue.extents:
+    def forget(self, lane: Lane) -> None:
+        """Its queue is deleted."""
+        for extent in lane.extents:
             self.gone(extent)
 
     # -- out -----------------------------------------------------------------------------------------------------
@@ -186,19 +186,19 @@ class Pager:
         refused, self._refused = self._refused, {}
         self._candidates.update(refused)
         unread, self._unread = self._unread, {}
-        for extent, (queue, reads) in unread.items():
+        for extent, (lane, reads) in unread.items():
             if not extent.resident:
-                self.fetch(queue, extent, reads)
+                self.fetch(lane, extent, reads)
 
     def _store_waiting(self) -> None:
         """The newest came first: when it is written, so are the others."""
         while self._waiting:
-            extent, (queue, size) = next(iter(self._waiting.items()))
+            extent, (lane, size) = next(iter(self._waiting.items()))
             if extent.log_end > self._log.written:
                 return
             del self._waiting[extent]
             self._leaving -= size
-            self._store(queue, extent)
+            self._store(lane, extent)
 
     def _shrink(self) -> None:
         spared = 0
@@ -207,45 +207,45 @@ class Pager:
             if not candidates:
                 self._close_tails()
                 break
-            extent, queue = candidates.popitem()
-            if candidates is self._next and queue.is_about_to_deliver(extent):  # it was just read for that
-                self._next[extent] = queue
+            extent, lane = candidates.popitem()
+            if candidates is self._next and lane.is_about_to_deliver(extent):  # it was just read for that
+                self._next[extent] = lane
                 self._next.move_to_end(extent, last=False)
                 spared += 1
                 if spared == _SPARED_PER_TURN:
                     break
             else:
-                self._store(queue, extent)
+                self._store(lane, extent)
 
     def _close_tails(self) -> None:
         if not self._tails:
-            self._tails = [*self._queues()]
-        for queue in self._tails[-_TAILS_PER_TURN:]:
-            tail = queue.extents[-1]
-            if not queue.deleted and tail.ready_bytes >= _TAIL_MIN and not tail.unacked:
-                queue.close_tail()
+            self._tails = [*self._lanes()]
+        for lane in self._tails[-_TAILS_PER_TURN:]:
+            tail = lane.extents[-1]
+            if not lane.deleted and tail.ready_bytes >= _TAIL_MIN and not tail.unacked:
+                lane.close_tail()
         del self._tails[-_TAILS_PER_TURN:]
 
-    def _store(self, queue: Queue, extent: Extent) -> None:
+    def _store(self, lane: Lane, extent: Extent) -> None:
         """Store an extent, now or when it can be."""
-        if queue.deleted or not extent.ready or extent.unacked or not extent.resident:
+        if lane.deleted or not extent.ready or extent.unacked or not extent.resident:
             return
         if extent in self._spilling or extent is self._held:
             return
         unstored = extent.unstored()
         if len(unstored):
-            self._write(queue, extent, unstored)
+            self._write(lane, extent, unstored)
         elif extent.log_end > self._log.written:
             size = extent.ready_bytes
-            self._waiting[extent] = (queue, size)
+            self._waiting[extent] = (lane, size)
             self._leaving += size
         else:
             self._candidates.pop(extent, None)
             self._next.pop(extent, None)
             extent.evict()
-            queue.stored += 1
+            lane.stored += 1
 
-    def _write(self, queue: Queue, extent: Extent, rows: Selection) -> None:
+    def _write(self, lane: Lane, extent: Extent, rows: Selection) -> None:
         """Give the spill what is nowhere else."""
         spill = self._spill
         assert spill is not None
@@ -256,57 +256,57 @@ class Pager:
             del self._spilling[extent]
             self._leaving -= size
             if place is None:  # no room on the disk: it stays in memory for now
-                if not queue.deleted and extent.ready:
-                    self._refused[extent] = queue
+                if not lane.deleted and extent.ready:
+                    self._refused[extent] = lane
                 return
-            if queue.deleted or extent.unacked or not extent.ready:
+            if lane.deleted or extent.unacked or not extent.ready:
                 spill.release(place[0])
                 return
             extent.store(*place, rows)
             self._spilled[extent] = place[0]
-            self._store(queue, extent)
+            self._store(lane, extent)
 
         spill.write(extent.batch(self._pool, rows), written)
 
     # -- in ------------------------------------------------------------------------------------------------------
 
-    def need(self, queue: Queue) -> None:
-        """The queue's first ready message is in a stored extent."""
-        self.ahead(queue)
+    def need(self, lane: Lane) -> None:
+        """The lane's first ready message is in a stored extent."""
+        self.ahead(lane)
 
-    def ahead(self, queue: Queue) -> None:
-        """Fetch the stored ones among the queue's next extents; only the first when another would be the next to go."""
+    def ahead(self, lane: Lane) -> None:
+        """Fetch the stored ones among the lane's next extents; only the first when another would be the next to go."""
         room = READ_AHEAD_BYTES if self._candidates or self.used <= self.budget else 0
-        extents = queue.extents
-        for at in range(queue.cursor, min(queue.cursor + READ_AHEAD_EXTENTS, len(extents))):
+        extents = lane.extents
+        for at in range(lane.cursor, min(lane.cursor + READ_AHEAD_EXTENTS, len(extents))):
             extent = extents[at]
             if not extent.ready:
                 continue
             if not extent.resident:
-                self.fetch(queue, extent)
+                self.fetch(lane, extent)
             room -= extent.ready_bytes
             if room <= 0:
                 break
 
-    def hold(self, queue: Queue, extent: Extent) -> None:
+    def hold(self, lane: Lane, extent: Extent) -> None:
         """Somebody has to do with this extent: bring it back if it is stored, and keep it until `let_go`."""
         self._held = extent
         if not extent.resident:
-            self.fetch(queue, extent)
+            self.fetch(lane, extent)
 
-    def let_go(self, queue: Queue, extent: Extent) -> None:
+    def let_go(self, lane: Lane, extent: Extent) -> None:
         """It may be stored again."""
         self._held = None
-        if queue.deleted or extent is queue.extents[-1]:
+        if lane.deleted or extent is lane.extents[-1]:
             return
         if extent.resident and extent.ready and not extent.unacked:
-            self.given_back(queue, extent)
+            self.given_back(lane, extent)
 
     def is_fetching(self, extent: Extent) -> bool:
         """Whether it is on its way."""
         return extent in self._fetching
 
-    def fetch(self, queue: Queue, extent: Extent, reads: int = 0) -> None:
+    def fetch(self, lane: Lane, extent: Extent, reads: int = 0) -> None:
         """Bring a stored extent back; so many times it could not be read."""
         if extent in self._fetching or extent in self._unread:
             return
@@ -326,7 +326,7 @@ class Pager:
             else:
                 found.extend(parts)
             if not left:
-                self._arrived(queue, extent, None if failed else found, reads + 1)
+                self._arrived(lane, extent, None if failed else found, reads + 1)
 
         if spilled:
             assert self._spill is not None
@@ -334,21 +334,22 @@ class Pager:
         if logged:
             self._log.fetch(logged, arrived)
 
-    def _arrived(self, queue: Queue, extent: Extent, parts: list[tuple[int, bytes]] | None, reads: int) -> None:
+    def _arrived(self, lane: Lane, extent: Extent, parts: list[tuple[int, bytes]] | None, reads: int) -> None:
         del self._fetching[extent]
-        if queue.deleted or not extent.ready or extent in queue.quarantined:
+        if lane.deleted or not extent.ready or extent in lane.quarantined:
             return
         if parts is None and reads < READS_MAX:  # which says nothing about what is there
-            self._unread[extent] = queue, reads
+            self._unread[extent] = lane, reads
             return
         try:
+            before = extent.ready_bytes
             extent.load(self._pool, parts or ())
         except ValueError as damage:
-            logger.error("%s: %d messages cannot be read and are set aside: %s", queue, extent.ready, damage)
-            queue.quarantine(extent)
+            logger.error("%s: %d messages cannot be read and are set aside: %s", lane, extent.ready, damage)
+            lane.quarantine(extent)
         else:
-            queue.stored -= 1
+            lane.brought_back(extent, before)
             extent.forget_spill()
             self._release(extent)
-            self._next[extent] = queue
-        queue.loaded()
+            self._next[extent] = lane
+        lane.loaded()

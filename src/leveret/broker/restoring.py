@@ -63,7 +63,7 @@ class Restoring:
         self._torn = False  # something is missing in what the checkpoint tells of a queue
         self._told = 0  # so far its numbers were told
         self._clean = False  # the last thing said was that the broker stopped in good order
-        self._incomplete: set[int] = set()  # queues whose checkpoint has begun and not ended
+        self._incomplete: set[int] = set()  # lanes whose checkpoint has begun and not ended
 
     def damaged(self) -> None:
         """Records are missing between the last step and the next one."""
@@ -80,24 +80,24 @@ class Restoring:
                 self._definition(op, detail[1])
             return
         self._clean = False
-        queue = self._objects.get(detail[1])
-        if not isinstance(queue, Queue):
+        lane = self._broker.lanes.get(detail[1])
+        if lane is None:
             return  # deleted later, or not told of yet
         if kind == PUBLISH:
             # While its checkpoint goes on the extents say it, too, unless they are lost.
-            if self._damaged or queue.id not in self._incomplete:
-                queue.restore(detail[2])
+            if self._damaged or lane.id not in self._incomplete:
+                lane.restore(detail[2])
         elif kind == SETTLE:
-            queue.drop_numbers(detail[2], detail[3])
+            lane.drop_numbers(detail[2], detail[3])
         elif kind == RELOCATE:
-            queue.relocate(detail[2], detail[3], (detail[4], detail[5]))
-        elif queue.id in self._incomplete:
+            lane.relocate(detail[2], detail[3], (detail[4], detail[5]))
+        elif lane.id in self._incomplete:
             assert kind == EXTENT
             extent = Extent.from_state(detail[2])
             if self._damaged:
-                queue.drop_from(extent.base if self._torn else self._told)
+                lane.drop_from(extent.base if self._torn else self._told)
                 self._told = extent.base + len(extent)
-            queue.restore_extent(extent)
+            lane.restore_extent(extent)
 
     def _definition(self, op: DefinitionOp | CheckpointOp, position: int) -> None:
         match op:
@@ -131,15 +131,18 @@ class Restoring:
             case QueueState():
                 self._declare(op.declaration)
                 self._incomplete.clear()  # the end of the one before is lost, if there is one
-                self._incomplete.add(op.declaration.id)
+                queue = self._objects[op.declaration.id]
+                assert isinstance(queue, Queue)
+                self._incomplete.update(lane.id for lane in queue.lanes)
                 self._told, self._torn = 0, False
             case QueueEnd():
-                queue = self._objects.get(op.id)
-                if isinstance(queue, Queue):
+                lane = self._broker.lanes.get(op.id)
+                if lane is not None:
                     if self._damaged and not self._torn and op.id in self._incomplete:
-                        queue.drop_from(self._told)
+                        lane.drop_from(self._told)
                     self._incomplete.discard(op.id)
-                    queue.skip_to(op.next_sequence)
+                    lane.skip_to(op.next_sequence)
+                self._told, self._torn = 0, False
 
     def _declare(self, op: DeclareExchange | DeclareQueue) -> None:
         if self._damaged:
@@ -156,8 +159,7 @@ class Restoring:
     def finish(self) -> int:
         """The log is at its end: what was outstanding in an unclean stop may have been delivered. Messages restored."""
         messages = 0
-        for queue in self._objects.values():
-            if isinstance(queue, Queue):
-                queue.restored(exact=self._clean and not self._damaged)
-                messages += queue.ready
+        for lane in self._broker.lanes.values():
+            lane.restored(exact=self._clean and not self._damaged)
+            messages += lane.ready
         return messages

@@ -10,20 +10,20 @@ from ..wire.records import ACKED, REJECTED, Settle
 if TYPE_CHECKING:
     from ..wire import Extent, Selection
     from .consumer import Consumer
-    from .queue import Queue
+    from .lane import Lane
 
     Portion = tuple[Consumer, Extent, Selection]
     """Rows that a ledger resolved, and whose they were."""
 
 
-def settle_op(queue: Queue, extent: Extent, rows: Selection, reason: int) -> Settle | None:
-    """The op for settled rows: of a durable queue, persistent ones. (Of a stored extent all of them: to settle what was
+def settle_op(lane: Lane, extent: Extent, rows: Selection, reason: int) -> Settle | None:
+    """The op for settled rows: of a durable lane, persistent ones. (Of a stored extent all of them: to settle what was
     not kept says nothing.)
     """
-    if not queue.durable or queue.deleted or not extent.features & PERSISTENT:
+    if not lane.durable or lane.deleted or not extent.features & PERSISTENT:
         return None
     kept = extent.select_persistent(rows) if extent.resident else rows
-    return Settle(queue.id, extent.base, kept, reason) if len(kept) else None
+    return Settle(lane.id, extent.base, kept, reason) if len(kept) else None
 
 
 def settle_ops(portions: list[Portion], kind: int) -> list[Settle]:
@@ -34,7 +34,7 @@ def settle_ops(portions: list[Portion], kind: int) -> list[Settle]:
     ops: list[Settle] = []
     for consumer, extent, rows in portions:
         assert consumer.queue is not None
-        op = settle_op(consumer.queue, extent, rows, reason)
+        op = settle_op(consumer.queue.lane_of(extent), extent, rows, reason)
         if op is not None:
             ops.append(op)
     return ops

@@ -48,12 +48,14 @@ class VHost(Objects):
     def purge_queue(self, name: str, *, owner: Hashable = None) -> QueuePurged:
         """queue.purge: ready messages go, outstanding ones stay."""
         queue = self.queue(name, owner)
-        count = queue.ready
-        ready = queue.ready_rows()
-        ops: list[Op] = [op for extent, rows in ready if (op := settle_op(queue, extent, rows, PURGED)) is not None]
+        count = queue.message_count
+        ready = [(lane, extent, rows) for lane in queue.lanes for extent, rows in lane.ready_rows()]
+        ops: list[Op] = [
+            op for lane, extent, rows in ready if (op := settle_op(lane, extent, rows, PURGED)) is not None
+        ]
         position = self._broker.log.append(ops) if ops else None
-        for extent, rows in ready:
-            queue.drop(extent, rows)
+        for lane, extent, rows in ready:
+            lane.drop(extent, rows)
         queue.loaded()  # who waits for its first message waits in vain
         return QueuePurged(count, position)
 
@@ -130,7 +132,7 @@ class VHost(Objects):
         again when it is loaded (`Queue.when_loaded`).
         """
         queue = self.queue(name, owner)
-        if queue.head_stored:
+        if queue.first_lane().head_stored:
             return queue
         taken = queue.take_one()
         if taken is None:
@@ -139,7 +141,7 @@ class VHost(Objects):
         getter = Consumer(consumer.tag, consumer.channel, no_ack=no_ack)
         getter.queue = queue
         getter.cancelled = True
-        return Got(getter, extent, rows, queue.ready)
+        return Got(getter, extent, rows, queue.message_count)
 
     def got(self, got: Got) -> None:
         """A no_ack get was rendered: its message is settled now."""
@@ -173,10 +175,11 @@ class VHost(Objects):
             queue = consumer.queue
             assert queue is not None
             if not queue.deleted:
+                lane = queue.lane_of(extent)
                 if kind == REQUEUE:
-                    queue.requeue(extent, rows)
+                    lane.requeue(extent, rows)
                 else:
-                    queue.settle(extent, rows)
+                    lane.settle(extent, rows)
             if not consumer.no_ack:
                 consumer.gave_back(len(rows))
 

@@ -39,6 +39,7 @@ class Extent:
         "_states",
         "base",
         "features",
+        "lane",
         "ready",
         "ready_bytes",
         "redelivered",
@@ -47,8 +48,12 @@ class Extent:
         "unacked_bytes",
     )
 
-    def __init__(self, base: int) -> None:
+    def __init__(self, base: int, lane: int = 0) -> None:
+        if not 0 <= lane <= U64_MAX:
+            raise OverflowError("a lane is over 64 bits")
         self.base = base
+        self.lane = lane
+        """The id under which the log knows its messages."""
         self._clear()
 
     def _clear(self) -> None:
@@ -397,10 +402,10 @@ class Extent:
         return states.encode(states.State(self.base, self.features, size, live, redelivered, places))
 
     @staticmethod
-    def from_state(data: Buffer) -> Extent:
+    def from_state(data: Buffer, lane: int = 0) -> Extent:
         """Stored, all live rows ready. Raises ValueError for anything malformed."""
         state = states.decode(bytes(data))
-        extent = Extent(state.base)
+        extent = Extent(state.base, lane)
         rows = len(state.live)
         extent._states += bytes(_READY if live else _SETTLED for live in state.live)
         extent._places += state.places
