@@ -1,4 +1,4 @@
-"""Play scenarios by hand: `python -m tests.differential [--rabbitmq] [--brief] [PATTERN...]` prints records and differences."""
+"""Plays scenarios by hand: `python -m tests.differential [--rabbitmq] [--brief] [PATTERN...]`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from fnmatch import fnmatchcase
 
 from ..process import BrokerProcess
 from .compare import difference, play_all
-from .differences import KNOWN, PENDING
+from .differences import KNOWN, pending
 from .rabbitmq import RabbitMQ
 from .scenario import load
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.differential",
+        description=__doc__,
+        epilog="A pattern is of names, or what scenarios need.",
+    )
     parser.add_argument("patterns", nargs="*", default=["*"])
     parser.add_argument("--rabbitmq", action="store_true", help="print what RabbitMQ did, whole")
     parser.add_argument("--brief", action="store_true", help="only the names of the scenarios that differ")
@@ -36,8 +40,8 @@ def main() -> None:
         if theirs.error or theirs.flaws:
             print(f"== {one.name}: the scenario is wrong: {theirs.flaws} {theirs.error}")
         if differs or ours.error:
-            pending = f" ({one.needs}: {PENDING[one.needs]})" if one.needs in PENDING else ""
-            print(f"== {one.name} differs{pending}")
+            reason = pending(one)
+            print(f"== {one.name} differs" + (f" ({reason})" if reason else ""))
             if not options.brief:
                 print(f"{ours.error}{differs}")
     print(f"{len(chosen)} scenarios, {different} differ")

@@ -1,4 +1,4 @@
-"""One connection to a broker: frames in, events out, everything kept in the order in which it came, channel by channel."""
+"""One connection to a broker: frames in, events out, everything kept in its order, channel by channel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..clients.raw import BODY, HEADER, HEARTBEAT, METHOD, Peer, frame, longstr, method, shortstr
+from ..clients.raw import BODY, HEADER, HEARTBEAT, METHOD, Peer, frame, method, shortstr
 from .codec import CONTENT, Fields, decode_header, decode_method, encode_method, encode_properties, encode_table
 
 FRAME_MAX_BYTES = 131072
@@ -133,6 +133,3 @@ class Link:
         """Just close the socket."""
         self.closed = self.closed or Event("Lost")
         self.peer.socket.close()
-
-
-__all__ = ["ASYNCHRONOUS", "Event", "Link", "longstr"]

@@ -1,4 +1,4 @@
-"""Methods, tables and properties as bytes and back, with every type kept; pamqp has the specification, nothing else of it is used."""
+"""Methods, tables and properties as bytes and back, every type kept; of pamqp only its specification is used."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PROPERTIES: list[tuple[str, int, str]] = [
 
 
 class Typed(NamedTuple):
-    """A value of a table: the letter of its type as RabbitMQ has it, and what it is (a list of these for A, pairs for F)."""
+    """A value of a table: the letter of its type, and what it is (A: a list of these, F: pairs of name and this)."""
 
     kind: str
     value: Any

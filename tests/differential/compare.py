@@ -36,11 +36,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A difference that is right: what RabbitMQ 3.10 says, and what a broker that follows RabbitMQ 4 (or is Leveret) says.
+    """A difference that is right: what RabbitMQ 3.10 says, and what who follows RabbitMQ 4 (or is Leveret) says.
 
-    `scenarios` is a pattern of names. A line of RabbitMQ's record in which `rabbitmq` (a regular expression) is found has
-    what was found replaced by `leveret` (a template); None takes the line out. `rest`: that line and all that follow are
-    replaced by these. A function instead gets all lines and returns them changed.
+    `scenarios` is a pattern of names. Where `rabbitmq` (a regular expression) is found in a line of RabbitMQ's record,
+    `leveret` (a template) takes the place of what was found; None takes the whole line out. `rest`: these take the
+    place of that line and of all that follow. A function instead gets all lines and returns them changed.
     """
 
     scenarios: str

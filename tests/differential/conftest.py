@@ -1,4 +1,4 @@
-"""The two brokers, and what each did in each scenario of this run: all are played at once, before the first test looks."""
+"""The two brokers, and what each did in each scenario of this run: all are played before the first test looks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from ..process import BrokerProcess
 from .compare import Run, play_all
-from .differences import PENDING
+from .differences import pending
 from .rabbitmq import SERVER, RabbitMQ
 from .scenario import load
 
@@ -24,9 +24,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     scenarios = load()
     for item in items:
         name = getattr(item, "callspec", None) and item.callspec.params.get("scenario")  # type: ignore[attr-defined]
-        needs = scenarios[name].needs if name in scenarios else ""
-        if needs in PENDING:
-            item.add_marker(pytest.mark.skip(reason=f"{needs}: {PENDING[needs]}"))
+        if name in scenarios and (reason := pending(scenarios[name])):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")

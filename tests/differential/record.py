@@ -72,6 +72,20 @@ def line(event: Event) -> str:
     return " ".join(filter(None, parts))
 
 
+class Line(str):
+    """A line of a record that keeps the event it shows; the prefix of the scenario's own names is left out of it."""
+
+    label: str
+    own: str
+    event: Event
+
+    @classmethod
+    def of(cls, label: str, own: str, event: Event) -> Line:
+        made = cls(f"{label}{line(event)}".replace(own, ""))
+        made.label, made.own, made.event = label, own, event
+        return made
+
+
 def ranges(numbers: Iterable[int]) -> str:
     """1-3, 5."""
     spans: list[list[int]] = []

@@ -1,7 +1,8 @@
 """What a scenario plays on: connections and channels of one broker, and the record of all that it did.
 
-A step that is refused records the close and goes on: a channel (or connection) that was closed is opened again when it is
-used next. What comes unasked (deliveries, returns, confirms, cancels) is recorded when a step asks for it, the rest at the end.
+A step that is refused records the close and goes on: a channel (or connection) that was closed is opened again when it
+is used next. What comes unasked (deliveries, returns, confirms, cancels) is recorded when a step asks for
+it, the rest at the end.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from .client import ASYNCHRONOUS, Event, Link
 from .codec import Fields, typed
-from .record import line, named, ranges, show
+from .record import Line, line, named, ranges, show
 
 PATIENCE_S = 5.0
 """How long something that has to come may take. Only waiting for what does not come takes that long."""
@@ -33,7 +34,7 @@ class Stage:
 
     def say(self, text: str) -> None:
         """Add a line; the prefix of the scenario's own names is left out."""
-        self.record.append(text.replace(f"{self._name}.", ""))
+        self.record.append(text.replace(self.name(""), ""))
 
     def note(self, text: str) -> None:
         """A heading in the record."""
@@ -162,6 +163,10 @@ class Channel:
     def say(self, text: str) -> None:
         self.stage.say(f"{self.label}: {text}")
 
+    def saw(self, event: Event, how: str = "") -> None:
+        """Record an event."""
+        self.stage.record.append(Line.of(f"{self.label}: {how}", self.stage.name(""), event))
+
     def ask(self, text: str) -> None:
         self.stage.say(f"{self.label}> {text}")
 
@@ -190,7 +195,7 @@ class Channel:
         return None
 
     def _closed(self, event: Event) -> None:
-        self.say(line(event))
+        self.saw(event)
         self.connection.link.send(self.number, "Channel.CloseOk", {})
         self.is_open = False
 
@@ -241,7 +246,7 @@ class Channel:
             return None
         answer = self._answer()
         if answer is not None and not quietly:
-            self.say(line(answer))
+            self.saw(answer)
         return answer
 
     def tell(self, name: str, **fields: Any) -> None:
@@ -369,7 +374,7 @@ class Channel:
         taken = these()[:count]
         for event in taken:
             self.left.remove(event)
-            self.say(line(event))
+            self.saw(event)
         return taken
 
     def deliveries(self, count: int = 1) -> list[int]:
@@ -446,7 +451,7 @@ class Channel:
     def remaining(self) -> None:
         self._settle()
         for event in self.left:
-            self.say(f"also {line(event)}")
+            self.saw(event, "also ")
         self.left.clear()
 
     def finish(self) -> None:

@@ -207,15 +207,6 @@ def redeclaring_with_and_without_a_type(s: Stage) -> None:
 
 
 @scenario(needs=NEEDS)
-def arguments_of_consumers(s: Stage) -> None:
-    ch = s.channel()
-    q = ch.queue("q")
-    for number, value in enumerate([*SOME_VALUES, 0, -5, 1 << 40]):
-        ch.consume(q, f"c{number}", {"x-priority": value})
-    ch.consume(q, "unknown", {"x-mine": [1], "x-cancel-on-ha-failover": True})
-
-
-@scenario(needs=NEEDS)
 def an_alternate_exchange_is_a_name(s: Stage) -> None:
     ch = s.channel()
     for number, value in enumerate(SOME_VALUES):

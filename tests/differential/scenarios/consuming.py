@@ -184,8 +184,9 @@ def prefetch_of_both_kinds(s: Stage) -> None:
     ch.deliveries(1)
     ch.count(q, 3)
     ch.count(p, 4)
-    ch.ack(1)
-    ch.seen("Basic.Deliver", count=1)
+    ch.ack(3)
+    ch.deliveries(1)
+    ch.quiet(q, p)
 
 
 @scenario

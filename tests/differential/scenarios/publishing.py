@@ -72,9 +72,9 @@ def delivery_modes(s: Stage) -> None:
     ch = s.channel()
     q = ch.queue("q")
     for mode in (1, 2, 0, 3, 255):
-        ch.publish(b"1", q, delivery_mode=mode)
+        ch.publish(b"%d" % mode, "nowhere" if mode in (0, 3, 255) else q, delivery_mode=mode)
         ch.sync()
-    ch.count(q, 2, 0.2)
+    ch.drain(q)
 
 
 @scenario
@@ -183,13 +183,14 @@ def user_id(s: Stage) -> None:
     ch.count(q, 1)
 
 
-EXPIRATIONS = ["0", "1000", "", "-1", "1.5", "abc", " 1", "1 ", "+1", "007", "0x10", "1e3", "315360000000", "315360000001", "4294967296", "99999999999999999999999999", "1\n"]  # fmt: skip
+EXPIRATIONS = "0 1000 -1 1.5 abc +1 007 0x10 1e3 315360000000 315360000001 4294967296 99999999999999999999999999"
+ODD_EXPIRATIONS = ["", " 1", "1 ", "1\n"]
 
 
 @scenario(needs="expiration checks")
 def expirations(s: Stage) -> None:
     ch = s.channel()
-    for number, expiration in enumerate(EXPIRATIONS):
+    for number, expiration in enumerate(EXPIRATIONS.split() + ODD_EXPIRATIONS):
         s.note(repr(expiration))
         ch.publish(b"%d" % number, "nowhere", expiration=expiration, mandatory=True)
         ch.sync()

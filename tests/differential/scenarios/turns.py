@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..scenario import scenario
 from ..stage import Stage
+from .arguments import SOME_VALUES
 
 PRIORITIES = "consumer priorities"
 SINGLE = "single active consumer"
@@ -29,6 +30,15 @@ def the_higher_one_gets_all_while_it_has_room(s: Stage) -> None:
     ch.quiet(q)
     ch.ack(3)
     ch.deliveries(1)
+
+
+@scenario(needs=PRIORITIES)
+def what_a_priority_may_be(s: Stage) -> None:
+    ch = s.channel()
+    q = ch.queue("q")
+    for number, value in enumerate([*SOME_VALUES, 0, -5, 1 << 40]):
+        ch.consume(q, f"c{number}", {"x-priority": value})
+    ch.consume(q, "unknown", {"x-mine": [1], "x-cancel-on-ha-failover": True})
 
 
 @scenario(needs=PRIORITIES)
@@ -116,7 +126,8 @@ def without_room_nobody_else_gets_it(s: Stage) -> None:
     ch.ack(1)
     ch.deliveries(1)
     ch.cancel("a")
-    ch.deliveries(1)
+    ch.publish(b"3", q)  # RabbitMQ looks for the next consumer no sooner
+    ch.deliveries(2)
     ch.ack(0, multiple=True)
     ch.sync()
 
