@@ -84,6 +84,24 @@ KNOWN: tuple[Known, ...] = (
         source="deps/rabbit/src/mc_amqpl.erl: essential_properties/1",
     ),
     Known(
+        "publishing.the_largest_message",
+        r"(publish <16777217 bytes> to '' 'nowhere')$",
+        rest=(
+            "1.1> publish <16777217 bytes> to '' 'nowhere'",
+            "1.1: channel.close 406 'PRECONDITION_FAILED - message size 16777217 is larger than configured max size "
+            "16777216' by 60.40",
+        ),
+        reason="16 MiB are the most by default, no longer 128",
+        source="deps/rabbit/priv/schema/rabbit.schema: max_message_size; release notes of 4.0",
+    ),
+    Known(
+        "connections.a_mechanism_that_is_not_there",
+        "^the end of the stream$",
+        "connection.close 503 \"COMMAND_INVALID - unknown authentication mechanism 'MAGIC'\" by 10.11",
+        reason="an error before connection.open is told (docs/compat.md)",
+        source="deps/rabbit/src/rabbit_reader.erl: auth_mechanism_to_module/2, and who handles its error",
+    ),
+    Known(
         "exchanges.more_than_two_hashes",
         r"(queue.bind 'q' 'amq.topic' 'a.#.b.#.c.#')$",
         rest=(

@@ -26,7 +26,7 @@ class Stage:
     """One run of one scenario. `record` has its lines; `flaws` what can only mean that the scenario itself is wrong."""
 
     def __init__(self, host: str, port: int, name: str) -> None:
-        self._address = host, port
+        self.address = host, port
         self._name = name
         self.record: list[str] = []
         self.flaws: list[str] = []
@@ -49,7 +49,7 @@ class Stage:
         return f"{self._name}.{word}"
 
     def connection(self, capabilities: dict[str, Any] | None = None) -> Connection:
-        connection = Connection(self, self._address, len(self._connections) + 1, capabilities)
+        connection = Connection(self, self.address, len(self._connections) + 1, capabilities)
         self._connections.append(connection)
         return connection
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from ...clients.raw import BODY, HEADER, HEARTBEAT, METHOD, content_header, frame, method, publish, shortstr
-from ..codec import encode_method
+from typing import Any
+
+from ...clients.raw import BODY, HEADER, HEARTBEAT, METHOD, Peer, content_header, frame, method, publish, shortstr
+from ..client import CAPABILITIES, Event
+from ..codec import decode_method, encode_method, encode_table
+from ..record import line
 from ..scenario import every, scenario
 from ..stage import Stage
 
@@ -143,3 +147,53 @@ def access_request(s: Stage) -> None:
     got = link.peer.read_frame()
     s.say(f"access.request is answered with {got}")
     ch.sync()
+
+
+def _opens(s: Stage, capabilities: dict[str, Any], password: str = "guest", vhost: str = "/", mechanism: str = "PLAIN"):
+    """Try to open a connection, and record how that ended."""
+    start = {"mechanism": mechanism, "response": f"\0guest\0{password}", "locale": "en_US"}
+    with Peer(*s.address) as peer:
+        peer.send(b"AMQP\0\0\x09\x01")
+        peer.expect_method(10, 10)
+        properties = encode_table(capabilities)
+        peer.send(
+            method(
+                0,
+                10,
+                11,
+                properties
+                + shortstr(start["mechanism"])
+                + len(start["response"]).to_bytes(4, "big")
+                + start["response"].encode()
+                + shortstr(start["locale"]),
+            )
+        )
+        while (got := peer.read_frame()) is not None:
+            name, fields = decode_method(got[2])
+            if name == "Connection.Tune":
+                s.say("connection.tune")
+                peer.send(
+                    frame(METHOD, 0, encode_method("Connection.TuneOk", {"channel_max": 9, "frame_max": 131072})),
+                    method(0, 10, 40, shortstr(vhost) + b"\0\0"),
+                )
+                continue
+            s.say(line(Event(name, fields)))
+            return
+        s.say("the end of the stream")
+
+
+@scenario
+def a_vhost_that_is_not_there(s: Stage) -> None:
+    _opens(s, CAPABILITIES, vhost="nowhere")
+    _opens(s, CAPABILITIES, vhost="")
+    _opens(s, CAPABILITIES)
+
+
+@scenario
+def a_wrong_password(s: Stage) -> None:
+    _opens(s, CAPABILITIES, password="wrong")
+
+
+@scenario
+def a_mechanism_that_is_not_there(s: Stage) -> None:
+    _opens(s, CAPABILITIES, mechanism="MAGIC")

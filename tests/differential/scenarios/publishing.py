@@ -90,6 +90,15 @@ def sizes(s: Stage) -> None:
 
 
 @scenario
+def the_largest_message(s: Stage) -> None:
+    ch = s.channel()
+    ch.publish(b"." * (16 << 20), "nowhere")
+    ch.sync()
+    ch.publish(b"." * ((16 << 20) + 1), "nowhere")
+    ch.sync()
+
+
+@scenario
 def big_headers(s: Stage) -> None:
     ch = s.channel()
     q = ch.queue("q")
