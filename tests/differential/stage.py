@@ -415,9 +415,11 @@ class Channel:
         """Poll a queue's ready messages until there are so many; the figure is recorded."""
 
         def ready() -> int:
-            got = self.call("Queue.Declare", quietly=True, queue=queue, passive=True)
+            got = self._look(queue)
             return got.fields["message_count"] if got else -1
 
+        if self._look(queue) is None:
+            return -1
         got: int = self.stage.poll(ready, wanted, patience_s)
         self.say(f"ready in {named(queue)!r}: {got}")
         return got
@@ -426,7 +428,7 @@ class Channel:
         """Wait until a queue is not there any more, and record whether it is."""
 
         def missing() -> bool:
-            return self.call("Queue.Declare", quietly=True, queue=queue, passive=True) is None
+            return self._look(queue) is None
 
         deadline = time.monotonic() + patience_s
         before = len(self.stage.record)
@@ -437,10 +439,18 @@ class Channel:
         del self.stage.record[before:]
         self.say(f"{named(queue)!r} is {'gone' if gone else 'still there'}")
 
+    def _look(self, queue: str) -> Event | None:
+        return self.call("Queue.Declare", quietly=True, queue=queue, passive=True)
+
     def barrier(self, *queues: str) -> None:
-        """What these queues had to send is here: a round trip through each, and one that follows what they sent."""
+        """What these queues had to do is done, and what they had to send is here.
+
+        RabbitMQ lets a look at a queue overtake the messages on their way to it; a second look comes behind them. The
+        last round trip follows what the queues sent.
+        """
         for queue in queues:
-            self.call("Queue.Declare", quietly=True, queue=queue, passive=True)
+            if self._look(queue):
+                self._look(queue)
         self.sync()
 
     def quiet(self, *queues: str) -> None:

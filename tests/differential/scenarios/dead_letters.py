@@ -168,7 +168,6 @@ def a_circle_of_expiry_ends(s: Stage) -> None:
     ch.publish(b"1", one)
     marker = ch.queue("marker", {"x-message-ttl": 250})
     ch.publish(b"clock", marker)
-    ch.count(marker, 1)
     ch.count(marker, 0)
     ch.count(one, 0)
     ch.count(two, 0)
@@ -290,7 +289,7 @@ def headers_that_are_there_already(s: Stage) -> None:
 def the_expiration_is_taken_off(s: Stage) -> None:
     ch, q, dead = with_dead(s)
     ch.publish(b"rejected", q, expiration="60000")
-    ch.publish(b"expired", q, expiration="1")
+    ch.publish(b"expired", q, expiration="700")
     ch.barrier(q)
     ch.get(q)
     ch.count(dead, 1)

@@ -12,7 +12,7 @@ EXPIRES = "queue expiry"
 @scenario(needs=TTL)
 def of_the_queue(s: Stage) -> None:
     ch = s.channel()
-    q = ch.queue("q", {"x-message-ttl": 60})
+    q = ch.queue("q", {"x-message-ttl": 700})
     ch.publish(b"1", q)
     ch.publish(b"2", q)
     ch.count(q, 2)
@@ -24,7 +24,7 @@ def of_the_queue(s: Stage) -> None:
 def of_the_message(s: Stage) -> None:
     ch = s.channel()
     q = ch.queue("q")
-    ch.publish(b"short", q, expiration="60")
+    ch.publish(b"short", q, expiration="700")
     ch.publish(b"long", q, expiration="600000")
     ch.publish(b"none", q)
     ch.count(q, 3)
@@ -101,7 +101,6 @@ def only_at_the_head(s: Stage) -> None:
     ch.publish(b"none", q)
     marker = ch.queue("marker", {"x-message-ttl": 150})
     ch.publish(b"clock", marker)
-    ch.count(marker, 1)
     ch.count(marker, 0)
     ch.count(q, 3)
     ch.get(q)
@@ -112,7 +111,7 @@ def only_at_the_head(s: Stage) -> None:
 @scenario(needs=TTL)
 def of_what_is_outstanding(s: Stage) -> None:
     ch = s.channel()
-    q = ch.queue("q", {"x-message-ttl": 80})
+    q = ch.queue("q", {"x-message-ttl": 700})
     ch.publish(b"1", q)
     ch.publish(b"2", q)
     ch.count(q, 2)
@@ -127,8 +126,8 @@ def of_what_is_outstanding(s: Stage) -> None:
 def of_what_is_outstanding_and_acked(s: Stage) -> None:
     ch = s.channel()
     q = ch.queue("q")
-    ch.publish(b"1", q, expiration="80")
-    marker = ch.queue("marker", {"x-message-ttl": 150})
+    ch.publish(b"1", q, expiration="500")
+    marker = ch.queue("marker", {"x-message-ttl": 800})
     ch.publish(b"clock", marker)
     ch.count(q, 1)
     ch.get(q)
@@ -142,7 +141,7 @@ def of_what_is_outstanding_and_acked(s: Stage) -> None:
 def of_what_is_requeued_early(s: Stage) -> None:
     ch = s.channel()
     q = ch.queue("q")
-    ch.publish(b"1", q, expiration="250")
+    ch.publish(b"1", q, expiration="700")
     ch.count(q, 1)
     ch.get(q)
     ch.nack(1)
@@ -153,7 +152,7 @@ def of_what_is_requeued_early(s: Stage) -> None:
 @scenario(needs=TTL)
 def many(s: Stage) -> None:
     ch = s.channel()
-    q = ch.queue("q", {"x-message-ttl": 300})
+    q = ch.queue("q", {"x-message-ttl": 1000})
     for number in range(500):
         ch.publish(b"%d" % number, q)
     ch.count(q, 500)
@@ -176,7 +175,7 @@ def the_property_stays(s: Stage) -> None:
 @scenario(needs=TTL)
 def purge_and_delete(s: Stage) -> None:
     ch = s.channel()
-    q = ch.queue("q", {"x-message-ttl": 100})
+    q = ch.queue("q", {"x-message-ttl": 2000})
     ch.publish(b"1", q)
     ch.count(q, 1)
     ch.purge(q)
@@ -218,11 +217,10 @@ def _gone(s: Stage, queue: str) -> bool:
 @scenario(needs=EXPIRES)
 def a_queue_with_a_consumer_stays(s: Stage) -> None:
     ch = s.channel()
-    q = ch.queue("q", {"x-expires": 100})
+    q = ch.queue("q", {"x-expires": 600})
     ch.consume(q)
-    marker = ch.queue("marker", {"x-message-ttl": 300})
+    marker = ch.queue("marker", {"x-message-ttl": 900})
     ch.publish(b"clock", marker)
-    ch.count(marker, 1)
     ch.count(marker, 0)
     ch.publish(b"still", q, mandatory=True)
     ch.deliveries()
@@ -236,7 +234,7 @@ def a_queue_with_a_consumer_stays(s: Stage) -> None:
 @scenario(needs=EXPIRES)
 def outstanding_messages_do_not_keep_a_queue(s: Stage) -> None:
     ch = s.channel()
-    q = ch.queue("q", {"x-expires": 150})
+    q = ch.queue("q", {"x-expires": 800})
     ch.publish(b"1", q)
     ch.publish(b"2", q)
     ch.barrier(q)
@@ -250,11 +248,10 @@ def outstanding_messages_do_not_keep_a_queue(s: Stage) -> None:
 @scenario(needs=EXPIRES)
 def looking_and_getting_keep_a_queue(s: Stage) -> None:
     ch = s.channel()
-    q = ch.queue("q", {"x-expires": 400})
-    p = ch.queue("p", {"x-expires": 400})
-    marker = ch.queue("marker", {"x-message-ttl": 1000})
+    q = ch.queue("q", {"x-expires": 800})
+    p = ch.queue("p", {"x-expires": 800})
+    marker = ch.queue("marker", {"x-message-ttl": 1800})
     ch.publish(b"clock", marker)
-    ch.count(marker, 1)
 
     def look() -> int:
         ch.call("Queue.Declare", quietly=True, queue=q, passive=True)
@@ -264,7 +261,7 @@ def looking_and_getting_keep_a_queue(s: Stage) -> None:
     s.poll(look, 0)
     ch.declare(q, passive=True)
     ch.get(p)
-    ch.gone(s.name("missing"), 0)
+    ch.delete(p)
 
 
 @scenario(needs=EXPIRES)
