@@ -38,7 +38,7 @@ class Run:
 class Known:
     """A difference that is right: what RabbitMQ 3.10 says, and what who follows RabbitMQ 4 (or is Leveret) says.
 
-    `scenarios` is a pattern of names. Where `rabbitmq` (a regular expression) is found in a line of RabbitMQ's record,
+    `scenarios` are patterns of names, with spaces between. Where `rabbitmq` (a regular expression) is found in a line of RabbitMQ's record,
     `leveret` (a template) takes the place of what was found; None takes the whole line out. `rest`: these take the
     place of that line and of all that follow. A function instead gets all lines and returns them changed.
     """
@@ -49,6 +49,9 @@ class Known:
     rest: Sequence[str] | None = None
     reason: str = ""
     source: str = ""
+
+    def concerns(self, scenario: str) -> bool:
+        return any(fnmatchcase(scenario, pattern) for pattern in self.scenarios.split())
 
     def apply(self, lines: Sequence[str]) -> list[str]:
         if callable(self.rabbitmq):
@@ -91,7 +94,7 @@ def play_all(scenarios: Iterable[Scenario], brokers: Mapping[str, Broker]) -> di
 
 def difference(scenario: str, rabbitmq: Sequence[str], leveret: Sequence[str], known: Sequence[Known]) -> str:
     """What differs beyond what is known, as a diff; also what is known and differs no more. Empty: all is well."""
-    mine = [entry for entry in known if fnmatchcase(scenario, entry.scenarios)]
+    mine = [entry for entry in known if entry.concerns(scenario)]
     wanted = _apply(rabbitmq, mine)
     if wanted != list(leveret):
         lines = difflib.unified_diff(
@@ -103,7 +106,7 @@ def difference(scenario: str, rabbitmq: Sequence[str], leveret: Sequence[str], k
 
 def used(scenario: str, rabbitmq: Sequence[str], leveret: Sequence[str], known: Sequence[Known]) -> list[Known]:
     """The entries without which this scenario would differ (or differ elsewhere)."""
-    mine = [entry for entry in known if fnmatchcase(scenario, entry.scenarios)]
+    mine = [entry for entry in known if entry.concerns(scenario)]
     return [
         entry for entry in mine if _apply(rabbitmq, [other for other in mine if other is not entry]) != list(leveret)
     ]

@@ -63,6 +63,19 @@ def _with_deaths_of_4(line: Line) -> str:
 
 KNOWN: tuple[Known, ...] = (
     Known(
+        "dead_letters.* limits.dead_letters_* priorities.*_dead_letters transactions.*_dead_letters_*",
+        _deaths_of_4,
+        reason="the order of fields in x-death, x-last-death-*, and headers sorted by name",
+        source="deps/rabbit/src/mc_amqpl.erl: death_table/7, protocol_state/2; deps/rabbit/src/mc.erl: record_death/4",
+    ),
+    Known(
+        "dead_letters.a_chain",
+        r"(\{[^{}]*queue='q'[^{}]*\}), (\{[^{}]*queue='a'[^{}]*\})",
+        r"\2, \1",
+        reason="deaths are in the order of their recency, the newest first",
+        source="deps/rabbit/src/mc.erl: record_death/4",
+    ),
+    Known(
         "exchanges.unknown_types",
         r'^(\S+): connection.close 503 "COMMAND_INVALID - (unknown|invalid) exchange type',
         r'\1.1: channel.close 406 "PRECONDITION_FAILED - \2 exchange type',
