@@ -38,9 +38,10 @@ class Run:
 class Known:
     """A difference that is right: what RabbitMQ 3.10 says, and what who follows RabbitMQ 4 (or is Leveret) says.
 
-    `scenarios` are patterns of names, with spaces between. Where `rabbitmq` (a regular expression) is found in a line of
-    RabbitMQ's record, `leveret` (a template) takes the place of what was found; None takes the whole line out. `rest`:
-    these take the place of that line and of all that follow. A function instead gets all lines and returns them changed.
+    `scenarios` are patterns of names, with spaces between. Where `rabbitmq` (a regular expression) is found in a line
+    of RabbitMQ's record, `leveret` (a template) takes the place of what was found; None takes the whole line out.
+    `rest`: these take the place of that line and of all that follow. A function instead gets all lines and returns
+    them changed.
     """
 
     scenarios: str
