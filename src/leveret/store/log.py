@@ -299,10 +299,17 @@ class DiskLog:
         self._submit(Batch(self._pending, wanted, end=self._end, size=self._pending_bytes))
         self._pending = []
         self._pending_bytes = 0
-        if self._next is None and self._preparing is None and not self.full:
+        if not self.full and len(self.segments):
             last = self.segments.last
-            if self._end - last.base > last.size // _PREPARE_AT:
+            if self._is_alone and self._end - last.base > last.size // _PREPARE_AT:
                 self._prepare()
+            if not self._spare and not self._reserving:
+                self._reserve()
+
+    @property
+    def _is_alone(self) -> bool:
+        """No segment is there, or on its way, after the one that is written."""
+        return self._next is None and self._preparing is None
 
     def _append_settled(self) -> None:
         if self._settled:
@@ -319,16 +326,10 @@ class DiskLog:
         self._submit(Batch(self._creation(segment), self._sync, prepares=segment))
 
     def _reserve(self) -> None:
-        """Set aside what a full disk would not give: the file CHECKPOINT, a spare segment, and the next one again."""
-        if self._preparing is not None or self._reserving:
-            return
-        if self.full and self._next is None and len(self.segments):
-            self._prepare()
-        if not self._spare:
-            self._reserving = True
-            ops = [*self._checkpoints.reserve(), ("create", SPARE, self._segment_size)]
-            self._submit(Batch(ops, self._sync, spare=True))
-        self._relieve()
+        """Set aside what a full disk would not give: the file CHECKPOINT, and a spare segment."""
+        self._reserving = True
+        ops = [*self._checkpoints.reserve(), ("create", SPARE, self._segment_size)]
+        self._submit(Batch(ops, self._sync, spare=True))
 
     def _relieve(self) -> None:
         """It is not full when all is there that is set aside."""
@@ -354,8 +355,12 @@ class DiskLog:
         """Time has passed: sync what nobody waits for, try again what a full disk refused."""
         if self._unsent:
             self._try_again()
-        elif self.full or (len(self.segments) and not self._spare):
-            self._reserve()
+        elif self.full and self._preparing is None and not self._reserving:
+            if self._is_alone and len(self.segments):
+                self._prepare()
+            if not self._spare:
+                self._reserve()
+            self._relieve()
         if self._sync and self.written > self._synced_up_to:
             self._wanted = max(self._wanted, self.written)
             self.flush()
