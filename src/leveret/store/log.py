@@ -61,6 +61,7 @@ class DiskLog:
         "_durable",
         "_end",
         "_fatal",
+        "_lag",
         "_last_record",
         "_marked",
         "_next",
@@ -111,6 +112,7 @@ class DiskLog:
         self._disk = disk
         self._scheduler = scheduler
         self._segment_size = -(-segment_size // 8) * 8  # records begin at multiples of 8
+        self._lag = min(LOG_LAG_BYTES, self._segment_size)  # what is set aside has room for it
         self._sync = sync
         self._fatal = fatal
         self._on_full = on_full
@@ -223,7 +225,7 @@ class DiskLog:
     @property
     def lagging(self) -> bool:
         """Whether so much is not written that who publishes should wait."""
-        return self.backlog > LOG_LAG_BYTES
+        return self.backlog > self._lag
 
     def when_caught_up(self, callback: Callable[[], None]) -> None:
         """Call once, on a later turn, when it is not lagging any more."""
@@ -415,7 +417,7 @@ class DiskLog:
         if not self._waiting.is_due(self._durable) and not self._caught_up:
             return False
         self._waiting.run(self._durable)
-        if self._caught_up and self.backlog <= LOG_LAG_BYTES // 2:
+        if self._caught_up and self.backlog <= self._lag // 2:
             caught_up, self._caught_up = self._caught_up, {}
             for callback in caught_up:
                 callback()
