@@ -19,6 +19,7 @@ from .broker.restoring import Restoring
 from .disk import DataDirectory, Disk
 from .errors import DamageError
 from .net.poller import READABLE
+from .store import checkpoints
 from .store.log import DiskLog
 from .store.recovery import Recovery
 from .store.spill import DiskSpill
@@ -105,7 +106,10 @@ class Storage:
         progress = _Progress(recovery.size, brain)
         recovered = recovery.run(restoring.apply, progress.done)
         # What a killed broker wrote was not synced, perhaps; from now on records say that it is on disk.
-        self.directory.sync([segment.name for segment in recovered.segments if segment.end > recovered.begin])
+        written = [segment.name for segment in recovered.segments if segment.end > recovered.begin]
+        if recovered.checkpoints.begin is not None:
+            written.append(checkpoints.NAME)  # segments go because of what it says
+        self.directory.sync(written)
         self.log.open(recovered)
         messages = restoring.finish()
         self._checkpointing = Checkpointing(brain, self.log)
