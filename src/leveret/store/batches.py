@@ -1,13 +1,15 @@
-"""Batches of the log: what was, or is to be, handed to the disk together."""
+"""Batches of the log: what was, or is to be, handed to the disk together, and the order in which that happens."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from .segments import SPARE
 
-    from ..ports import DiskOp
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ..ports import Disk, DiskOp
     from .segments import Segment
 
 
@@ -60,6 +62,53 @@ class Batch:
         return name
 
 
-def number_of(batch: Batch) -> int:
-    """To sort by."""
+def _number(batch: Batch) -> int:
     return batch.number
+
+
+class Submissions:
+    """Batches on their way to the disk and back; those that a full disk refused wait, and all that come after them."""
+
+    __slots__ = ("_disk", "_number", "_tickets", "under_way", "waiting")
+
+    def __init__(self, disk: Disk, tickets: Iterator[int]) -> None:
+        self._disk = disk
+        self._tickets = tickets
+        self._number = 0
+        self.under_way: dict[int, Batch] = {}
+        """By ticket, in order."""
+        self.waiting: list[Batch] = []
+
+    def submit(self, batch: Batch) -> None:
+        """In order."""
+        self._number += 1
+        batch.number = self._number
+        if self.waiting:
+            self.waiting.append(batch)
+        else:
+            self.hand_over(batch)
+
+    def hand_over(self, batch: Batch) -> None:
+        """At once."""
+        ticket = next(self._tickets)
+        self.under_way[ticket] = batch
+        self._disk.submit(ticket, batch.ops, batch.sync)
+
+    def try_again(self, spare: int) -> bool:
+        """What waits, in the old order. `spare`: the size of the spare segment, if there is one; whether it is used."""
+        if self.under_way or not self.waiting:
+            return False  # some of them are still on their way back
+        waiting = sorted(self.waiting, key=_number)
+        refused = next((batch for batch in waiting if spare and batch.needs(spare)), None)
+        if refused is not None:
+            # Alone: SPARE has to be empty whenever it is found, so nothing is written before it is known to be renamed.
+            rename: list[DiskOp] = [("rename", SPARE, refused.use_spare())]
+            waiting.insert(0, Batch(rename, True, alone=True, then=self._go_on))
+        count = next((at for at, batch in enumerate(waiting) if batch.alone), len(waiting)) or 1
+        self.waiting = waiting[count:]
+        for batch in waiting[:count]:
+            self.hand_over(batch)
+        return refused is not None
+
+    def _go_on(self) -> None:
+        self.try_again(0)

@@ -25,7 +25,7 @@ from ..limits import LOG_LAG_BYTES, SEGMENT_SIZE
 from ..ports import Position
 from ..wire import RECORD_HEADER, Selection, seal_record
 from ..wire.records import BeginCheckpoint, EndCheckpoint, Mark, Publish, Relocate, Settle, encode_op
-from .batches import Batch, number_of
+from .batches import Batch, Submissions
 from .checkpoints import Checkpoints
 from .reading import Reads
 from .segments import SEGMENT_HEADER, SPARE, Segment, Segments, encode_header
@@ -53,7 +53,6 @@ class DiskLog:
     """The port `Log`, over the port `Disk`."""
 
     __slots__ = (
-        "_batches",
         "_begin",
         "_caught_up",
         "_checkpoints",
@@ -65,7 +64,6 @@ class DiskLog:
         "_last_record",
         "_marked",
         "_next",
-        "_number",
         "_on_disk",
         "_on_full",
         "_parts",
@@ -79,11 +77,10 @@ class DiskLog:
         "_segment_size",
         "_settled",
         "_spare",
+        "_submissions",
         "_sync",
         "_synced_up_to",
         "_tick_end",
-        "_tickets",
-        "_unsent",
         "_waiting",
         "_wanted",
         "backlog",
@@ -134,11 +131,9 @@ class DiskLog:
         self._pending_bytes = 0  # of records, in both
         self._last_record = 0
         self._settled: dict[tuple[int, int, int], list[Selection]] = {}
-        self._batches: dict[int, Batch] = {}  # by ticket, in order
-        self._unsent: list[Batch] = []  # the disk is full: to be handed over again, in order
-        self._number = 0
-        self._tickets = count(1)
-        self._reads = Reads(disk, self._tickets)
+        tickets = count(1)
+        self._submissions = Submissions(disk, tickets)
+        self._reads = Reads(disk, tickets)
         self._next: Segment | None = None  # made ahead of time
         self._preparing: Segment | None = None  # on its way
         self._spare = False  # there is another one, for when the disk is full: the file SPARE, empty
@@ -335,28 +330,19 @@ class DiskLog:
 
     def _relieve(self) -> None:
         """It is not full when all is there that is set aside."""
-        if self.full and self._spare and self._next is not None and not self._unsent:
+        if self.full and self._spare and self._next is not None and not self._submissions.waiting:
             self._set_full(False)
 
     def _submit(self, batch: Batch) -> None:
         if batch.sync:
             self._synced_up_to = max(self._synced_up_to, batch.end)
-        self._number += 1
-        batch.number = self._number
-        if self._unsent:
-            self._unsent.append(batch)
-        else:
-            self._hand_over(batch)
-
-    def _hand_over(self, batch: Batch) -> None:
-        ticket = next(self._tickets)
-        self._batches[ticket] = batch
-        self._disk.submit(ticket, batch.ops, batch.sync)
+        self._submissions.submit(batch)
 
     def tick(self) -> None:
         """Time has passed: sync what nobody waits for, try again what a full disk refused."""
-        if self._unsent:
-            self._try_again()
+        if self._submissions.waiting:
+            if self._submissions.try_again(self._segment_size if self._spare else 0):
+                self._spare = False
         elif self.full and self._preparing is None and not self._reserving:
             if self._is_alone and len(self.segments):
                 self._prepare()
@@ -369,21 +355,6 @@ class DiskLog:
         if self._end == self._tick_end:
             self.mark()
         self._tick_end = self._end
-
-    def _try_again(self) -> None:
-        """Hand over what a full disk refused, in the old order."""
-        if self._batches:
-            return  # some of them are still on their way back
-        unsent = sorted(self._unsent, key=number_of)
-        if self._spare and (refused := next((batch for batch in unsent if batch.needs(self._segment_size)), None)):
-            self._spare = False
-            name = refused.use_spare()
-            # Alone: SPARE has to be empty whenever it is found, so nothing is written before it is known to be renamed.
-            unsent.insert(0, Batch([("rename", SPARE, name)], True, alone=True, then=self._try_again))
-        count = next((at for at, batch in enumerate(unsent) if batch.alone), len(unsent)) or 1
-        self._unsent = unsent[count:]
-        for batch in unsent[:count]:
-            self._hand_over(batch)
 
     def mark(self) -> None:
         """Let a record say that all those before it are on disk, if that is so and the last one does not say it."""
@@ -406,8 +377,9 @@ class DiskLog:
     def take_completions(self) -> None:
         """Look at what the disk has done."""
         for ticket, result in self._disk.poll():
-            if ticket in self._batches:
-                self._written(self._batches.pop(ticket), result)
+            batch = self._submissions.under_way.pop(ticket, None)
+            if batch is not None:
+                self._written(batch, result)
             else:
                 self._reads.completed(ticket, result)
 
@@ -459,8 +431,8 @@ class DiskLog:
         elif batch.spare:
             self._reserving = False
         else:
-            self._unsent.append(batch)
-        if not self._batches:
+            self._submissions.waiting.append(batch)
+        if not self._submissions.under_way:
             self._disk.resume()
 
     def _set_full(self, full: bool) -> None:
@@ -511,7 +483,7 @@ class DiskLog:
         for segment in gone:
             self.segments.remove(segment)
         if gone:  # at once: what is in the queue may wait for the space
-            self._hand_over(Batch([("remove", segment.name) for segment in gone], False))
+            self._submissions.hand_over(Batch([("remove", segment.name) for segment in gone], False))
 
     def drop(self, bases: Sequence[int]) -> bool:
         """Nothing lives in these segments: those go that recovery does not read any more, as soon as what emptied them
@@ -527,7 +499,7 @@ class DiskLog:
     @property
     def room(self) -> int:
         """Bytes that can be appended although the disk is full: in this segment, the next one, and the spare one."""
-        if self._unsent or not len(self.segments):
+        if self._submissions.waiting or not len(self.segments):
             return 0
         ahead = (self._next is not None) + self._spare
         return self.segments.last.end - self._end + ahead * (self._segment_size - SEGMENT_HEADER - RECORD_HEADER)
@@ -546,7 +518,10 @@ class DiskLog:
     @property
     def idle(self) -> bool:
         """Whether the disk has done all that it was asked for."""
-        return not (self._batches or len(self._reads) or self._pending or self._parts or self._settled or self._unsent)
+        submissions = self._submissions
+        if submissions.under_way or submissions.waiting or len(self._reads):
+            return False
+        return not (self._pending or self._parts or self._settled)
 
     def close(self) -> None:
         """Stop; when `idle`. What the disk has not done yet it does now."""
