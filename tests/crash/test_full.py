@@ -97,7 +97,8 @@ class Publisher(threading.Thread):
     def end(self) -> None:
         """Whatever it does."""
         self.stopping = True
-        self.client.interrupt()
+        with suppress(OSError):  # it has closed it already
+            self.client.interrupt()
         self.join(PATIENCE_S)
         assert not self.is_alive()
 

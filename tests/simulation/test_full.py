@@ -65,6 +65,33 @@ def test_consumers_alone_make_space(seed: int, flood: int) -> None:
     assert world.log.segments.size <= 4 * SEGMENT_SIZE
 
 
+def test_acknowledgements_that_come_one_by_one_leave_room_for_a_checkpoint() -> None:
+    world = World()
+    world.vhost.declare_queue("q", durable=True)
+    consumer = Channel(world.vhost)
+    consumer.consume("q", "c")
+    for _ in range(50):
+        publish(world, 20)
+        world.run()
+    world.disk.capacity = sum(map(len, world.disk.files.values()))
+    while not world.log.full:
+        publish(world, 1)
+        world.run()
+    count = len(consumer.deliveries)
+    for at, delivery in enumerate(consumer.deliveries):
+        consumer.settle(delivery.tag)
+        world.run(1)
+        if at % 100 == 0:
+            world.log.tick()
+    assert world.vhost.queues["q"].unacked == 0
+    for _ in range(4):
+        relieve(world)
+    assert count > 1000
+    assert not world.log.full, "no space came back"
+    assert world.log.durable == world.log.end
+    assert World(world.disk.crash(Random(1), 0)).vhost.queues["q"].ready == 0
+
+
 def test_a_checkpoint_for_which_there_is_no_room_is_not_taken() -> None:
     world = World()
     for number in range(100):

@@ -205,6 +205,11 @@ class DiskLog:
             else:
                 selections.append(op.selection)
 
+    @property
+    def holding(self) -> bool:
+        """Whether there are settlements that are no record yet."""
+        return bool(self._settled)
+
     def want(self, position: Position) -> None:
         """Somebody will wait for this: the next flush syncs it."""
         if position > self._wanted:
@@ -287,8 +292,11 @@ class DiskLog:
     # -- writing -------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Hand over what was appended: once at the end of each turn."""
-        self._append_settled()
+        """Hand over what was appended: once at the end of each turn. On a full disk settlements are left for the next
+        tick: joined, they need less of what room there is.
+        """
+        if not self.full:
+            self._append_settled()
         self._close_parts()
         wanted = self._sync and self._wanted > self._synced_up_to
         if not self._pending and not wanted:
@@ -349,6 +357,10 @@ class DiskLog:
             if not self._spare:
                 self._reserve()
             self._relieve()
+        if self.full and self._settled and not self._submissions.waiting:
+            self._append_settled()
+            self._wanted = self._end
+            self.flush()
         if self._sync and self.written > self._synced_up_to:
             self._wanted = max(self._wanted, self.written)
             self.flush()
@@ -492,6 +504,7 @@ class DiskLog:
         wanted = frozenset(bases)
         dead = [segment for segment in self.segments.all() if segment.base in wanted and segment.end <= self._begin]
         if dead:
+            self._append_settled()
             self.flush()
             self._submit(Batch([], True, end=self._end, then=lambda: self._remove(dead)))
         return len(dead) == len(wanted)
@@ -512,6 +525,7 @@ class DiskLog:
 
     def sync(self) -> None:
         """Sync everything that was appended."""
+        self._append_settled()
         self._wanted = self._end
         self.flush()
 
