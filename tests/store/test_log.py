@@ -210,7 +210,7 @@ class TestWaiting:
             Files().log.when_durable(Position(1), lambda: None)
 
     def test_publishers_wait_while_much_is_not_written(self) -> None:
-        files = Files(segment_size=LOG_LAG_BYTES)
+        files = Files(segment_size=2 * LOG_LAG_BYTES)
         told: list[bool] = []
         while not files.log.lagging:
             files.log.append(record(1, 1 << 20))

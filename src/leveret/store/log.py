@@ -21,7 +21,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from ..errors import SyncError
-from ..limits import LOG_LAG_BYTES, SEGMENT_SIZE
+from ..limits import LOG_LAG_BYTES, READ_BYTES_PER_TURN, SEGMENT_SIZE
 from ..ports import Position
 from ..wire import RECORD_HEADER, Selection, seal_record
 from ..wire.records import BeginCheckpoint, EndCheckpoint, Mark, Publish, Relocate, Settle, encode_op
@@ -109,7 +109,9 @@ class DiskLog:
         self._disk = disk
         self._scheduler = scheduler
         self._segment_size = -(-segment_size // 8) * 8  # records begin at multiples of 8
-        self._lag = min(LOG_LAG_BYTES, self._segment_size)  # what is set aside has room for it
+        # The spare segment has room for this and for what a turn brings.
+        room = max(self._segment_size // 4, self._segment_size - 2 * READ_BYTES_PER_TURN)
+        self._lag = min(LOG_LAG_BYTES, room)
         self._sync = sync
         self._fatal = fatal
         self._on_full = on_full
