@@ -248,10 +248,15 @@ async def test_a_long_checkpoint_goes_on_soon(tmp_path: Path, monkeypatch: pytes
     life.kill()
 
 
-async def test_a_disk_that_is_short_of_space_gets_checkpoints_sooner(tmp_path: Path) -> None:
+async def test_a_disk_that_is_short_of_space_gets_a_checkpoint_sooner_when_that_gives_some(tmp_path: Path) -> None:
     life = Life(tmp_path)
     life.short = True
     life.vhost.declare_queue("q", durable=True)
+    for _ in range(5):
+        life.publish(bytes(1 << 19))
+    life.tick(SHORT_MS)
+    assert life.storage.log.checkpoint_end == 0
+    life.vhost.purge_queue("q")
     life.tick(SHORT_MS)
     assert life.storage.log.checkpoint_end == life.storage.log.end
     life.kill()

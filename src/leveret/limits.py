@@ -159,7 +159,7 @@ SPILL_FILE_SIZE: Final = 64 * 1024 * 1024
 # The log.
 SEGMENT_SIZE: Final = 16 * 1024 * 1024
 LOG_LAG_BYTES: Final = 16 * 1024 * 1024
-"""Appended and not written; publishers wait past this."""
+"""Appended and not written; publishers wait past this, or past what the spare segment has room for."""
 CHECKPOINT_LOG_MIN: Final = 64 * 1024 * 1024
 """A log that grew by this much gets a checkpoint."""
 CHECKPOINT_RECORD_SIZE: Final = 256 * 1024

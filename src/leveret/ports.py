@@ -105,12 +105,28 @@ class CheckpointLog(Log, Protocol):
         """Where the newest checkpoint ended."""
         ...
 
+    @property
+    def full(self) -> bool:
+        """Whether the disk has no room for what it is to set aside."""
+        ...
+
+    @property
+    def room(self) -> int:
+        """Bytes that can be appended even then."""
+        ...
+
     def begin_checkpoint(self) -> int:
         """Add the record that a checkpoint begins with; its position."""
         ...
 
     def end_checkpoint(self, op: EndCheckpoint, usage: dict[int, int], done: Callable[[], None]) -> None:
         """Add the record that closes it. `usage`: live bytes by the base of each segment; those without any go."""
+        ...
+
+    def drop(self, bases: Sequence[int]) -> bool:
+        """Nothing lives in these segments: those go that recovery does not read any more, as soon as what emptied them
+        is on disk. Whether that is all of them.
+        """
         ...
 
     def segments_before(self, position: int) -> dict[int, int]:

@@ -19,6 +19,7 @@ from .broker.restoring import Restoring
 from .disk import DataDirectory, Disk
 from .errors import DamageError
 from .net.poller import READABLE
+from .store import checkpoints
 from .store.log import DiskLog
 from .store.recovery import Recovery
 from .store.spill import DiskSpill
@@ -40,7 +41,7 @@ CHECKPOINT_STEP_MS: Final = 2
 IDLE_MS: Final = 2_000
 """A log to which nothing was appended for so long gets a checkpoint when that gives space back."""
 SHORT_MS: Final = 500
-"""Between two checkpoints while the disk is short of space."""
+"""Between two looks at what can go while the disk is short of space."""
 AGAIN_MS: Final = 1_000
 """After this, extents that a disk refused to take or to give are tried again."""
 PROGRESS_S: Final = 1.0
@@ -105,7 +106,10 @@ class Storage:
         progress = _Progress(recovery.size, brain)
         recovered = recovery.run(restoring.apply, progress.done)
         # What a killed broker wrote was not synced, perhaps; from now on records say that it is on disk.
-        self.directory.sync([segment.name for segment in recovered.segments if segment.end > recovered.begin])
+        written = [segment.name for segment in recovered.segments if segment.end > recovered.begin]
+        if recovered.checkpoints.begin is not None:
+            written.append(checkpoints.NAME)  # segments go because of what it says
+        self.directory.sync(written)
         self.log.open(recovered)
         messages = restoring.finish()
         self._checkpointing = Checkpointing(brain, self.log)
@@ -156,10 +160,12 @@ class Storage:
             self._end = self.log.end
             self._idle_since_ms = now_ms
         if self._is_disk_short():
-            wanted = now_ms - self._checkpoint_ms >= SHORT_MS
+            wanted = False
+            if now_ms - self._checkpoint_ms >= SHORT_MS:
+                checkpointing.reclaim()
         else:
-            wanted = now_ms - self._idle_since_ms >= IDLE_MS
-        if checkpointing.running or checkpointing.due or (wanted and checkpointing.worthwhile):
+            wanted = checkpointing.due or (now_ms - self._idle_since_ms >= IDLE_MS and checkpointing.worthwhile)
+        if checkpointing.running or wanted:
             more = checkpointing.step(CHECKPOINT_STEP_MS)
             self._end = self.log.end  # a checkpoint is no reason for another one
             self._checkpoint_ms = now_ms

@@ -25,6 +25,10 @@ from leveret.wire.methods import (
     ConnectionUnblocked,
     QueueDeclare,
     QueueDeclareOk,
+    TxCommit,
+    TxCommitOk,
+    TxSelect,
+    TxSelectOk,
 )
 
 from ..process import BrokerProcess
@@ -59,8 +63,10 @@ def serve(disk: Path, *options: str) -> BrokerProcess:
 class Publisher(threading.Thread):
     """Publishes with confirms until it is told to stop; what it was told is kept."""
 
-    def __init__(self, port: int, first: int = 0) -> None:
+    def __init__(self, port: int, first: int = 0, window: int = 100) -> None:
+        """`window`: how many it leaves unconfirmed, at most."""
         super().__init__(daemon=True)
+        self.window = window
         self.client = Client(port, blocked=True)
         self.first = first
         self.stopping = False
@@ -81,7 +87,7 @@ class Publisher(threading.Thread):
             while not self.stopping:
                 client.publish("", "q", [b"%d " % (number + i) + BODY for i in range(10)])
                 number += 10
-                while client.published - client.confirmed > 100 and not self.stopping:
+                while client.published - client.confirmed > self.window and not self.stopping:
                     client.read()
         except Gone:
             pass
@@ -91,7 +97,8 @@ class Publisher(threading.Thread):
     def end(self) -> None:
         """Whatever it does."""
         self.stopping = True
-        self.client.interrupt()
+        with suppress(OSError):  # it has closed it already
+            self.client.interrupt()
         self.join(PATIENCE_S)
         assert not self.is_alive()
 
@@ -189,4 +196,49 @@ def test_not_one_byte_free(small_disk: Path) -> None:
         numbers = drain(broker.port, left)
         assert numbers == sorted(set(numbers))
         assert {*drained, *numbers} >= set(range(confirmed)), "confirmed messages are lost"
+        assert broker.stop() == 0
+
+
+def drain_in_transactions(port: int) -> list[int]:
+    """Take all there is; each commit is answered."""
+    client = Client(port)
+    client.call(TxSelect(), TxSelectOk)
+    numbers: list[int] = []
+    while True:
+        before = len(numbers)
+        while len(numbers) < before + 200 and (delivery := client.get("q")) is not None:
+            numbers.append(int(delivery.body.split()[0]))
+            client.send(method_frame(1, BasicAck(delivery_tag=delivery.tag)))
+        client.call(TxCommit(), TxCommitOk)
+        if len(numbers) == before:
+            client.close()
+            return numbers
+
+
+@pytest.mark.parametrize("window", [100, 2000])
+def test_consumers_alone_make_space(small_disk: Path, window: int) -> None:
+    """Also when publishers had sent more than there was room for."""
+    with serve(small_disk, "--disk-free-limit", "0") as broker:
+        declare(broker.port)
+        publisher = Publisher(broker.port, window=window)
+        publisher.start()
+        until(lambda: publisher.next > 4000, "nothing was confirmed")
+        fill(small_disk / "hog")
+        until(lambda: publisher.blocked, "it is not blocked")
+        other = Client(broker.port)
+        other.send(method_frame(1, QueueDeclare(queue="other", durable=True)))
+        drained = drain_in_transactions(broker.port)
+        other.wait_for(QueueDeclareOk)
+        other.close()
+        until(lambda: publisher.unblocked, "no space came back")
+        confirmed = publisher.next
+        until(lambda: publisher.next > confirmed + 500, "it does not go on")
+        drained += drain_in_transactions(broker.port)
+        broker.kill()
+        publisher.join(PATIENCE_S)
+        confirmed = publisher.next
+    with serve(small_disk, "--disk-free-limit", "0") as broker:
+        left = drain_in_transactions(broker.port)
+        assert not {*drained} & {*left}, "what was acknowledged in a transaction comes again"
+        assert {*drained, *left} >= set(range(confirmed)), "confirmed messages are lost"
         assert broker.stop() == 0

@@ -6,7 +6,7 @@ Random clients use a broker; then a second broker reads what is on the disk.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -49,6 +49,9 @@ class KeepingLog:
 
     def end_checkpoint(self, op: EndCheckpoint, usage: dict[int, int], done: Callable[[], None]) -> None:
         self.log.end_checkpoint(op, dict.fromkeys(usage, 1), done)
+
+    def drop(self, bases: Sequence[int]) -> bool:
+        return False
 
 
 class KeepingClients(Clients):

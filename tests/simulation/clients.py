@@ -70,6 +70,8 @@ class Clients:
         self.policies: dict[str, History] = {}
         """With the max-length that they set in place of an id."""
         self.paging = paging
+        self.reclaiming = seed % 3 == 0
+        """As on a disk that is short of space."""
         self.start({})
 
     def start(self, files: Mapping[str, bytes]) -> None:
@@ -319,6 +321,8 @@ class Clients:
     def turn(self) -> None:
         self.world.turn()
         self.note_deliveries()
+        if self.world.log.holding:
+            return  # the disk is full
         for there in self.queues.values():
             for sent in there.values():
                 if sent.settled_at == _LATER:
@@ -331,6 +335,8 @@ class Clients:
             self.world.log.tick()
 
     def checkpoint(self) -> None:
+        if self.reclaiming:
+            self.world.checkpointing.reclaim()
         for _ in range(self.random.choice([1, 3, 100])):
             self.world.checkpointing.step(0)
 

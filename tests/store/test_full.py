@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 
+import pytest
+
+from leveret.store.segments import SPARE
 from leveret.wire.records import EndCheckpoint
 
-from .support import Files, record, recover
+from .support import SEGMENT_SIZE, Files, record, recover, settle
 
 
 def test_a_segment_that_was_made_ahead_is_not_made_again() -> None:
@@ -15,10 +18,10 @@ def test_a_segment_that_was_made_ahead_is_not_made_again() -> None:
     files.run()
     ahead = files.log.segments.last.end
     assert f"log/{ahead:016x}.log" in files.disk.files
-    files.disk.fail("create", errno.ENOSPC)
-    files.log.end_checkpoint(EndCheckpoint(files.log.begin_checkpoint(), 9, clean=False), {}, lambda: None)
+    files.disk.fail("write", errno.ENOSPC)
+    files.log.append(record(0))
     files.run()
-    assert files.full == [True], "no room for the file CHECKPOINT"
+    assert files.full == [True]
     files.log.tick()
     files.run()
     files.disk.capacity = 100  # somebody else took the rest
@@ -47,3 +50,120 @@ def test_a_system_that_is_short_of_descriptors_for_a_moment_ends_nothing() -> No
     files.log.tick()
     files.run()
     assert recover(files.disk.files)[0] == [1, 2]
+
+
+def full_disk(files: Files) -> None:
+    """Somebody else takes the rest."""
+    files.disk.capacity = sum(map(len, files.disk.files.values()))
+
+
+def test_space_for_the_first_checkpoint_is_there_from_the_start() -> None:
+    files = Files()
+    files.log.append(record(1))
+    files.run()
+    full_disk(files)
+    done: list[bool] = []
+    files.log.end_checkpoint(EndCheckpoint(files.log.begin_checkpoint(), 9, clean=False), {}, lambda: done.append(True))
+    files.run()
+    assert done
+    assert (files.fatal, files.full) == ([], [])
+
+
+def ticks(files: Files) -> None:
+    for _ in range(6):
+        files.log.tick()
+        files.run()
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_a_full_disk_has_one_more_segment(sync: bool) -> None:
+    """For what waits already: after that it waits for space."""
+    files = Files(sync=sync)
+    files.log.append(record(1))
+    files.run()
+    assert SPARE in files.disk.files
+    full_disk(files)
+    for number in range(2, 5):
+        files.log.append(record(number, 400))
+        files.log.sync()
+        files.run()
+        ticks(files)
+    assert files.full == [True]
+    assert files.log.durable == files.log.end
+    assert SPARE not in files.disk.files
+    for image in files.disk.images(1):
+        recover(image)
+    assert recover(files.disk.files)[0] == [1, 2, 3, 4]
+    files.disk.capacity = None
+    ticks(files)
+    assert files.full == [True, False]
+    assert files.disk.files[SPARE] == bytes(SEGMENT_SIZE)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_spare_segment_is_empty_whenever_it_is_found(seed: int) -> None:
+    files = Files()
+    files.log.append(record(1))
+    files.run()
+    full_disk(files)
+    for number in range(2, 8):
+        files.log.append(record(number, 400))
+        files.log.sync()
+        files.run()
+        ticks(files)
+        if number == 5:
+            files.disk.capacity = None
+    for image in files.disk.images(seed):
+        assert not any(image.get(SPARE, b""))
+
+
+def test_a_segment_goes_without_a_checkpoint_when_what_emptied_it_is_on_disk() -> None:
+    files = Files()
+    files.log.append(record(1, 900))
+    files.log.append(record(2))
+    files.log.end_checkpoint(EndCheckpoint(files.log.begin_checkpoint(), 9, clean=False), {0: 1}, lambda: None)
+    files.run()
+    first = files.log.segments.all()[0]
+    assert first.name in files.disk.files
+    files.log.settle([settle(1)])
+    assert files.log.drop([first.base])
+    settled = files.log.end
+    assert first in files.log.segments
+    files.run()
+    assert files.log.durable >= settled
+    assert first.name not in files.disk.files
+    assert not files.log.drop([files.log.segments.last.base]), "recovery reads it"
+    files.run()
+    assert files.log.segments.last.name in files.disk.files
+
+
+def test_space_is_given_back_although_something_waits_for_space() -> None:
+    files = Files()
+    files.log.append(record(1, 900))
+    files.log.append(record(2))
+    files.log.end_checkpoint(EndCheckpoint(files.log.begin_checkpoint(), 9, clean=False), {0: 1}, lambda: None)
+    files.run()
+    first = files.log.segments.all()[0]
+    full_disk(files)
+    files.log.drop([first.base])  # the disk has not done it when more comes than there is room for
+    for number in range(3, 9):
+        files.log.append(record(number, 900))
+        files.log.sync()
+    files.run()
+    ticks(files)
+    assert first.name not in files.disk.files
+    assert files.log.written > files.log.segments.all()[0].end
+    assert files.fatal == []
+
+
+def test_what_a_restart_finds_set_aside_stays() -> None:
+    files = Files()
+    files.log.append(record(1))
+    files.restart()
+    full_disk(files)
+    ticks(files)
+    assert files.full == []
+    files.start({**files.disk.files, SPARE: bytes(8)})  # of another size
+    files.log.append(record(2))
+    ticks(files)
+    assert files.disk.files[SPARE] == bytes(SEGMENT_SIZE)

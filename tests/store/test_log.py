@@ -9,6 +9,7 @@ import pytest
 from leveret.errors import SyncError
 from leveret.limits import LOG_LAG_BYTES
 from leveret.ports import CheckpointLog, Position
+from leveret.store import checkpoints
 from leveret.store.segments import SEGMENT_HEADER, Segment
 from leveret.wire import RECORD_HEADER, Pool, Replay, unpack_block
 from leveret.wire.records import SETTLE, EndCheckpoint
@@ -209,7 +210,7 @@ class TestWaiting:
             Files().log.when_durable(Position(1), lambda: None)
 
     def test_publishers_wait_while_much_is_not_written(self) -> None:
-        files = Files(segment_size=1 << 20)
+        files = Files(segment_size=2 * LOG_LAG_BYTES)
         told: list[bool] = []
         while not files.log.lagging:
             files.log.append(record(1, 1 << 20))
@@ -306,7 +307,7 @@ class TestFullDisk:
         assert files.seen == [0, 1, 2, 3, 4]
 
     def test_full_until_the_next_segment_is_there(self) -> None:
-        files = Files(capacity=SEGMENT_SIZE)
+        files = Files(capacity=checkpoints.SIZE + SEGMENT_SIZE)
         files.log.append(record(1, SEGMENT_SIZE // 3))
         files.run()
         assert files.full == [True]
@@ -323,7 +324,7 @@ class TestFullDisk:
         assert files.full == [True, False]
 
     def test_in_the_middle_of_a_segment_settlements_still_have_room(self) -> None:
-        files = Files(capacity=SEGMENT_SIZE)
+        files = Files(capacity=checkpoints.SIZE + SEGMENT_SIZE)
         files.log.append(record(1, SEGMENT_SIZE // 3))
         files.run()
         assert files.log.full
@@ -334,7 +335,7 @@ class TestFullDisk:
         assert files.log.durable == files.log.end
 
     def test_a_segment_that_is_needed_comes_when_there_is_room(self) -> None:
-        files = Files(capacity=SEGMENT_SIZE)
+        files = Files(capacity=checkpoints.SIZE + SEGMENT_SIZE)
         for number in range(10):
             files.log.append(record(number, 200))
             files.log.sync()

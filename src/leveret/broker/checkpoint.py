@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 
 _SPARSE: Final = 4
 """A segment of which less than this fraction lives is emptied."""
+_SHARE: Final = 4
+"""On a full disk this fraction of the room goes to messages that are moved, at the most: settlements need some."""
+_DEFINITION_SIZE: Final = 256
+"""Of an object and its bindings, as a guess."""
 _OPS_PER_RECORD: Final = 64
 _EXTENTS_PER_STEP: Final = 16
 """Extents that are looked at between two looks at the clock, when nothing has to be done for them."""
@@ -48,7 +52,18 @@ _EXTENTS_PER_STEP: Final = 16
 class Checkpointing:
     """One per broker: when a checkpoint is due, and the one that is under way."""
 
-    __slots__ = ("_broker", "_log", "_record_size", "_running", "_size", "_sparse", "_told", "_tried")
+    __slots__ = (
+        "_broker",
+        "_live",
+        "_log",
+        "_looked_at",
+        "_record_size",
+        "_running",
+        "_size",
+        "_sparse",
+        "_told",
+        "_tried",
+    )
 
     def __init__(self, broker: Broker, log: CheckpointLog, record_size: int = CHECKPOINT_RECORD_SIZE) -> None:
         """`record_size`: about the bytes of the records in which a long queue is told."""
@@ -60,6 +75,8 @@ class Checkpointing:
         self._told = 0  # bytes of this one so far
         self._sparse: dict[int, int] = {}  # segments to be emptied: base and size
         self._tried: dict[int, int] = {}  # those that the last one emptied, or could not
+        self._live: dict[int, int] = {}  # bytes that live in them
+        self._looked_at = (-1, -1)  # the log's end and room when it was last looked for segments without life
 
     @property
     def due(self) -> bool:
@@ -88,18 +105,85 @@ class Checkpointing:
         self._running = None
         return False
 
+    def reclaim(self) -> None:
+        """The disk is short of space: begin to give some back, unless one is under way. Segments that recovery does not
+        read any more need no checkpoint to go; others get one, if there is room for it.
+        """
+        if self._running is None and self._looked_at != (looking_at := (self._log.end, self._log.room)):
+            self._looked_at = looking_at
+            self._running = self._reclaim()
+
     def finish(self) -> None:
-        """The broker stops in good order: one last checkpoint, all at once, after which recovery is exact."""
+        """The broker stops in good order: one last checkpoint, all at once, after which recovery is exact. Not when the
+        disk has no room for it.
+        """
         self._running = None
+        if not self._fits():
+            return
         for _ in self._run(clean=True):
             pass
+
+    # -- when the disk is short ----------------------------------------------------------------------------------
+
+    def _reclaim(self) -> Iterator[bool]:
+        log = self._log
+        segments = log.segments_before(log.end)
+        usage = Usage([*segments, log.end])  # the last one stands for what comes meanwhile
+        number = 0
+        for lane in [*self._broker.lanes.values()]:
+            for extent in _extents(lane) if lane.durable else ():
+                if extent.ready or extent.unacked:
+                    usage.add(extent)
+                number += 1
+                if number % _EXTENTS_PER_STEP == 0:
+                    yield False
+        live = self._note_sparse(segments, usage)
+        dead = [base for base in segments if not live[base]]
+        dropped = log.drop(dead)
+        if not (dropped and self._sparse.keys() <= self._tried.keys()) and self._fits():
+            yield from self._run(clean=False)
+
+    def _note_sparse(self, segments: dict[int, int], usage: Usage) -> dict[int, int]:
+        """What lives in these segments, and which of them are to be emptied."""
+        live = dict(zip(segments, usage.bytes, strict=False))
+        self._sparse = {base: size for base, size in segments.items() if 0 < live[base] < size // _SPARSE}
+        self._live = live
+        return live
+
+    def _fits(self) -> bool:
+        """Whether there is room for a checkpoint, and for settlements after it."""
+        log = self._log
+        if not log.full:
+            return True
+        queues = [known for known in self._broker.objects.values() if isinstance(known, Queue) and known.durable]
+        states = sum(
+            len(extent.state())
+            for queue in queues
+            for lane in queue.lanes
+            for extent in _extents(lane)
+            if extent.ready or extent.unacked
+        )
+        return 2 * (states + _DEFINITION_SIZE * len(self._broker.objects)) < log.room
+
+    def _to_empty(self) -> dict[int, int]:
+        """Segments in which little lives; on a full disk those that give the most for the room there is."""
+        if not self._log.full:
+            return self._sparse
+        room = self._log.room // _SHARE
+        chosen: dict[int, int] = {}
+        for base in sorted(self._sparse, key=lambda base: self._live[base]):
+            room -= self._live[base]
+            if room < 0:
+                break
+            chosen[base] = self._sparse[base]
+        return chosen
 
     # -- telling -------------------------------------------------------------------------------------------------
 
     def _run(self, *, clean: bool) -> Iterator[bool]:
         """Step by step; each says whether there is nothing to do before the disk has done something."""
         log = self._log
-        self._tried = {} if clean else self._sparse
+        self._tried = {} if clean else self._to_empty()
         if self._tried:
             yield from self._empty(self._tried)
         begin = log.begin_checkpoint()
@@ -130,8 +214,7 @@ class Checkpointing:
         for exchange in self._durable_exchanges():
             if self._is_there(exchange):
                 yield from self._tell_bindings(exchange)
-        live = dict(zip(segments, usage.bytes, strict=False))
-        self._sparse = {base: size for base, size in segments.items() if 0 < live[base] < size // _SPARSE}
+        live = self._note_sparse(segments, usage)
         log.end_checkpoint(EndCheckpoint(begin, self._broker.last_id, clean), live, lambda: None)
         self._size = self._told
 

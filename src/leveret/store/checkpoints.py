@@ -41,12 +41,20 @@ class Checkpoints:
             if crc32c(slot[:-4]) == crc and number > self._number:
                 self.begin, self._number = begin, number
 
+    def reserve(self) -> list[DiskOp]:
+        """What makes the file, if it is not there: to be done before a disk is full."""
+        return [("create", NAME, SIZE)] if self._missing else []
+
+    def reserved(self) -> None:
+        """That is done."""
+        self._missing = False
+
     def point_to(self, begin: int) -> list[DiskOp]:
         """What is to be written, and then synced, to say so."""
         self._number += 1
         self.begin = begin
         head = _SLOT.pack(begin, self._number, 0)[:-4]
         slot = head + crc32c(head).to_bytes(4, "big")
-        ops: list[DiskOp] = [("create", NAME, SIZE)] if self._missing else []
+        ops = self.reserve()
         self._missing = False
         return [*ops, ("write", NAME, self._number % 2 * _SLOT_SIZE, [slot])]

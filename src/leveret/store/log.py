@@ -21,13 +21,14 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from ..errors import SyncError
-from ..limits import LOG_LAG_BYTES, SEGMENT_SIZE
+from ..limits import LOG_LAG_BYTES, READ_BYTES_PER_TURN, SEGMENT_SIZE
 from ..ports import Position
 from ..wire import RECORD_HEADER, Selection, seal_record
 from ..wire.records import BeginCheckpoint, EndCheckpoint, Mark, Publish, Relocate, Settle, encode_op
+from .batches import Batch, Submissions
 from .checkpoints import Checkpoints
 from .reading import Reads
-from .segments import SEGMENT_HEADER, Segment, Segments, encode_header
+from .segments import SEGMENT_HEADER, SPARE, Segment, Segments, encode_header
 from .waiting import Waiting
 
 if TYPE_CHECKING:
@@ -48,54 +49,21 @@ _MARK_ROOM: Final = 128
 """More than a mark needs, and the record that seals a segment."""
 
 
-class _Batch:
-    """What was, or is to be, handed to the disk together."""
-
-    __slots__ = ("end", "number", "ops", "prepares", "size", "sync", "then")
-
-    def __init__(
-        self,
-        ops: Sequence[DiskOp],
-        sync: bool,
-        *,
-        end: int = 0,
-        size: int = 0,
-        prepares: Segment | None = None,
-        then: Callable[[], None] | None = None,
-    ) -> None:
-        self.ops = ops
-        self.sync = sync
-        self.end = end
-        """The log is written up to here when it is done."""
-        self.size = size
-        """Bytes of records in it."""
-        self.prepares = prepares
-        """A segment that is made ahead of time."""
-        self.then = then
-        """Called when it is done."""
-        self.number = 0
-        """Its place in the order of all."""
-
-
-def _number(batch: _Batch) -> int:
-    return batch.number
-
-
 class DiskLog:
     """The port `Log`, over the port `Disk`."""
 
     __slots__ = (
-        "_batches",
+        "_begin",
         "_caught_up",
         "_checkpoints",
         "_disk",
         "_durable",
         "_end",
         "_fatal",
+        "_lag",
         "_last_record",
         "_marked",
         "_next",
-        "_number",
         "_on_disk",
         "_on_full",
         "_parts",
@@ -104,14 +72,15 @@ class DiskLog:
         "_pending_bytes",
         "_preparing",
         "_reads",
+        "_reserving",
         "_scheduler",
         "_segment_size",
         "_settled",
+        "_spare",
+        "_submissions",
         "_sync",
         "_synced_up_to",
         "_tick_end",
-        "_tickets",
-        "_unsent",
         "_waiting",
         "_wanted",
         "backlog",
@@ -140,11 +109,15 @@ class DiskLog:
         self._disk = disk
         self._scheduler = scheduler
         self._segment_size = -(-segment_size // 8) * 8  # records begin at multiples of 8
+        # The spare segment has room for this and for what a turn brings.
+        room = max(self._segment_size // 4, self._segment_size - 2 * READ_BYTES_PER_TURN)
+        self._lag = min(LOG_LAG_BYTES, room)
         self._sync = sync
         self._fatal = fatal
         self._on_full = on_full
         self.segments = Segments([])
         self._checkpoints = Checkpoints()
+        self._begin = 0  # recovery would begin here, or later
         self._end = 0
         self._durable = 0
         self._on_disk = 0  # synced up to here, whatever durable means
@@ -160,13 +133,13 @@ class DiskLog:
         self._pending_bytes = 0  # of records, in both
         self._last_record = 0
         self._settled: dict[tuple[int, int, int], list[Selection]] = {}
-        self._batches: dict[int, _Batch] = {}  # by ticket, in order
-        self._unsent: list[_Batch] = []  # the disk is full: to be handed over again, in order
-        self._number = 0
-        self._tickets = count(1)
-        self._reads = Reads(disk, self._tickets)
+        tickets = count(1)
+        self._submissions = Submissions(disk, tickets)
+        self._reads = Reads(disk, tickets)
         self._next: Segment | None = None  # made ahead of time
         self._preparing: Segment | None = None  # on its way
+        self._spare = False  # there is another one, for when the disk is full: the file SPARE, empty
+        self._reserving = False  # it is on its way
         self.failed = False
         """The disk cannot be trusted any more: nothing becomes durable from here on."""
         self.full = False
@@ -187,8 +160,9 @@ class DiskLog:
         self.segments = Segments(recovered.segments)
         self._checkpoints = recovered.checkpoints
         self._pending = [*recovered.ops]
+        self._spare = recovered.spare == self._segment_size
         self._end = self._durable = self._on_disk = self.written = self._synced_up_to = recovered.end
-        self.checkpoint_end = recovered.begin
+        self._begin = self.checkpoint_end = recovered.begin
         if recovered.segments:
             self.begin_checkpoint()
             self.want(Position(self._end))
@@ -233,6 +207,11 @@ class DiskLog:
             else:
                 selections.append(op.selection)
 
+    @property
+    def holding(self) -> bool:
+        """Whether there are settlements that are no record yet."""
+        return bool(self._settled)
+
     def want(self, position: Position) -> None:
         """Somebody will wait for this: the next flush syncs it."""
         if position > self._wanted:
@@ -248,7 +227,7 @@ class DiskLog:
     @property
     def lagging(self) -> bool:
         """Whether so much is not written that who publishes should wait."""
-        return self.backlog > LOG_LAG_BYTES
+        return self.backlog > self._lag
 
     def when_caught_up(self, callback: Callable[[], None]) -> None:
         """Call once, on a later turn, when it is not lagging any more."""
@@ -276,6 +255,8 @@ class DiskLog:
             base = last.end
         else:
             base = self._end
+            self._pending += self._checkpoints.reserve()
+            self._checkpoints.reserved()
         return self._begin_segment(base, size + SEGMENT_HEADER + RECORD_HEADER)
 
     def _begin_segment(self, base: int, need: int) -> int:
@@ -313,19 +294,29 @@ class DiskLog:
     # -- writing -------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Hand over what was appended: once at the end of each turn."""
-        self._append_settled()
+        """Hand over what was appended: once at the end of each turn. On a full disk settlements are left for the next
+        tick: joined, they need less of what room there is.
+        """
+        if not self.full:
+            self._append_settled()
         self._close_parts()
         wanted = self._sync and self._wanted > self._synced_up_to
         if not self._pending and not wanted:
             return
-        self._submit(_Batch(self._pending, wanted, end=self._end, size=self._pending_bytes))
+        self._submit(Batch(self._pending, wanted, end=self._end, size=self._pending_bytes))
         self._pending = []
         self._pending_bytes = 0
-        if self._next is None and self._preparing is None and not self.full:
+        if not self.full and len(self.segments):
             last = self.segments.last
-            if self._end - last.base > last.size // _PREPARE_AT:
+            if self._is_alone and self._end - last.base > last.size // _PREPARE_AT:
                 self._prepare()
+            if not self._spare and not self._reserving:
+                self._reserve()
+
+    @property
+    def _is_alone(self) -> bool:
+        """No segment is there, or on its way, after the one that is written."""
+        return self._next is None and self._preparing is None
 
     def _append_settled(self) -> None:
         if self._settled:
@@ -339,34 +330,39 @@ class DiskLog:
 
     def _prepare(self) -> None:
         self._preparing = segment = Segment(self.segments.last.end, self._segment_size)
-        self._submit(_Batch(self._creation(segment), self._sync, prepares=segment))
+        self._submit(Batch(self._creation(segment), self._sync, prepares=segment))
 
-    def _submit(self, batch: _Batch) -> None:
+    def _reserve(self) -> None:
+        """Set aside what a full disk would not give: the file CHECKPOINT, and a spare segment."""
+        self._reserving = True
+        ops = [*self._checkpoints.reserve(), ("create", SPARE, self._segment_size)]
+        self._submit(Batch(ops, self._sync, spare=True))
+
+    def _relieve(self) -> None:
+        """It is not full when all is there that is set aside."""
+        if self.full and self._spare and self._next is not None and not self._submissions.waiting:
+            self._set_full(False)
+
+    def _submit(self, batch: Batch) -> None:
         if batch.sync:
             self._synced_up_to = max(self._synced_up_to, batch.end)
-        self._number += 1
-        batch.number = self._number
-        if self._unsent:
-            self._unsent.append(batch)
-        else:
-            self._hand_over(batch)
-
-    def _hand_over(self, batch: _Batch) -> None:
-        ticket = next(self._tickets)
-        self._batches[ticket] = batch
-        self._disk.submit(ticket, batch.ops, batch.sync)
+        self._submissions.submit(batch)
 
     def tick(self) -> None:
         """Time has passed: sync what nobody waits for, try again what a full disk refused."""
-        if self._unsent:
-            if not self._batches:  # else some of them are still on their way back
-                unsent, self._unsent = self._unsent, []
-                for batch in sorted(unsent, key=_number):
-                    self._hand_over(batch)
-        elif self.full and self._next is not None:
-            self._set_full(False)
-        elif self.full and self._preparing is None:
-            self._prepare()
+        if self._submissions.waiting:
+            if self._submissions.try_again(self._segment_size if self._spare else 0):
+                self._spare = False
+        elif self.full and self._preparing is None and not self._reserving:
+            if self._is_alone and len(self.segments):
+                self._prepare()
+            if not self._spare:
+                self._reserve()
+            self._relieve()
+        if self.full and self._settled and not self._submissions.waiting:
+            self._append_settled()
+            self._wanted = self._end
+            self.flush()
         if self._sync and self.written > self._synced_up_to:
             self._wanted = max(self._wanted, self.written)
             self.flush()
@@ -395,8 +391,9 @@ class DiskLog:
     def take_completions(self) -> None:
         """Look at what the disk has done."""
         for ticket, result in self._disk.poll():
-            if ticket in self._batches:
-                self._written(self._batches.pop(ticket), result)
+            batch = self._submissions.under_way.pop(ticket, None)
+            if batch is not None:
+                self._written(batch, result)
             else:
                 self._reads.completed(ticket, result)
 
@@ -406,13 +403,13 @@ class DiskLog:
         if not self._waiting.is_due(self._durable) and not self._caught_up:
             return False
         self._waiting.run(self._durable)
-        if self._caught_up and self.backlog <= LOG_LAG_BYTES // 2:
+        if self._caught_up and self.backlog <= self._lag // 2:
             caught_up, self._caught_up = self._caught_up, {}
             for callback in caught_up:
                 callback()
         return self._waiting.is_due(self._durable)
 
-    def _written(self, batch: _Batch, result: object) -> None:
+    def _written(self, batch: Batch, result: object) -> None:
         if isinstance(result, OSError):
             self._failed(batch, result)
             return
@@ -426,11 +423,15 @@ class DiskLog:
         if batch.prepares is not None:
             if batch.prepares == self._preparing:
                 self._next, self._preparing = self._preparing, None
-            self._set_full(False)
+            self._relieve()
+        if batch.spare:
+            self._reserving, self._spare = False, True
+            self._checkpoints.reserved()
+            self._relieve()
         if batch.then is not None:
             batch.then()
 
-    def _failed(self, batch: _Batch, error: OSError) -> None:
+    def _failed(self, batch: Batch, error: OSError) -> None:
         if isinstance(error, SyncError) or error.errno not in (*_FULL, *_PASSING, errno.ECANCELED):
             self.failed = True
             self._fatal(error)
@@ -438,11 +439,14 @@ class DiskLog:
             return
         if error.errno in _FULL:
             self._set_full(True)
+            batch.refused = error.filename
         if batch.prepares is not None and batch.prepares == self._preparing:
             self._preparing = None  # nobody needs it yet: tried again later
+        elif batch.spare:
+            self._reserving = False
         else:
-            self._unsent.append(batch)
-        if not self._batches:
+            self._submissions.waiting.append(batch)
+        if not self._submissions.under_way:
             self._disk.resume()
 
     def _set_full(self, full: bool) -> None:
@@ -480,15 +484,40 @@ class DiskLog:
         self.when_durable(position, lambda: self._point_to(op.begin, dead, done))
 
     def _point_to(self, begin: int, dead: list[Segment], done: Callable[[], None]) -> None:
-        def drop() -> None:
-            gone = [segment for segment in dead if segment in self.segments]  # not yet by the checkpoint before
-            for segment in gone:
-                self.segments.remove(segment)
-            self._submit(_Batch([("remove", segment.name) for segment in gone], False))
+        def pointed() -> None:
+            self._begin = max(self._begin, begin)
+            self._remove(dead)
             done()
 
         # Synced whatever `durability` says: segments go when this is there.
-        self._submit(_Batch(self._checkpoints.point_to(begin), True, then=drop))
+        self._submit(Batch(self._checkpoints.point_to(begin), True, then=pointed))
+
+    def _remove(self, dead: list[Segment]) -> None:
+        gone = [segment for segment in dead if segment in self.segments]  # not yet by somebody else
+        for segment in gone:
+            self.segments.remove(segment)
+        if gone:  # at once: what is in the queue may wait for the space
+            self._submissions.hand_over(Batch([("remove", segment.name) for segment in gone], False))
+
+    def drop(self, bases: Sequence[int]) -> bool:
+        """Nothing lives in these segments: those go that recovery does not read any more, as soon as what emptied them
+        is on disk. Whether that is all of them.
+        """
+        wanted = frozenset(bases)
+        dead = [segment for segment in self.segments.all() if segment.base in wanted and segment.end <= self._begin]
+        if dead:
+            self._append_settled()
+            self.flush()
+            self._submit(Batch([], True, end=self._end, then=lambda: self._remove(dead)))
+        return len(dead) == len(wanted)
+
+    @property
+    def room(self) -> int:
+        """Bytes that can be appended although the disk is full: in this segment, the next one, and the spare one."""
+        if self._submissions.waiting or not len(self.segments):
+            return 0
+        ahead = (self._next is not None) + self._spare
+        return self.segments.last.end - self._end + ahead * (self._segment_size - SEGMENT_HEADER - RECORD_HEADER)
 
     def segments_before(self, position: int) -> dict[int, int]:
         """Segments that end before it: base and size in bytes, ascending."""
@@ -498,13 +527,17 @@ class DiskLog:
 
     def sync(self) -> None:
         """Sync everything that was appended."""
+        self._append_settled()
         self._wanted = self._end
         self.flush()
 
     @property
     def idle(self) -> bool:
         """Whether the disk has done all that it was asked for."""
-        return not (self._batches or len(self._reads) or self._pending or self._parts or self._settled or self._unsent)
+        submissions = self._submissions
+        if submissions.under_way or submissions.waiting or len(self._reads):
+            return False
+        return not (self._pending or self._parts or self._settled)
 
     def close(self) -> None:
         """Stop; when `idle`. What the disk has not done yet it does now."""

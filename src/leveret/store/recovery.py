@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import add
 from typing import TYPE_CHECKING, Final, Protocol
@@ -20,7 +20,7 @@ from ..wire import RECORD_HEADER, Replay, find_record
 from ..wire.records import DEFINITION, EndCheckpoint, decode_definition
 from . import checkpoints
 from .checkpoints import Checkpoints
-from .segments import ALIGNMENT, FOLDER, SEGMENT_HEADER, Segment, base_of, header_base, is_header, name_at
+from .segments import ALIGNMENT, FOLDER, SEGMENT_HEADER, SPARE, Segment, base_of, header_base, is_header, name_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +60,8 @@ class Recovered:
     """What has to be done before. What lies behind the end is removed, so that it is never taken for what follows; what
     was read, and perhaps never synced, is synced.
     """
+    spare: int = 0
+    """The size of the file SPARE."""
 
 
 def find_segments(files: Files) -> list[Segment]:
@@ -162,6 +164,9 @@ class Recovery:
 
     def run(self, apply: Callable[[Step], None], progress: Callable[[int], None] = lambda done: None) -> Recovered:
         """Hand every step to `apply`; `progress` hears of the bytes that are done. Raises DamageError."""
+        return replace(self._run(apply, progress), spare=self._files.sizes(FOLDER).get(SPARE, 0))
+
+    def _run(self, apply: Callable[[Step], None], progress: Callable[[int], None]) -> Recovered:
         if self._is_blank():
             ops: list[DiskOp] = [("remove", segment.name) for segment in self.segments]
             return Recovered([], 0, 0, self.checkpoints, ops)

@@ -16,6 +16,8 @@ from ..wire import crc32c
 
 MAGIC: Final = b"LVRTLOG1"
 FOLDER: Final = "log"
+SPARE: Final = f"{FOLDER}/spare"
+"""An empty file of a segment's size, to become one when the disk has no room for it. Nothing is ever written to it."""
 _SUFFIX: Final = ".log"
 _HEADER: Final = struct.Struct(">8sQ12xI")
 SEGMENT_HEADER: Final = _HEADER.size
