@@ -61,6 +61,14 @@ PATTERN_TIMEOUT_S: Final = 0.005
 POLICY_STEP_MS: Final = 1
 """Of one turn, for objects whose policies changed."""
 
+# Messages and queues that expire, and what is over a length limit.
+EXPIRY_GRAIN_MS: Final = 10
+"""What expires within this time goes together."""
+FETCH_RETRY_MS: Final = 1_000
+"""When what expired is to be read from disk first it is looked for again after this time, at the latest."""
+UPKEEP_STEP_MS: Final = 1
+"""Of one turn."""
+
 # One turn of the event loop.
 TURN_BUDGET_MS: Final = 2
 READ_SIZE_MAX: Final = 256 * 1024

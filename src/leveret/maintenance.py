@@ -390,6 +390,9 @@ class _Alone:
     def wake(self) -> None:
         """Nobody sleeps."""
 
+    def wake_at(self, when_ms: int) -> None:
+        """Nothing expires."""
+
     def token(self, size: int) -> str:
         raise AssertionError("nobody asks for a name")
 

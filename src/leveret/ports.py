@@ -211,6 +211,12 @@ class Scheduler(Protocol):
         """There is work for the next turn."""
         ...
 
+    def wake_at(self, when_ms: int) -> None:
+        """There is work for a turn then, in monotonic time. A time that was asked for before is kept if it is earlier;
+        later ones have to be asked for again.
+        """
+        ...
+
 
 class Publisher(Protocol):
     """Who published: a channel, or the broker itself."""

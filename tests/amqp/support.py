@@ -179,6 +179,9 @@ class Wakes:
     def wake(self) -> None:
         self.count += 1
 
+    def wake_at(self, when_ms: int) -> None:
+        pass
+
 
 @dataclass(frozen=True)
 class Content:

@@ -46,6 +46,9 @@ class Wakes:
     def wake(self) -> None:
         self.count += 1
 
+    def wake_at(self, when_ms: int) -> None:
+        pass
+
 
 def make_broker(log: MemoryLog | None = None) -> Broker:
     return Broker(log or MemoryLog(), ManualClock(), CountingNames(), Wakes(), Pool())

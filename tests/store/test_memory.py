@@ -21,6 +21,9 @@ class Wakes:
     def wake(self) -> None:
         self.count += 1
 
+    def wake_at(self, when_ms: int) -> None:
+        pass
+
 
 def record(number: int) -> list[Op]:
     return [DeleteQueue(number, "/")]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from ..limits import POLICY_STEP_MS
+from ..limits import POLICY_STEP_MS, UPKEEP_STEP_MS
 from ..wire.records import (
     Bind,
     DeclareExchange,
@@ -23,6 +23,8 @@ from .alarms import Alarms
 from .paging import Pager
 from .queue import Queue
 from .reapplying import Reapplying
+from .ticks import Ticks
+from .upkeep import Upkeep
 from .vhost import VHost
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ class Broker:
         "randomness",
         "reapplying",
         "recorded_bytes",
+        "ticks",
+        "upkeep",
         "vhosts",
     )
 
@@ -81,6 +85,8 @@ class Broker:
         self._last_id = 0
         self.pager = Pager(log, pool, self._all_lanes, spill, paging_budget)
         self.reapplying = Reapplying(clock, scheduler)
+        self.ticks = Ticks(clock, scheduler)
+        self.upkeep = Upkeep(self, self.ticks)
         self.objects: dict[int, Destination] = {}
         """The exchanges and queues of all virtual hosts by their id."""
         self.lanes: dict[int, Lane] = {}
@@ -117,6 +123,10 @@ class Broker:
 
     # -- turns ---------------------------------------------------------------------------------------------------
 
+    def wake(self) -> None:
+        """There is work for the next turn."""
+        self._scheduler.wake()
+
     def activate(self, queue: Queue) -> None:
         """The queue has messages and somebody to take them: it delivers in this turn or the next."""
         queue.active = True
@@ -127,24 +137,31 @@ class Broker:
     def pump(self, budget_ms: int) -> bool:
         """Let active queues deliver, in turns, until nothing moves or the budget is used. True when more is waiting."""
         active = self._active
-        end = self.clock.monotonic_ms() + budget_ms
+        now_ms = self.clock.monotonic_ms()
+        end_ms = now_ms + budget_ms
         try:
+            late = self.ticks.step(now_ms)
+            if self.upkeep.pending:
+                self.upkeep.run(UPKEEP_STEP_MS)
             while active:
+                wall_ms = self.clock.wall_ms()
                 for _ in range(min(len(active), _QUEUES_PER_LOOK)):
                     queue = active.popleft()
                     queue.active = False
                     if not queue.deleted:
+                        if queue.next_expiry_ms < wall_ms:
+                            self.upkeep.expire_head(queue, wall_ms - 1)
                         queue.pump()
-                if self.clock.monotonic_ms() >= end:
+                if self.clock.monotonic_ms() >= end_ms:
                     break
             if self.reapplying.pending:
                 self.reapplying.step(POLICY_STEP_MS)
             self.pager.step()
         except Exception:
-            if active:  # our own fault, in one queue: nobody else will ask for the turn of the others
+            if active or self.upkeep.pending:  # our own fault, in one queue: nobody else asks for the others' turn
                 self._scheduler.wake()
             raise
-        return bool(active or self.reapplying.pending)
+        return bool(late or active or self.upkeep.pending or self.reapplying.pending)
 
     # -- ops -----------------------------------------------------------------------------------------------------
 

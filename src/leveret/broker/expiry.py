@@ -6,11 +6,15 @@ only those at the head do). Times are wall time in milliseconds, since they outl
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
+from typing import Final
+
+_STALE_MIN: Final = 64
+"""So few entries left behind are not worth making the heap anew."""
 
 
 class Expiring:
-    """Extents by their bases. An extent that is watched anew leaves its old entry behind."""
+    """Extents by their bases. An extent that is watched anew, or forgotten, leaves its old entry behind."""
 
     __slots__ = ("_heap", "_watched")
 
@@ -31,6 +35,12 @@ class Expiring:
         self._watched[base] = when_ms
         heappush(self._heap, (when_ms, base))
         return self._heap[0] == (when_ms, base)
+
+    def forget(self, base: int) -> None:
+        """Nothing is left in this extent."""
+        if self._watched.pop(base, None) is not None and len(self._heap) > 2 * len(self._watched) + _STALE_MIN:
+            self._heap = [entry for entry in self._heap if self._watched.get(entry[1]) == entry[0]]
+            heapify(self._heap)
 
     def take_due(self, now_ms: int) -> int | None:
         """The base of an extent whose time has come; it is not watched any more."""

@@ -9,6 +9,8 @@ of its own in the log, and numbers its messages by itself.
 
 Extents in the middle of a long lane may be *stored*: their messages are on disk only. The pager stores them and brings
 them back ahead of consumers.
+
+Extents with messages that expire are watched, from the first such message on.
 """
 
 from __future__ import annotations
@@ -19,9 +21,10 @@ from typing import TYPE_CHECKING, Final
 
 from ..limits import EXTENT_BYTES
 from ..wire import EXTENT_ROWS, Extent, Selection
+from .expiry import Expiring
 
 if TYPE_CHECKING:
-    from ..wire import Batch, Pieces
+    from ..wire import Batch, Expiries, Pieces
     from .paging import Pager
 
     Place = tuple[int, int]
@@ -43,11 +46,13 @@ class Lane:
         "cursor",
         "deleted",
         "durable",
+        "expiring",
         "extents",
         "id",
         "quarantined",
         "ready",
         "ready_bytes",
+        "returns",
         "stored",
         "unacked",
     )
@@ -56,7 +61,7 @@ class Lane:
         """`pager` brings extents back."""
         self.id = id
         self.durable = durable
-        self.extents: deque[Extent] = deque((Extent(0),))
+        self.extents: deque[Extent] = deque((Extent(0, id),))
         self.cursor = 0
         self.ready = 0
         self.ready_bytes = 0
@@ -67,6 +72,10 @@ class Lane:
         """Extents whose messages are on disk only."""
         self.quarantined: list[Extent] = []
         """Extents whose messages are damaged on disk."""
+        self.expiring: Expiring | None = None
+        """Extents by when their first message expires."""
+        self.returns: dict[int, int] = {}
+        """How often messages were requeued, by their numbers; only where that is limited."""
         self._pager = pager
 
     # -- what a queue does about it ------------------------------------------------------------------------------
@@ -83,6 +92,10 @@ class Lane:
         """Whether this is where the next message comes from, in this turn or the next."""
         raise NotImplementedError
 
+    def expires(self, when_ms: int) -> None:
+        """A message expires then, or later: the first of this lane."""
+        raise NotImplementedError
+
     # -- messages in ---------------------------------------------------------------------------------------------
 
     @property
@@ -91,7 +104,9 @@ class Lane:
         tail = self.extents[-1]
         return tail.base + len(tail)
 
-    def add(self, batch: Batch, selection: Selection | None, place: Place | None) -> None:
+    def add(
+        self, batch: Batch, selection: Selection | None, place: Place | None, expiries: Expiries | None = None
+    ) -> None:
         """Rows of a batch (None: all) go to the end; `place`: where the log has the persistent ones."""
         count = len(batch) if selection is None else len(selection)
         tail = self.extents[-1]
@@ -100,12 +115,16 @@ class Lane:
             tail = self._new_tail(tail.base + len(tail))
             before = 0
         position, length = place or (-1, 0)
-        done = tail.append(batch, selection, 0, position, length)
+        done = tail.append(batch, selection, 0, position, length, expiries)
         self.ready_bytes += tail.ready_bytes - before
+        if expiries is not None:
+            self.watch(tail)
         while done < count:
             tail = self._new_tail(tail.base + len(tail))
-            done += tail.append(batch, selection, done, position, length)
+            done += tail.append(batch, selection, done, position, length, expiries)
             self.ready_bytes += tail.ready_bytes
+            if expiries is not None:
+                self.watch(tail)
         self.ready += count
 
     def _new_tail(self, base: int) -> Extent:
@@ -116,7 +135,7 @@ class Lane:
             self.cursor = min(self.cursor, len(self.extents))
         else:
             self._pager.closed(self, tail)
-        tail = Extent(base)
+        tail = Extent(base, self.id)
         self.extents.append(tail)
         return tail
 
@@ -171,6 +190,8 @@ class Lane:
             self.cursor = self._index(extent)
         if extent is not extents[-1]:
             self._pager.given_back(self, extent)
+        if self.expiring is not None:
+            self.watch(extent)
         self.stir()
 
     def drop(self, extent: Extent, rows: Selection) -> None:
@@ -185,6 +206,10 @@ class Lane:
     def _tidy(self, extent: Extent) -> None:
         """An extent with nothing left in it goes, or starts anew if it is the last one."""
         extents = self.extents
+        if self.returns:
+            self._forget_returns(extent)
+        if self.expiring is not None:
+            self.expiring.forget(extent.base)
         if not extent.resident:
             self.stored -= 1
         if len(extents) > 1 and extent is not extents[-1]:
@@ -212,7 +237,9 @@ class Lane:
             if extent.unacked and extent.ready:
                 extent.drop(extent.select_ready())
         self._pager.forget(self)
-        self.extents = deque((Extent(self.next_sequence),))
+        self.extents = deque((Extent(self.next_sequence, self.id),))
+        self.expiring = None
+        self.returns.clear()
         self.quarantined.clear()
         self.cursor = self.ready = self.ready_bytes = self.unacked = self.stored = 0
         self.loaded()
@@ -220,6 +247,41 @@ class Lane:
     def ready_rows(self) -> list[tuple[Extent, Selection]]:
         """All that is ready, by extent."""
         return [(extent, extent.select_ready()) for extent in self.extents if extent.ready]
+
+    def at(self, base: int) -> Extent | None:
+        """The extent that begins with this number, if it is still there."""
+        at = bisect_right(self.extents, base, key=_base) - 1
+        return self.extents[at] if at >= 0 and self.extents[at].base == base else None
+
+    # -- what expires, and what comes back too often -------------------------------------------------------------
+
+    def watch(self, extent: Extent) -> None:
+        """Messages of this extent may expire earlier than was known."""
+        when_ms = extent.next_expiry
+        if when_ms:
+            if self.expiring is None:
+                self.expiring = Expiring()
+            if self.expiring.watch(extent.base, when_ms):
+                self.expires(when_ms)
+
+    def count_returns(self, extent: Extent, rows: Selection, limit: int) -> Selection:
+        """These rows come back once more: those of them that did so more often than they may."""
+        returns, base = self.returns, extent.base
+        over = []
+        for row in rows:
+            number = base + row
+            times = returns.get(number, 0) + 1
+            if times > limit:
+                returns.pop(number, None)
+                over.append(row)
+            else:
+                returns[number] = times
+        return Selection(over)
+
+    def _forget_returns(self, extent: Extent) -> None:
+        base, end = extent.base, extent.base + len(extent)
+        for number in [number for number in self.returns if base <= number < end]:
+            del self.returns[number]
 
     # -- on disk -------------------------------------------------------------------------------------------------
 
@@ -282,6 +344,17 @@ class Lane:
         for extent, part, skip in self._parts(base, rows):
             extent.store(*place, part, skip)
 
+    def expire_numbers(self, first: int, expiries: Expiries) -> None:
+        """Messages from this number on expire so, those that are there."""
+        end = first + len(expiries)
+        extents = self.extents
+        at = max(bisect_right(extents, first, key=_base) - 1, 0)  # there may be thousands
+        while at < len(extents) and (extent := extents[at]).base < end:
+            at += 1
+            start, stop = max(first, extent.base), min(end, extent.base + len(extent))
+            if start < stop:
+                extent.set_expiries(start - extent.base, expiries[start - first : stop - first])
+
     def _parts(self, base: int, rows: Selection) -> list[tuple[Extent, Selection, int]]:
         """By extent: which of its rows `base + row` are, and how many came before."""
         parts: list[tuple[Extent, Selection, int]] = []
@@ -310,3 +383,5 @@ class Lane:
         if not exact:
             for extent in self.extents:
                 extent.mark_all_redelivered()
+        for extent in self.extents:
+            self.watch(extent)

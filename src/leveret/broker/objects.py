@@ -205,14 +205,14 @@ class Objects:
         """queue.declare; without a name the broker makes one."""
         name = names.clean(name)
         if passive:
-            return self._declared(self.queue(name, owner), None)
+            return self._declared(self._used(self.queue(name, owner)), None)
         names.refuse_reserved("queue", name)  # RabbitMQ: also when it exists, as a queue that the broker named does
         existing = self.queues.get(name)
         if existing is not None:
             if existing.owner is not (owner if exclusive else None):
                 raise _locked(existing)
             require_same_queue(existing, durable, auto_delete, arguments)
-            return self._declared(existing, self._defined if existing.durable else None)
+            return self._declared(self._used(existing), self._defined if existing.durable else None)
         if not name:
             name = names.generate(self._broker.randomness)
         validate_queue_arguments(f"queue '{name}' in vhost '{self.name}'", arguments)
@@ -231,6 +231,12 @@ class Objects:
             queue.owner = owner
             self._exclusive.setdefault(owner, {})[queue.id] = queue
         return self._declared(queue, position)
+
+    @staticmethod
+    def _used(queue: Queue) -> Queue:
+        if queue.lease is not None:
+            queue.lease.renew()
+        return queue
 
     @staticmethod
     def _declared(queue: Queue, position: Position | None) -> QueueDeclared:
@@ -252,6 +258,11 @@ class Objects:
 
     def _delete(self, queue: Queue) -> Position | None:
         return self._commit(self._deletions(queue))
+
+    def expire_queue(self, queue: Queue) -> None:
+        """Nobody used it for as long as it may be unused."""
+        if not queue.deleted:
+            self._delete(queue)
 
     def release(self, owner: Hashable) -> None:
         """The connection is gone: its exclusive queues go with it."""
@@ -340,6 +351,7 @@ class Objects:
             activate=self._broker.activate,
             settled=self._settled_unseen,
             pager=self._broker.pager,
+            upkeep=self._broker.upkeep,
             max_priority=max_priority(arguments),
         )
         configure_queue(queue, self.policies)
@@ -356,6 +368,7 @@ class Objects:
             lane.deleted = True
             del self._broker.lanes[lane.id]
         del self.queues[queue.name]
+        self._broker.upkeep.gone(queue)
         if queue.owner is not None:
             if queue.owner in self._exclusive:
                 self._exclusive[queue.owner].pop(queue.id, None)

@@ -11,16 +11,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import AmqpError
-from ..wire import MANDATORY, PERSISTENT, Selection
-from ..wire.records import Publish
+from ..wire import EXPIRATION, MANDATORY, PERSISTENT, Selection
+from ..wire.records import Expire, Publish
+from .levels import by_level
 from .routing import Recorded
 
 if TYPE_CHECKING:
-    from ..wire import Batch
+    from ..wire import Batch, Expiries
+    from ..wire.records import Op
     from .exchange import Exchange
+    from .lane import Lane
     from .queue import Queue
 
     Cells = list[tuple[tuple[Queue, ...] | AmqpError, Selection | None]]
+
+
+@dataclass(slots=True)
+class Part:
+    """Rows (None: all) that lanes of special queues take alike, and when they expire there."""
+
+    rows: Selection | None
+    takers: list[tuple[Queue, Lane, Expiries | None]]
+    op: Publish | None = None
 
 
 @dataclass(slots=True)
@@ -36,26 +48,97 @@ class Placement:
     """What exchanges are to record."""
     kept: dict[int, Publish] = field(default_factory=dict)
     """The op of those in `queues` that have one."""
+    parts: list[Part] = field(default_factory=list)
+    """What goes to queues that look at new messages."""
+    refused: list[tuple[Queue, Selection]] = field(default_factory=list)
+    """What queues do not take because they are full."""
 
-    def publish_ops(self) -> list[Publish]:
-        """What of it must be kept: persistent rows that durable queues take."""
+    def admit(self, now_ms: int, taken: Taken) -> None:
+        """Queues that look at new messages do so, after what is `taken` already: which they refuse, which level they
+        go to, when they expire.
+        """
+        expiring = self.batch.features & EXPIRATION
+        plain: list[tuple[tuple[Queue, ...], Selection | None]] = []
+        for queues, rows in self.queues:
+            special = [queue for queue in queues if expiring or queue.special]
+            if not special:
+                plain.append((queues, rows))
+                continue
+            if len(special) < len(queues):
+                plain.append((tuple([queue for queue in queues if not queue.special]), rows))
+            alike = Part(rows, [])
+            for queue in special:
+                self._admit(queue, rows, now_ms, taken, alike)
+            if alike.takers:
+                self.parts.append(alike)
+        self.queues = plain
+
+    def _admit(self, queue: Queue, rows: Selection | None, now_ms: int, taken: Taken, alike: Part) -> None:
+        batch = self.batch
+        accepted = rows
+        if queue.limited and queue.settings.overflow != "drop-head":
+            wanted = _all(rows, batch)
+            accepted = queue.admit(batch, wanted, *taken.of(queue))
+            if len(accepted) == len(wanted):
+                accepted = rows
+            else:
+                self.refused.append((queue, wanted.difference(accepted)))
+                if not len(accepted):
+                    return
+        ttl_ms = -1 if queue.settings.message_ttl_ms is None else queue.settings.message_ttl_ms
+        if not queue.levels:
+            taker = (queue, queue, batch.expiries(accepted, now_ms, ttl_ms))
+            if accepted is rows:
+                alike.takers.append(taker)
+            else:
+                self.parts.append(Part(accepted, [taker]))
+            return
+        lanes = queue.lanes
+        for level, part in by_level(batch, accepted, len(queue.levels)):
+            self.parts.append(Part(part, [(queue, lanes[level], batch.expiries(part, now_ms, ttl_ms))]))
+
+    @property
+    def rejected(self) -> Selection | None:
+        """Rows that some queue refused; the publisher is told."""
+        return Selection.merge([rows for _, rows in self.refused]) if self.refused else None
+
+    def ops(self, taken: Taken) -> list[Op]:
+        """What of it must be kept: persistent rows that durable queues take, and when they expire there."""
         batch = self.batch
         if not batch.features & PERSISTENT:
             return []
+        ops: list[Op] = []
+        ahead = taken.rows
         persistent = batch.select(PERSISTENT)
         for number, (queues, selection) in enumerate(self.queues):
-            targets = [(queue.id, queue.next_sequence) for queue in queues if queue.durable]
-            if not targets:
+            targets = [(queue.id, queue.next_sequence + ahead.get(queue.id, 0)) for queue in queues if queue.durable]
+            if targets and (op := self._publish_op(targets, selection, persistent)) is not None:
+                self.kept[number] = op
+                ops.append(op)
+        for part in self.parts:
+            durable = [
+                (lane.id, lane.next_sequence + ahead.get(lane.id, 0), expiries)
+                for _, lane, expiries in part.takers
+                if lane.durable
+            ]
+            if not durable:
                 continue
-            if len(persistent) == len(batch):
-                self.kept[number] = Publish(targets, batch, selection)
-                continue
-            rows = _all(selection, batch)
-            kept = frozenset(persistent)
-            offsets = Selection([at for at, row in enumerate(rows) if row in kept])
-            if len(offsets):
-                self.kept[number] = Publish(targets, batch, _intersection(rows, persistent), offsets)
-        return [*self.kept.values()]
+            part.op = self._publish_op([(lane, first) for lane, first, _ in durable], part.rows, persistent)
+            if part.op is not None:
+                ops.append(part.op)
+                ops += [Expire(lane, first, expiries) for lane, first, expiries in durable if expiries is not None]
+        return ops
+
+    def _publish_op(
+        self, targets: list[tuple[int, int]], selection: Selection | None, persistent: Selection
+    ) -> Publish | None:
+        batch = self.batch
+        if len(persistent) == len(batch):
+            return Publish(targets, batch, selection)
+        rows = _all(selection, batch)
+        kept = frozenset(persistent)
+        offsets = Selection([at for at, row in enumerate(rows) if row in kept])
+        return Publish(targets, batch, _intersection(rows, persistent), offsets) if len(offsets) else None
 
     def apply(self) -> bool:
         """Append to the queues, after the log; True when one of them has more than its consumers keep up with."""
@@ -66,7 +149,41 @@ class Placement:
             place = None if op is None else op.place
             for queue in queues:
                 congested |= queue.append(batch, selection, place if queue.durable else None)
+        for part in self.parts:
+            place = None if part.op is None else part.op.place
+            for queue, lane, expiries in part.takers:
+                congested |= queue.append(batch, part.rows, place if queue.durable else None, expiries, lane)
         return congested
+
+
+@dataclass(slots=True)
+class Taken:
+    """What earlier placements of one record bring: rows by the id of their lane, body bytes by that of their queue."""
+
+    rows: dict[int, int] = field(default_factory=dict)
+    bytes: dict[int, int] = field(default_factory=dict)
+
+    def count(self, placement: Placement) -> None:
+        """And this one."""
+        batch = placement.batch
+        for queues, rows in placement.queues:
+            for queue in queues:
+                self.rows[queue.id] = self.rows.get(queue.id, 0) + _count(rows, batch)
+        for part in placement.parts:
+            size = batch.body_bytes if part.rows is None else batch.body_bytes_of(part.rows)
+            for queue, lane, _ in part.takers:
+                self.rows[lane.id] = self.rows.get(lane.id, 0) + _count(part.rows, batch)
+                self.bytes[queue.id] = self.bytes.get(queue.id, 0) + size
+
+    def of(self, queue: Queue) -> tuple[int, int]:
+        """Rows and body bytes that a queue gets."""
+        if not self.rows:
+            return 0, 0
+        return sum([self.rows.get(lane.id, 0) for lane in queue.lanes]), self.bytes.get(queue.id, 0)
+
+
+def _count(rows: Selection | None, batch: Batch) -> int:
+    return len(batch) if rows is None else len(rows)
 
 
 def _intersection(one: Selection, other: Selection) -> Selection:

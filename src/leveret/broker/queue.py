@@ -20,16 +20,19 @@ from .settings import PLAIN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..wire import Batch, Extent
+    from ..wire import Batch, Expiries, Extent
     from ..wire.fields import Arguments
     from .consumer import Consumer
     from .lane import Place
+    from .lease import Lease
     from .paging import Pager
     from .policies import Policy
     from .settings import QueueSettings
+    from .upkeep import Upkeep
 
 _FEW: Final = 16
 """Ready messages that are no backlog, however large they are."""
+NEVER: Final = 1 << 63
 
 
 class Level(Lane):
@@ -54,6 +57,9 @@ class Level(Lane):
     def is_about_to_deliver(self, extent: Extent) -> bool:
         return self._queue.is_about_to_deliver(extent)
 
+    def expires(self, when_ms: int) -> None:
+        self._queue.expires(when_ms)
+
 
 class Queue(Lane):
     """A classic queue. `owner` is the connection that an exclusive queue belongs to."""
@@ -62,20 +68,28 @@ class Queue(Lane):
         "_activate",
         "_getters",
         "_settled",
+        "_upkeep",
         "active",
         "active_consumer",
         "arguments",
+        "attended",
         "auto_delete",
         "consumers",
+        "cycle_told",
         "exclusive",
+        "lease",
         "levels",
+        "limited",
         "name",
+        "next_expiry_ms",
         "operator_policy",
         "owner",
         "policy",
         "ring",
         "settings",
+        "special",
         "standby",
+        "tick_at_ms",
         "vhost",
     )
     is_queue: ClassVar[bool] = True
@@ -94,10 +108,12 @@ class Queue(Lane):
         activate: Callable[[Queue], None],
         settled: Callable[[Lane, Extent, Selection], None],
         pager: Pager,
+        upkeep: Upkeep,
         max_priority: int = 0,
     ) -> None:
         """`activate` asks for a `pump` in the next turn; `settled` is told of what no_ack consumers took, before it is
-        gone; `pager` brings extents back. The ids up to `id + max_priority` are the queue's.
+        gone; `pager` brings extents back; `upkeep` takes out what expires, or is too much. The ids up to
+        `id + max_priority` are the queue's.
         """
         super().__init__(id, durable=durable, pager=pager)
         self.vhost = vhost
@@ -110,8 +126,21 @@ class Queue(Lane):
         self.policy: Policy | None = None
         """In effect, and what is set by it in `settings`."""
         self.operator_policy: Policy | None = None
+        self.special = max_priority > 0
+        """Whether new messages are looked at: for limits, a time to live, priorities."""
+        self.limited = False
+        """Whether it has a length limit."""
+        self.lease: Lease | None = None
+        """When it expires itself."""
+        self.next_expiry_ms = NEVER
+        """A message expires then, in wall time; none earlier."""
+        self.tick_at_ms: int | None = None
+        self.attended = False
+        """Whether upkeep is about to look at it."""
+        self.cycle_told = False
         self._activate = activate
         self._settled = settled
+        self._upkeep = upkeep
         self.levels = tuple(Level(self, priority, pager) for priority in range(1, max_priority + 1))
         """The lanes of the priorities from 1 on."""
         self.consumers: list[Consumer] = []
@@ -129,11 +158,16 @@ class Queue(Lane):
 
     def configure(self, settings: QueueSettings) -> None:
         """What arguments and policies set, at the start and whenever a policy changes it."""
-        timeout_set = settings.consumer_timeout_ms != self.settings.consumer_timeout_ms
-        self.settings = settings
-        if timeout_set:
+        before, self.settings = self.settings, settings
+        self.limited = settings.max_length is not None or settings.max_length_bytes is not None
+        self.special = self.limited or settings.message_ttl_ms is not None or bool(self.levels)
+        if settings.consumer_timeout_ms != before.consumer_timeout_ms:
             for consumer in self.consumers:
                 consumer.channel.timeout_set(consumer)
+        if settings.expires_ms != before.expires_ms:
+            self._upkeep.lease(self)
+        if self.limited:
+            self._upkeep.attend(self)
 
     # -- lanes ---------------------------------------------------------------------------------------------------
 
@@ -144,11 +178,7 @@ class Queue(Lane):
 
     def lane_of(self, extent: Extent) -> Lane:
         """The one that an extent is in."""
-        if self.levels:
-            for lane in self.levels:
-                if any(other is extent for other in lane.extents):
-                    return lane
-        return self
+        return self if extent.lane == self.id else self.levels[extent.lane - self.id - 1]
 
     @property
     def message_count(self) -> int:
@@ -174,17 +204,58 @@ class Queue(Lane):
 
     # -- messages in ---------------------------------------------------------------------------------------------
 
-    def append(self, batch: Batch, selection: Selection | None, place: Place | None = None) -> bool:
-        """Rows of a batch (None: all) go to the end; `place`: where the log has the persistent ones. True: its
-        consumers are behind, publishers better slow down.
+    def append(
+        self,
+        batch: Batch,
+        selection: Selection | None,
+        place: Place | None = None,
+        expiries: Expiries | None = None,
+        lane: Lane | None = None,
+    ) -> bool:
+        """Rows of a batch (None: all) go to the end of a lane; `place`: where the log has the persistent ones. True:
+        its consumers are behind, publishers better slow down.
         """
-        self.add(batch, selection, place)
+        (lane or self).add(batch, selection, place, expiries)
+        if self.limited:
+            self._upkeep.attend(self)
         if self.ring and not self.active:
             self._activate(self)
         ready = self.ready
         if ready < _FEW or not self.consumers:  # without consumers it is a store
             return False
         return ready > FLOW_MESSAGES or self._newest_bytes > FLOW_BYTES
+
+    def admit(self, batch: Batch, rows: Selection, ahead: int, ahead_bytes: int) -> Selection:
+        """Of these rows, in their order, those that are not over its limits; `ahead` others come before them.
+
+        As if they came one by one: what consumers can take at once needs no place.
+        """
+        self._upkeep.hand_out(self)
+        max_length, max_bytes = self.settings.max_length, self.settings.max_length_bytes
+        count = self.message_count + ahead
+        direct = 0 if count or 0 in (max_length, max_bytes) else min(self._demand(), len(rows))
+        admitted = [rows[:direct]]
+        if direct and max_bytes is not None:
+            admitted = [
+                Selection([row for row in rows[:direct] if batch.body_bytes_of(Selection((row,))) <= max_bytes])
+            ]
+        room = -1 if max_length is None else max(max_length - count, 0)
+        size = -1 if max_bytes is None else max(max_bytes - self.message_bytes - ahead_bytes, 0)
+        admitted.append(batch.fit(rows[direct:], room, size))
+        return Selection.merge(admitted)
+
+    def _demand(self) -> int:
+        """Messages that its consumers would take at once."""
+        demand = 0
+        shared = []
+        for consumer in self.consumers:
+            if consumer.ringed and consumer.channel.room > 0 and consumer.credit > 0:
+                if consumer.limited_by_channel:
+                    if consumer.shared in shared:
+                        continue
+                    shared.append(consumer.shared)
+                demand += consumer.credit
+        return demand
 
     @property
     def _newest_bytes(self) -> int:
@@ -208,6 +279,8 @@ class Queue(Lane):
         self._pager.need(self.first_lane())
 
     def loaded(self) -> None:
+        if self.limited or self.next_expiry_ms != NEVER:
+            self._upkeep.attend(self)
         getters, self._getters = self._getters, []
         for getter in getters:
             getter()
@@ -339,6 +412,28 @@ class Queue(Lane):
             lane.discard()
         self.levels = ()  # they know the queue, which is a circle
 
+    # -- what leaves by itself -----------------------------------------------------------------------------------
+
+    @property
+    def excess(self) -> tuple[int, int]:
+        """Ready messages and body bytes over its limits; negative while there is room."""
+        settings = self.settings
+        rows = size = -1
+        if settings.max_length is not None:
+            rows = self.message_count - settings.max_length
+        if settings.max_length_bytes is not None:
+            size = self.message_bytes - settings.max_length_bytes
+        return rows, size
+
+    def expires(self, when_ms: int) -> None:
+        if when_ms < self.next_expiry_ms:
+            self.next_expiry_ms = when_ms
+            self._upkeep.watch(self)
+
+    def tick(self, now_ms: int) -> None:
+        """Messages expire."""
+        self._upkeep.attend(self)
+
     # -- consumers -----------------------------------------------------------------------------------------------
 
     def add_consumer(self, consumer: Consumer) -> None:
@@ -370,6 +465,8 @@ class Queue(Lane):
         elif self.active_consumer is not None:
             assert self.standby is not None
             self.standby = self.standby.left(consumer)
+        if self.lease is not None and not self.consumers:
+            self.lease.renew()
 
     def rejoin(self, consumer: Consumer) -> None:
         """The consumer can take messages (again)."""

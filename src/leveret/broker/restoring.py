@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..wire import Extent
 from ..wire.records import (
     DEFINITION,
+    EXPIRY,
     EXTENT,
     PUBLISH,
     RELOCATE,
@@ -94,9 +95,12 @@ class Restoring:
             lane.drop_numbers(detail[2], detail[3])
         elif kind == RELOCATE:
             lane.relocate(detail[2], detail[3], (detail[4], detail[5]))
+        elif kind == EXPIRY:
+            for first, expiries in detail[2]:
+                lane.expire_numbers(first, expiries)
         elif lane.id in self._incomplete:
             assert kind == EXTENT
-            extent = Extent.from_state(detail[2])
+            extent = Extent.from_state(detail[2], lane.id)
             if self._damaged:
                 lane.drop_from(extent.base if self._torn else self._told)
                 self._told = extent.base + len(extent)

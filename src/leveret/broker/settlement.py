@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..wire import ACK, PERSISTENT, REQUEUE
-from ..wire.records import ACKED, REJECTED, Settle
+from ..wire import PERSISTENT
+from ..wire.records import ACKED, Settle
 
 if TYPE_CHECKING:
     from ..wire import Extent, Selection
@@ -26,15 +26,12 @@ def settle_op(lane: Lane, extent: Extent, rows: Selection, reason: int) -> Settl
     return Settle(lane.id, extent.base, kept, reason) if len(kept) else None
 
 
-def settle_ops(portions: list[Portion], kind: int) -> list[Settle]:
-    """The ops for what a ledger resolved; none when it is requeued, which is not kept."""
-    if kind == REQUEUE:
-        return []
-    reason = ACKED if kind == ACK else REJECTED
+def settle_ops(portions: list[Portion]) -> list[Settle]:
+    """The ops for what a ledger resolved: these rows are acknowledged."""
     ops: list[Settle] = []
     for consumer, extent, rows in portions:
         assert consumer.queue is not None
-        op = settle_op(consumer.queue.lane_of(extent), extent, rows, reason)
+        op = settle_op(consumer.queue.lane_of(extent), extent, rows, ACKED)
         if op is not None:
             ops.append(op)
     return ops

@@ -5,12 +5,13 @@ What changes durable state is decided here, becomes ops, goes to the log, and is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..errors import AccessRefused, AmqpError
-from ..wire import ACK, PERSISTENT, REQUEUE, Batch, Extent, Selection
-from ..wire.records import PURGED, Op, Publish
+from ..errors import AccessRefused, AmqpError, PreconditionFailed
+from ..wire import ACK, EXPIRATION, PERSISTENT, Batch, Extent, Selection
+from ..wire.records import PURGED, Op
 from .arguments import validate_consume_arguments
+from .change import Change
 from .consumer import Consumer
 from .objects import Objects
 from .placement import place
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from ..ports import Position, Publisher
     from .binding import Destination
     from .exchange import Exchange
-    from .placement import Cells, Placement
+    from .placement import Cells
     from .settlement import Portion as Portion
+
+_KEPT: Final = PERSISTENT | EXPIRATION
 
 
 class QueuePurged(NamedTuple):
@@ -71,7 +74,7 @@ class VHost(Objects):
         are done.
         """
         cells = self.router.routes(batch)
-        if limit is None and not batch.features & PERSISTENT and _one_queue_each(cells):
+        if limit is None and not batch.features & _KEPT and _one_queue_each(cells):
             slow = False
             for queues, rows in cells:  # nearly every batch: the same as below, in fewer steps
                 slow |= queues[0].append(batch, rows)  # type: ignore[index]
@@ -80,15 +83,16 @@ class VHost(Objects):
             publisher.published(len(batch), None, None)
             return
         placement = place(cells, batch, limit)
-        ops = placement.publish_ops()
-        position = self._broker.log.append([*ops]) if ops else None
-        if placement.apply():
+        change = Change(self._broker, self.router)
+        change.publish(placement)
+        position = change.commit()
+        if change.congested:
             publisher.slow_down()
-        if placement.recorded:
-            self._record(placement)
         if placement.returned is not None:
             publisher.returned(batch, placement.returned)
-        publisher.published(placement.count, position, None)
+        publisher.published(placement.count, position, placement.rejected)
+        if self._broker.upkeep.pending:
+            self._broker.upkeep.run(0)
         if placement.error is not None:
             raise placement.error
 
@@ -102,40 +106,26 @@ class VHost(Objects):
         self, batches: list[Batch], settlements: list[tuple[list[Portion], int]], publisher: Publisher
     ) -> Position | None:
         """tx.commit: everything becomes one record, or (an exchange is gone) nothing happens and it raises."""
-        placements = []
-        ops: list[Op] = []
-        taken: dict[int, int] = {}
-        for batch in batches:
-            placement = place(self.router.routes(batch), batch)
+        placements = [place(self.router.routes(batch), batch) for batch in batches]
+        for placement in placements:
             if placement.error is not None:
                 raise placement.error
-            placements.append(placement)
-            for op in placement.publish_ops():
-                _shift(op, taken)
-                ops.append(op)
-            for queues, selection in placement.queues:
-                for queue in queues:
-                    taken[queue.id] = taken.get(queue.id, 0) + (len(batch) if selection is None else len(selection))
-        for portions, kind in settlements:
-            ops += settle_ops(portions, kind)
-        position = self._broker.log.append(ops) if ops else None
-        slow = False
+        change = Change(self._broker, self.router)
         for placement in placements:
-            slow |= placement.apply()
-            self._record(placement)
+            change.publish(placement)
+        for portions, kind in settlements:
+            change.settle(portions, kind)
+        position = change.commit(wait=True)
+        for placement in placements:
             if placement.returned is not None:
                 publisher.returned(placement.batch, placement.returned)
-        for portions, kind in settlements:
-            self._apply_settled(portions, kind)
-        if slow:
+        if change.congested:
             publisher.slow_down()
+        if self._broker.upkeep.pending:
+            self._broker.upkeep.run(0)
+        if any(placement.refused for placement in placements):
+            raise PreconditionFailed("partial tx completion")
         return position
-
-    def _record(self, placement: Placement) -> None:
-        for exchange, rows in placement.recorded:
-            before = exchange.kept_bytes
-            exchange.record(placement.batch, rows)
-            self._broker.recorded_bytes += exchange.kept_bytes - before
 
     def _bound(self, source: Exchange, destination: Destination) -> Position | None:
         """Give the destination of a new binding what the exchange has recorded."""
@@ -147,12 +137,9 @@ class VHost(Objects):
             cells = [((destination,), None)]
         else:
             cells = self.router.routes_from(destination, batch)
-        placement = place(cells, batch)
-        ops = placement.publish_ops()
-        position = self._broker.log.append([*ops]) if ops else None
-        placement.apply()
-        self._record(placement)
-        return position
+        change = Change(self._broker, self.router)
+        change.publish(place(cells, batch))
+        return change.commit()
 
     # -- messages out --------------------------------------------------------------------------------------------
 
@@ -160,7 +147,10 @@ class VHost(Objects):
         """basic.get; `consumer` says which channel asks. A queue when its first message has to be read from disk: ask
         again when it is loaded (`Queue.when_loaded`).
         """
-        queue = self.queue(name, owner)
+        queue = self._used(self.queue(name, owner))
+        now_ms = self._broker.clock.wall_ms()
+        if queue.next_expiry_ms <= now_ms:
+            self._broker.upkeep.expire_head(queue, now_ms)
         if queue.first_lane().head_stored:
             return queue
         taken = queue.take_one()
@@ -199,33 +189,28 @@ class VHost(Objects):
 
     def settle(self, portions: list[Portion], kind: int) -> None:
         """Acks, rejects and requeues (ACK, REJECT, REQUEUE), resolved to rows by the channel's ledger."""
-        ops = settle_ops(portions, kind)
+        if kind != ACK:
+            change = Change(self._broker, self.router)
+            change.settle(portions, kind)
+            change.commit()
+            return
+        ops = settle_ops(portions)  # nearly always: the same as the change would do, in fewer steps
         if ops:
             self._broker.log.settle(ops)
-        self._apply_settled(portions, kind)
-
-    def _apply_settled(self, portions: list[Portion], kind: int) -> None:
         for consumer, extent, rows in portions:
             queue = consumer.queue
             assert queue is not None
             if not queue.deleted:
-                lane = queue.lane_of(extent)
-                if kind == REQUEUE:
-                    lane.requeue(extent, rows)
-                else:
-                    lane.settle(extent, rows)
+                queue.lane_of(extent).settle(extent, rows)
             if not consumer.no_ack:
                 consumer.gave_back(len(rows))
 
 
 def _one_queue_each(cells: Cells) -> bool:
-    """Whether every row goes to one queue; then no two cells have the same, and nothing is returned or refused."""
+    """Whether every row goes to one queue that takes all; then no two cells have the same, and nothing is returned or
+    refused.
+    """
     for queues, _ in cells:  # noqa: SIM110 (a generator costs more than what it looks at)
-        if queues.__class__ is not tuple or len(queues) != 1:
+        if queues.__class__ is not tuple or len(queues) != 1 or queues[0].special:
             return False
     return True
-
-
-def _shift(op: Publish, taken: dict[int, int]) -> None:
-    """Earlier batches of the same record come first in the queue."""
-    op.targets = [(queue, first + taken.get(queue, 0)) for queue, first in op.targets]

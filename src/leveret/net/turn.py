@@ -42,6 +42,8 @@ class Turn:
     """One per event loop. It is the brain's `Scheduler`."""
 
     __slots__ = (
+        "_alarm",
+        "_alarm_at_ms",
         "_clock",
         "_dirty",
         "_held",
@@ -66,6 +68,8 @@ class Turn:
         self._clock = clock
         self._run_callbacks: Callable[[], bool] = _nothing_due
         self._pump: Callable[[int], bool] = _nothing_to_pump
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at_ms = 0
         self._dirty: list[Connection] = []
         self._unfinished: deque[Connection] = deque()
         self._held: deque[tuple[int, Connection]] = deque()  # with the time they are held to at the most
@@ -92,6 +96,8 @@ class Turn:
 
     def stop(self) -> None:
         """No more turns for what sockets bring."""
+        if self._alarm is not None:
+            self._alarm.cancel()
         self.poller.close()
 
     def wake(self) -> None:
@@ -99,6 +105,19 @@ class Turn:
         if not self.scheduled:
             self.scheduled = True
             self._loop.call_soon(self._run)
+
+    def wake_at(self, when_ms: int) -> None:
+        """There is work for a turn then."""
+        if self._alarm is not None:
+            if self._alarm_at_ms <= when_ms:
+                return
+            self._alarm.cancel()
+        self._alarm_at_ms = when_ms
+        self._alarm = self._loop.call_later(max(when_ms - self._clock.monotonic_ms(), 0) / 1000, self._on_alarm)
+
+    def _on_alarm(self) -> None:
+        self._alarm = None
+        self.wake()
 
     def flush(self, connection: Connection) -> None:
         """This connection has something to say in this turn or the next. The caller asks once per turn."""

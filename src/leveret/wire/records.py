@@ -39,6 +39,8 @@ EXPIRY: Final = 6
 ACKED: Final = 0
 REJECTED: Final = 1
 PURGED: Final = 2
+EXPIRED: Final = 3
+OVERFLOWED: Final = 4
 
 
 class Definition(msgspec.Struct, frozen=True, tag=True, tag_field="op"):
