@@ -6,6 +6,7 @@ import re
 import time
 import zlib
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from .client import Event
@@ -56,8 +57,12 @@ def fields_text(fields: Fields) -> str:
 
 
 def content(event: Event) -> str:
-    """Properties and body."""
-    return f"{fields_text(event.properties)} body={_text(event.body)}".strip()
+    """Properties and body. Headers among which a broker put its own are in the order of their names."""
+    properties = dict(event.properties)
+    headers = properties.get("headers")
+    if headers is not None and "x-death" in dict(headers.value):
+        properties["headers"] = Typed("F", sorted(headers.value, key=itemgetter(0)))
+    return f"{fields_text(properties)} body={_text(event.body)}".strip()
 
 
 def line(event: Event) -> str:

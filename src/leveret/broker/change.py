@@ -148,8 +148,7 @@ class Change:
                 lane = queue.lane_of(extent)
                 if kind == REQUEUE:
                     lane.requeue(extent, rows)
-                    if queue.limited:  # what comes back pushes out what is first before it is delivered (RabbitMQ)
-                        self._broker.upkeep.enforce(queue)
+                    self._broker.upkeep.requeued(queue)
                 else:
                     lane.settle(extent, rows)
             if not consumer.no_ack:

@@ -95,9 +95,10 @@ def cycle(deaths: Iterable[Death]) -> frozenset[str]:
 
 def encode_headers(deaths: list[Death], death: Death) -> bytes:
     """The entries of a headers table that tell these deaths, of which `death` is the last."""
+    first = len(deaths) == 1 and deaths[0].count == 1
     entries = b"".join(_encode_death(known) for known in deaths)
     parts = [_name(X_DEATH), b"A", pack(">I", len(entries)), entries]
-    if len(deaths) == 1 and death.count == 1:
+    if first:
         parts += _short(FIRST_DEATH, death)
     return b"".join(parts + _short(LAST_DEATH, death))
 

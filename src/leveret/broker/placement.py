@@ -76,7 +76,7 @@ class Placement:
     def _admit(self, queue: Queue, rows: Selection | None, now_ms: int, taken: Taken, alike: Part) -> None:
         batch = self.batch
         accepted = rows
-        if queue.limited and queue.settings.overflow != "drop-head":
+        if queue.refuses:
             wanted = _all(rows, batch)
             accepted = queue.admit(batch, wanted, *taken.of(queue))
             if len(accepted) == len(wanted):

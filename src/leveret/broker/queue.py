@@ -85,6 +85,7 @@ class Queue(Lane):
         "operator_policy",
         "owner",
         "policy",
+        "refuses",
         "ring",
         "settings",
         "special",
@@ -129,7 +130,9 @@ class Queue(Lane):
         self.special = max_priority > 0
         """Whether new messages are looked at: for limits, a time to live, priorities."""
         self.limited = False
-        """Whether it has a length limit."""
+        """Whether messages leave at its head when it has too many."""
+        self.refuses = False
+        """Whether new ones are refused then."""
         self.lease: Lease | None = None
         """When it expires itself."""
         self.next_expiry_ms = NEVER
@@ -159,8 +162,10 @@ class Queue(Lane):
     def configure(self, settings: QueueSettings) -> None:
         """What arguments and policies set, at the start and whenever a policy changes it."""
         before, self.settings = self.settings, settings
-        self.limited = settings.max_length is not None or settings.max_length_bytes is not None
-        self.special = self.limited or settings.message_ttl_ms is not None or bool(self.levels)
+        limited = settings.max_length is not None or settings.max_length_bytes is not None
+        self.limited = limited and settings.overflow == "drop-head"
+        self.refuses = limited and not self.limited
+        self.special = limited or settings.message_ttl_ms is not None or bool(self.levels)
         if settings.consumer_timeout_ms != before.consumer_timeout_ms:
             for consumer in self.consumers:
                 consumer.channel.timeout_set(consumer)

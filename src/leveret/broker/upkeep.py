@@ -116,7 +116,12 @@ class Upkeep:
         more = too_much and self.enforce(queue, extents=_EXTENTS_AT_ONCE)
         if queue.next_expiry_ms <= now_ms:
             self._expire(queue, now_ms)
-        return more or (queue.next_expiry_ms < now_ms and queue.tick_at_ms is None)
+        if queue.next_expiry_ms == NEVER or queue.tick_at_ms is not None:
+            return more
+        if queue.next_expiry_ms > now_ms:  # the two clocks do not count their milliseconds together
+            self.watch(queue)
+            return more
+        return True
 
     def hand_out(self, queue: Queue) -> None:
         """Consumers take what they can, now."""
@@ -128,10 +133,15 @@ class Upkeep:
                 self.expire_head(queue, now_ms - 1)
             queue.pump()
 
+    def requeued(self, queue: Queue) -> None:
+        """Messages came back. Before they are delivered they push out what is first, or expire (RabbitMQ)."""
+        if queue.limited:
+            self.enforce(queue)
+        if queue.next_expiry_ms != NEVER:
+            self.expire_head(queue, self._broker.clock.wall_ms())
+
     def enforce(self, queue: Queue, extents: int = -1) -> bool:
-        """Messages over the length limit leave at the head (whatever `overflow` says: it is for those that come), of
-        so many extents; True when there are more.
-        """
+        """Messages over the length limit leave at the head, of so many extents; True when there are more."""
         while max(queue.excess) > 0:
             if not extents:
                 return True

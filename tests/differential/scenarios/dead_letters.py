@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..codec import Typed
 from ..scenario import every, scenario
 from ..stage import Channel, Stage
 
@@ -246,33 +245,6 @@ def headers_that_are_there_already(s: Stage) -> None:
     """What a publisher wrote in their place is taken or overwritten."""
     ch, q, dead = with_dead(s)
     for headers in (
-        {"x-death": "text"},
-        {"x-death": []},
-        {"x-death": [1, "two"]},
-        {
-            "x-death": [
-                {
-                    "queue": "other",
-                    "reason": "rejected",
-                    "count": Typed("l", 5),
-                    "exchange": "e",
-                    "time": Typed("T", 7),
-                    "routing-keys": ["r"],
-                }
-            ]
-        },
-        {
-            "x-death": [
-                {
-                    "queue": q,
-                    "reason": "rejected",
-                    "count": Typed("l", 5),
-                    "exchange": "e",
-                    "time": Typed("T", 7),
-                    "routing-keys": ["r"],
-                }
-            ]
-        },
         {"x-first-death-queue": "mine", "x-first-death-reason": "mine", "x-first-death-exchange": "mine"},
         {"x-last-death-queue": "mine", "z": 1, "a": 2},
     ):
