@@ -142,7 +142,7 @@ class Broker:
         try:
             late = self.ticks.step(now_ms)
             if self.upkeep.pending:
-                self.upkeep.run(UPKEEP_STEP_MS)
+                self.upkeep.run(UPKEEP_STEP_MS, self.clock.wall_ms())
             while active:
                 wall_ms = self.clock.wall_ms()
                 for _ in range(min(len(active), _QUEUES_PER_LOOK)):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Change:
     """One, put together and committed within a call. `router`: of its virtual host."""
 
-    __slots__ = ("_broker", "_dropped", "_ops", "_placements", "_router", "_settled", "_taken", "congested")
+    __slots__ = ("_broker", "_dropped", "_ops", "_placements", "_router", "_settled", "_taken", "congested", "now_ms")
 
     def __init__(self, broker: Broker, router: Router) -> None:
         self._broker = broker
@@ -42,6 +42,8 @@ class Change:
         self._settled: list[tuple[Portion, int]] = []
         self._dropped: list[tuple[Lane, Extent, Selection]] = []
         self._taken = Taken()
+        self.now_ms = broker.clock.wall_ms()
+        """When it happens."""
         self.congested = False
         """After `commit`: a queue has more than its consumers keep up with."""
 
@@ -54,7 +56,7 @@ class Change:
             placement = letters.popleft()
             if self._placements:
                 self._taken.count(self._placements[-1])
-            placement.admit(self._broker.clock.wall_ms(), self._taken)
+            placement.admit(self.now_ms, self._taken)
             self._ops += placement.ops(self._taken)
             self._placements.append(placement)
             for queue, rows in placement.refused:
@@ -76,7 +78,7 @@ class Change:
         exchange = None if name is None else self._router.exchanges.get(name)
         if exchange is None:
             return None
-        batch, cycles = dead_letters(queue, batch, reason, self._broker.pool, self._broker.clock.wall_ms())
+        batch, cycles = dead_letters(queue, batch, reason, self._broker.pool, self.now_ms)
         return place(without_cycles(queue, self._router.routes_from(exchange, batch), cycles), batch)
 
     # -- messages out --------------------------------------------------------------------------------------------
@@ -148,7 +150,7 @@ class Change:
                 lane = queue.lane_of(extent)
                 if kind == REQUEUE:
                     lane.requeue(extent, rows)
-                    self._broker.upkeep.requeued(queue)
+                    self._broker.upkeep.requeued(queue, self.now_ms)
                 else:
                     lane.settle(extent, rows)
             if not consumer.no_ack:

@@ -78,7 +78,7 @@ class Placement:
         accepted = rows
         if queue.refuses:
             wanted = _all(rows, batch)
-            accepted = queue.admit(batch, wanted, *taken.of(queue))
+            accepted = queue.admit(batch, wanted, now_ms, *taken.of(queue))
             if len(accepted) == len(wanted):
                 accepted = rows
             else:

@@ -230,12 +230,12 @@ class Queue(Lane):
             return False
         return ready > FLOW_MESSAGES or self._newest_bytes > FLOW_BYTES
 
-    def admit(self, batch: Batch, rows: Selection, ahead: int, ahead_bytes: int) -> Selection:
+    def admit(self, batch: Batch, rows: Selection, now_ms: int, ahead: int, ahead_bytes: int) -> Selection:
         """Of these rows, in their order, those that are not over its limits; `ahead` others come before them.
 
         As if they came one by one: what consumers can take at once needs no place.
         """
-        self._upkeep.hand_out(self)
+        self._upkeep.hand_out(self, now_ms)
         max_length, max_bytes = self.settings.max_length, self.settings.max_length_bytes
         count = self.message_count + ahead
         direct = 0 if count or 0 in (max_length, max_bytes) else min(self._demand(), len(rows))

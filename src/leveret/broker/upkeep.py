@@ -56,9 +56,9 @@ class Upkeep:
                 self._broker.wake()
             self._waiting.append(queue)
 
-    def run(self, budget_ms: int) -> None:
+    def run(self, budget_ms: int, wall_ms: int) -> None:
         """Look at the queues that are waiting for it, for about so many milliseconds; at each one once at least that
-        waits now.
+        waits now. `wall_ms`: the time that counts, which is that of the messages that have just come.
         """
         if self._running:
             return
@@ -71,7 +71,7 @@ class Upkeep:
                 first -= 1
                 queue = self._waiting.popleft()
                 queue.attended = False
-                if not queue.deleted and self._look_after(queue):
+                if not queue.deleted and self._look_after(queue, wall_ms):
                     self.attend(queue)
         finally:
             self._running = False
@@ -105,14 +105,13 @@ class Upkeep:
 
     # -- one queue -----------------------------------------------------------------------------------------------
 
-    def _look_after(self, queue: Queue) -> bool:
+    def _look_after(self, queue: Queue, now_ms: int) -> bool:
         """One portion; True when there is more to do at once."""
-        now_ms = self._broker.clock.wall_ms()
         if queue.next_expiry_ms < now_ms:
             self._expire(queue, now_ms - 1)
         too_much = queue.limited and max(queue.excess) > 0
         if too_much or queue.next_expiry_ms <= now_ms:
-            self.hand_out(queue)
+            self.hand_out(queue, now_ms)
         more = too_much and self.enforce(queue, extents=_EXTENTS_AT_ONCE)
         if queue.next_expiry_ms <= now_ms:
             self._expire(queue, now_ms)
@@ -123,22 +122,21 @@ class Upkeep:
             return more
         return True
 
-    def hand_out(self, queue: Queue) -> None:
+    def hand_out(self, queue: Queue, now_ms: int) -> None:
         """Consumers take what they can, now."""
         before = 0
         while queue.ring and (count := queue.message_count) and count != before:
             before = count
-            now_ms = self._broker.clock.wall_ms()
             if queue.next_expiry_ms < now_ms:
                 self.expire_head(queue, now_ms - 1)
             queue.pump()
 
-    def requeued(self, queue: Queue) -> None:
+    def requeued(self, queue: Queue, now_ms: int) -> None:
         """Messages came back. Before they are delivered they push out what is first, or expire (RabbitMQ)."""
         if queue.limited:
             self.enforce(queue)
         if queue.next_expiry_ms != NEVER:
-            self.expire_head(queue, self._broker.clock.wall_ms())
+            self.expire_head(queue, now_ms)
 
     def enforce(self, queue: Queue, extents: int = -1) -> bool:
         """Messages over the length limit leave at the head, of so many extents; True when there are more."""

@@ -92,7 +92,7 @@ class VHost(Objects):
             publisher.returned(batch, placement.returned)
         publisher.published(placement.count, position, placement.rejected)
         if self._broker.upkeep.pending:
-            self._broker.upkeep.run(0)
+            self._broker.upkeep.run(0, change.now_ms)
         if placement.error is not None:
             raise placement.error
 
@@ -122,7 +122,7 @@ class VHost(Objects):
         if change.congested:
             publisher.slow_down()
         if self._broker.upkeep.pending:
-            self._broker.upkeep.run(0)
+            self._broker.upkeep.run(0, change.now_ms)
         if any(placement.refused for placement in placements):
             raise PreconditionFailed("partial tx completion")
         return position
