@@ -149,7 +149,7 @@ class Broker:
                     queue = active.popleft()
                     queue.active = False
                     if not queue.deleted:
-                        if queue.next_expiry_ms < wall_ms:
+                        if queue.noted and queue.next_expiry_ms < wall_ms:
                             self.upkeep.expire_head(queue, wall_ms - 1)
                         queue.pump()
                 if self.clock.monotonic_ms() >= end_ms:

@@ -42,6 +42,7 @@ class Lane:
     """Messages of a queue that have their turn in the order in which they came."""
 
     __slots__ = (
+        "_closed_bytes",
         "_pager",
         "cursor",
         "deleted",
@@ -49,9 +50,9 @@ class Lane:
         "expiring",
         "extents",
         "id",
+        "noted",
         "quarantined",
         "ready",
-        "ready_bytes",
         "returns",
         "stored",
         "unacked",
@@ -64,8 +65,7 @@ class Lane:
         self.extents: deque[Extent] = deque((Extent(0, id),))
         self.cursor = 0
         self.ready = 0
-        self.ready_bytes = 0
-        """Of the bodies of ready messages; of stored extents with settled rows an estimate (`Extent.ready_bytes`)."""
+        self._closed_bytes = 0  # `ready_bytes` of all extents but the last, which changes most
         self.unacked = 0
         self.deleted = False
         self.stored = 0
@@ -76,6 +76,8 @@ class Lane:
         """Extents by when their first message expires."""
         self.returns: dict[int, int] = {}
         """How often messages were requeued, by their numbers; only where that is limited."""
+        self.noted = False
+        """Whether there was ever anything in these two."""
         self._pager = pager
 
     # -- what a queue does about it ------------------------------------------------------------------------------
@@ -96,6 +98,11 @@ class Lane:
         """A message expires then, or later: the first of this lane."""
         raise NotImplementedError
 
+    @property
+    def ready_bytes(self) -> int:
+        """Of the bodies of ready messages; of stored extents with settled rows an estimate (`Extent.ready_bytes`)."""
+        return self._closed_bytes + self.extents[-1].ready_bytes
+
     # -- messages in ---------------------------------------------------------------------------------------------
 
     @property
@@ -104,27 +111,29 @@ class Lane:
         tail = self.extents[-1]
         return tail.base + len(tail)
 
-    def add(
-        self, batch: Batch, selection: Selection | None, place: Place | None, expiries: Expiries | None = None
-    ) -> None:
+    def add(self, batch: Batch, selection: Selection | None, place: Place | None) -> None:
         """Rows of a batch (None: all) go to the end; `place`: where the log has the persistent ones."""
         count = len(batch) if selection is None else len(selection)
         tail = self.extents[-1]
-        before = tail.ready_bytes
-        if before > EXTENT_BYTES:
+        if tail.ready_bytes > EXTENT_BYTES:
             tail = self._new_tail(tail.base + len(tail))
-            before = 0
-        position, length = place or (-1, 0)
-        done = tail.append(batch, selection, 0, position, length, expiries)
-        self.ready_bytes += tail.ready_bytes - before
-        if expiries is not None:
-            self.watch(tail)
+        done = tail.append(batch, selection) if place is None else tail.append(batch, selection, 0, *place)
         while done < count:
             tail = self._new_tail(tail.base + len(tail))
+            done += tail.append(batch, selection, done, *(place or (-1, 0)))
+        self.ready += count
+
+    def add_expiring(self, batch: Batch, selection: Selection | None, place: Place | None, expiries: Expiries) -> None:
+        """The same for rows that expire."""
+        count = len(batch) if selection is None else len(selection)
+        position, length = place or (-1, 0)
+        done = 0
+        while done < count:
+            tail = self.extents[-1]
+            if tail.full or tail.ready_bytes > EXTENT_BYTES:
+                tail = self._new_tail(tail.base + len(tail))
             done += tail.append(batch, selection, done, position, length, expiries)
-            self.ready_bytes += tail.ready_bytes
-            if expiries is not None:
-                self.watch(tail)
+            self.watch(tail)
         self.ready += count
 
     def _new_tail(self, base: int) -> Extent:
@@ -134,6 +143,7 @@ class Lane:
             self.extents.pop()
             self.cursor = min(self.cursor, len(self.extents))
         else:
+            self._closed_bytes += tail.ready_bytes
             self._pager.closed(self, tail)
         tail = Extent(base, self.id)
         self.extents.append(tail)
@@ -159,11 +169,33 @@ class Lane:
         """Whether the first ready message is on disk only."""
         return self.stored > 0 and self.ready > 0 and not self.head().resident
 
-    def took(self, count: int, size: int) -> None:
-        """So many ready messages with bodies of so many bytes are outstanding now."""
+    def take(self, extent: Extent, limit: int, room: int = -1) -> Selection:
+        """Up to so many of an extent's ready messages are outstanding now (`Extent.take`)."""
+        if len(self.extents) == 1:
+            rows = extent.take(limit, room)
+        else:
+            before = extent.ready_bytes
+            rows = extent.take(limit, room)
+            self._closed(extent, extent.ready_bytes - before)
+        count = len(rows)
         self.ready -= count
-        self.ready_bytes -= size
         self.unacked += count
+        return rows
+
+    def deal(self, extent: Extent, credits: list[int], rooms: list[int]) -> tuple[list[Selection], int]:
+        """The same for several consumers in turns (`Extent.deal`)."""
+        before = extent.ready_bytes
+        parts, turn = extent.deal(credits, rooms, 0)
+        self._closed(extent, extent.ready_bytes - before)
+        count = sum(map(len, parts))
+        self.ready -= count
+        self.unacked += count
+        return parts, turn
+
+    def _closed(self, extent: Extent, size: int) -> None:
+        """So many more bytes are ready in this extent."""
+        if extent is not self.extents[-1]:
+            self._closed_bytes += size
 
     # -- what became of them -------------------------------------------------------------------------------------
 
@@ -182,7 +214,7 @@ class Lane:
         """Outstanding rows are ready again, at their old place."""
         before = extent.ready_bytes
         extent.requeue(rows)
-        self.ready_bytes += extent.ready_bytes - before
+        self._closed(extent, extent.ready_bytes - before)
         self.unacked -= len(rows)
         self.ready += len(rows)
         extents = self.extents
@@ -199,17 +231,15 @@ class Lane:
         before, bytes_before = extent.ready, extent.ready_bytes
         extent.drop(rows)
         self.ready -= before - extent.ready
-        self.ready_bytes -= bytes_before - extent.ready_bytes
+        self._closed(extent, extent.ready_bytes - bytes_before)
         if not extent.ready and not extent.unacked:
             self._tidy(extent)
 
     def _tidy(self, extent: Extent) -> None:
         """An extent with nothing left in it goes, or starts anew if it is the last one."""
         extents = self.extents
-        if self.returns:
-            self._forget_returns(extent)
-        if self.expiring is not None:
-            self.expiring.forget(extent.base)
+        if self.noted:
+            self._forget(extent)
         if not extent.resident:
             self.stored -= 1
         if len(extents) > 1 and extent is not extents[-1]:
@@ -241,7 +271,7 @@ class Lane:
         self.expiring = None
         self.returns.clear()
         self.quarantined.clear()
-        self.cursor = self.ready = self.ready_bytes = self.unacked = self.stored = 0
+        self.cursor = self.ready = self.unacked = self.stored = self._closed_bytes = 0
         self.loaded()
 
     def ready_rows(self) -> list[tuple[Extent, Selection]]:
@@ -261,11 +291,13 @@ class Lane:
         if when_ms:
             if self.expiring is None:
                 self.expiring = Expiring()
+                self.noted = True
             if self.expiring.watch(extent.base, when_ms):
                 self.expires(when_ms)
 
     def count_returns(self, extent: Extent, rows: Selection, limit: int) -> Selection:
         """These rows come back once more: those of them that did so more often than they may."""
+        self.noted = True
         returns, base = self.returns, extent.base
         over = []
         for row in rows:
@@ -278,8 +310,11 @@ class Lane:
                 returns[number] = times
         return Selection(over)
 
-    def _forget_returns(self, extent: Extent) -> None:
+    def _forget(self, extent: Extent) -> None:
+        """Nothing is left in it."""
         base, end = extent.base, extent.base + len(extent)
+        if self.expiring is not None:
+            self.expiring.forget(base)
         for number in [number for number in self.returns if base <= number < end]:
             del self.returns[number]
 
@@ -288,7 +323,7 @@ class Lane:
     def brought_back(self, extent: Extent, before: int) -> None:
         """A stored extent is in memory again; `before`: its `ready_bytes` until then, which were an estimate."""
         self.stored -= 1
-        self.ready_bytes += extent.ready_bytes - before
+        self._closed(extent, extent.ready_bytes - before)
 
     def quarantine(self, extent: Extent) -> None:
         """The extent's messages are damaged on disk: the others are served."""
@@ -298,7 +333,7 @@ class Lane:
         self.cursor = 0
         self.stored -= 1
         self.ready -= extent.ready
-        self.ready_bytes -= extent.ready_bytes
+        self._closed_bytes -= extent.ready_bytes
 
     # -- recovery ------------------------------------------------------------------------------------------------
 
@@ -379,7 +414,7 @@ class Lane:
             self._new_tail(self.next_sequence)
         self.stored = len(self.extents) - 1
         self.cursor = 0
-        self.ready_bytes = sum(extent.ready_bytes for extent in self.extents)
+        self._closed_bytes = sum([extent.ready_bytes for extent in self.extents]) - self.extents[-1].ready_bytes
         if not exact:
             for extent in self.extents:
                 extent.mark_all_redelivered()

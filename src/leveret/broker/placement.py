@@ -152,7 +152,7 @@ class Placement:
         for part in self.parts:
             place = None if part.op is None else part.op.place
             for queue, lane, expiries in part.takers:
-                congested |= queue.append(batch, part.rows, place if queue.durable else None, expiries, lane)
+                congested |= queue.append_to(lane, batch, part.rows, place if queue.durable else None, expiries)
         return congested
 
 

@@ -209,18 +209,31 @@ class Queue(Lane):
 
     # -- messages in ---------------------------------------------------------------------------------------------
 
-    def append(
+    def append(self, batch: Batch, selection: Selection | None, place: Place | None = None) -> bool:
+        """Rows of a batch (None: all) go to the end; `place`: where the log has the persistent ones. True: its
+        consumers are behind, publishers better slow down.
+        """
+        self.add(batch, selection, place)
+        if self.ring and not self.active:
+            self._activate(self)
+        ready = self.ready
+        if ready < _FEW or not self.consumers:  # without consumers it is a store
+            return False
+        return ready > FLOW_MESSAGES or self._newest_bytes > FLOW_BYTES
+
+    def append_to(
         self,
+        lane: Lane,
         batch: Batch,
         selection: Selection | None,
         place: Place | None = None,
         expiries: Expiries | None = None,
-        lane: Lane | None = None,
     ) -> bool:
-        """Rows of a batch (None: all) go to the end of a lane; `place`: where the log has the persistent ones. True:
-        its consumers are behind, publishers better slow down.
-        """
-        (lane or self).add(batch, selection, place, expiries)
+        """The same for one lane of a special queue, or when messages expire."""
+        if expiries is None:
+            lane.add(batch, selection, place)
+        else:
+            lane.add_expiring(batch, selection, place, expiries)
         if self.limited:
             self._upkeep.attend(self)
         if self.ring and not self.active:
@@ -298,9 +311,7 @@ class Queue(Lane):
         if not lane.ready:
             return None
         extent = lane.head()
-        before = extent.ready_bytes
-        rows = extent.take(1)
-        lane.took(1, before - extent.ready_bytes)
+        rows = lane.take(extent, 1)
         if lane.stored:
             self._pager.ahead(lane)
         return extent, rows
@@ -322,9 +333,7 @@ class Queue(Lane):
             room = taker.channel.room
             if room > 0:
                 extent = lane.head()
-                before = extent.ready_bytes
-                rows = extent.take(taker.credit, room)
-                lane.took(len(rows), before - extent.ready_bytes)
+                rows = lane.take(extent, taker.credit, room)
                 self._deliver(taker, lane, extent, rows)
                 if taker.prefetch and taker.credit <= 0:
                     self._leave_ring(taker)
@@ -346,31 +355,28 @@ class Queue(Lane):
         if not takers:
             return
         extent = lane.head()
-        before = extent.ready_bytes
         if any(taker.limited_by_channel for taker in takers):
             takers = takers[:1]
-            rows = extent.take(1)
-            lane.took(1, before - extent.ready_bytes)
+            rows = lane.take(extent, 1)
             self._deliver(takers[0], lane, extent, rows)
             ring.rotate(-1)
             if takers[0].own_credit > 0:
                 return  # of those who find the shared limit used up, the one whose turn it is leaves first
         elif len(takers) == 1:
             taker = takers[0]
-            rows = extent.take(taker.credit, taker.channel.room)
-            lane.took(len(rows), before - extent.ready_bytes)
+            rows = lane.take(extent, taker.credit, taker.channel.room)
             self._deliver(taker, lane, extent, rows)
             ring.rotate(-1)
         else:
             credits = [taker.credit for taker in takers]
             rooms = [taker.channel.room for taker in takers]
-            if before > OUTPUT_STOP_READING:
+            size = extent.ready_bytes
+            if size > OUTPUT_STOP_READING:
                 # They may share a connection, and so its room: at once no more rounds than that much holds.
-                fit = max(OUTPUT_STOP_READING * extent.ready // before, 1)
+                fit = max(OUTPUT_STOP_READING * extent.ready // size, 1)
                 del takers[fit:], credits[fit:], rooms[fit:]
                 credits = [min(credit, fit // len(takers)) for credit in credits]
-            parts, turn = extent.deal(credits, rooms, 0)
-            lane.took(sum(map(len, parts)), before - extent.ready_bytes)
+            parts, turn = lane.deal(extent, credits, rooms)
             if len({id(taker.channel) for taker in takers}) < len(takers):
                 self._deliver_in_order(takers, lane, extent, parts)
             else:
@@ -431,6 +437,7 @@ class Queue(Lane):
         return rows, size
 
     def expires(self, when_ms: int) -> None:
+        self.noted = True
         if when_ms < self.next_expiry_ms:
             self.next_expiry_ms = when_ms
             self._upkeep.watch(self)
