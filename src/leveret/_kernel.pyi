@@ -126,6 +126,7 @@ class Patch:
         without: Sequence[str] = (),
         drop_expiration: bool = False,
         expiration: str | None = None,
+        reply_to: str | None = None,
         clear_mandatory: bool = False,
     ) -> Self:
         """`headers` is a whole raw table (without its 4 length bytes) instead of the row's; then the top-level headers
@@ -133,8 +134,8 @@ class Patch:
         table if there was one before or anything is put there. Who appends a name that may be there already has to
         remove it.
 
-        Raises ValueError for names and expirations over 255 bytes, for `headers` and `append` that are malformed or
-        nested too deep, and for an expiration that is both set and dropped.
+        Raises ValueError for names, expirations and `reply_to` over 255 bytes, for `headers` and `append` that are
+        malformed or nested too deep, and for an expiration that is both set and dropped.
         """
 
 @final
@@ -190,8 +191,8 @@ class Batch:
         `bad_expiration`) counts as absent. Never 0, which means never. None when no row expires.
         """
     def bad_expiration(self) -> int:
-        """The first row whose expiration is not a decimal number of milliseconds in 0..315360000000 (digits only),
-        -1 if there is none.
+        """The first row whose expiration is not a decimal number of milliseconds in 0..315360000000 (digits, and
+        perhaps a sign before them), -1 if there is none.
         """
 
 @final

@@ -118,7 +118,23 @@ class TestBatch:
         assert batch.expiries(None, 5).runs == [(1, 0), (1, 5 + int(text))]
 
     @pytest.mark.parametrize(
-        "text", ["", "+1", "-1", " 1", "1 ", "1.0", "1e3", "x", "\u0664", "\xb2", str(EXPIRATION_MAX_MS + 1), "9" * 255]
+        "text",
+        [
+            "",
+            "+",
+            "-",
+            "++1",
+            "-1",
+            " 1",
+            "1 ",
+            "1.0",
+            "1e3",
+            "x",
+            "\u0664",
+            "\xb2",
+            str(EXPIRATION_MAX_MS + 1),
+            "9" * 255,
+        ],
     )
     def test_no_numbers(self, impl: Any, text: str) -> None:
         batch = expiring(impl, None, "5", text, "y")

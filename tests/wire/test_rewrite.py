@@ -145,13 +145,20 @@ class TestExpiration:
             app_id="a",
         )
         raw = encode_properties(every)
-        found = decode_properties(patched(impl, raw, append=A, expiration="1234567"))
-        every.headers, every.expiration = {"h": "v", "a": None}, "1234567"
+        found = decode_properties(patched(impl, raw, append=A, expiration="1234567", reply_to="amq.reply"))
+        every.headers, every.expiration, every.reply_to = {"h": "v", "a": None}, "1234567", "amq.reply"
         assert encode_properties(found) == encode_properties(every)
 
 
+class TestReplyTo:
+    def test_set(self, impl: Any) -> None:
+        assert patched(impl, b"\x12\x00\x02\x01r", reply_to="name") == b"\x12\x00\x02\x04name"
+        assert patched(impl, PERSISTENT_PROPERTIES, reply_to="") == b"\x12\x00\x02\x00"
+        assert patched(impl, b"\x02\x00\x01r", append=A) == b"\x22\x00" + headers(A)[2:] + b"\x01r"
+
+
 class TestPatches:
-    @pytest.mark.parametrize("name", ["exchange", "routing_key", "expiration"])
+    @pytest.mark.parametrize("name", ["exchange", "routing_key", "expiration", "reply_to"])
     def test_names_over_255_bytes(self, impl: Any, name: str) -> None:
         with refused():
             impl.Patch(**{name: "\xe9" * 128})

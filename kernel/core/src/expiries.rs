@@ -110,15 +110,20 @@ impl Expiries {
     }
 }
 
-/// The milliseconds that an `expiration` says; None for what is no such number.
+/// The milliseconds that an `expiration` says; None for what is no such number. It may have a sign.
 pub fn parse_expiration(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
+    let (digits, max) = match text {
+        [b'+', digits @ ..] => (digits, EXPIRATION_MAX),
+        [b'-', digits @ ..] => (digits, 0),
+        digits => (digits, EXPIRATION_MAX),
+    };
+    if digits.is_empty() {
         return None;
     }
-    text.iter().try_fold(0u64, |value, octet| {
+    digits.iter().try_fold(0u64, |value, octet| {
         let digit = octet.wrapping_sub(b'0');
         let value = value * 10 + u64::from(digit);
-        (digit <= 9 && value <= EXPIRATION_MAX).then_some(value)
+        (digit <= 9 && value <= max).then_some(value)
     })
 }
 
@@ -157,10 +162,12 @@ mod tests {
 
     #[test]
     fn numbers_only() {
-        for (text, value) in [("0", 0), ("007", 7), ("315360000000", EXPIRATION_MAX)] {
+        for (text, value) in [("0", 0), ("007", 7), ("+1", 1), ("-0", 0), ("315360000000", EXPIRATION_MAX)] {
             assert_eq!(parse_expiration(text.as_bytes()), Some(value));
         }
-        for bad in ["", "+1", "-1", " 1", "1 ", "1.0", "315360000001", "99999999999999999999999", "x", "/", ":"] {
+        for bad in
+            ["", "+", "-", "++1", "-1", " 1", "1 ", "1.0", "315360000001", "99999999999999999999999", "x", "/", ":"]
+        {
             assert_eq!(parse_expiration(bad.as_bytes()), None, "{bad}");
         }
     }

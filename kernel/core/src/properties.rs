@@ -209,6 +209,8 @@ pub fn property_index(name: &str) -> Option<usize> {
 
 /// `headers` in `property_index`.
 pub const HEADERS_INDEX: usize = 2;
+/// `reply_to` there.
+const REPLY_TO_INDEX: usize = 6;
 /// `expiration` there.
 pub const EXPIRATION_INDEX: usize = 7;
 
@@ -241,13 +243,14 @@ pub fn property(properties: &[u8], wanted: usize) -> Option<&[u8]> {
     None
 }
 
-/// A checked list, cut where headers and expiration are or would be.
+/// A checked list, cut where headers, `reply_to` and expiration are or would be.
 pub(crate) struct Cut<'a> {
     pub flags: &'a [u8],
     pub before: &'a [u8],
-    /// Without its length, as is `expiration`.
+    /// Without its length, as are `reply_to` and `expiration`.
     pub headers: Option<&'a [u8]>,
     pub between: &'a [u8],
+    pub reply_to: Option<&'a [u8]>,
     pub expiration: Option<&'a [u8]>,
     pub after: &'a [u8],
 }
@@ -259,9 +262,10 @@ pub(crate) fn cut(properties: &[u8]) -> Option<Cut<'_>> {
     let has = |index: usize| flags & (0x8000 >> index) != 0;
     let before = take_all(&mut data, 0..HEADERS_INDEX, has)?;
     let headers = if has(HEADERS_INDEX) { Some(take_longstr(&mut data)?) } else { None };
-    let between = take_all(&mut data, HEADERS_INDEX + 1..EXPIRATION_INDEX, has)?;
+    let between = take_all(&mut data, HEADERS_INDEX + 1..REPLY_TO_INDEX, has)?;
+    let reply_to = if has(REPLY_TO_INDEX) { Some(take_shortstr(&mut data)?) } else { None };
     let expiration = if has(EXPIRATION_INDEX) { Some(take_shortstr(&mut data)?) } else { None };
-    Some(Cut { flags: words, before, headers, between, expiration, after: data })
+    Some(Cut { flags: words, before, headers, between, reply_to, expiration, after: data })
 }
 
 /// The bytes of those of some properties that are there.
@@ -273,9 +277,9 @@ fn take_all<'a>(data: &mut &'a [u8], indices: Range<usize>, has: impl Fn(usize) 
     Some(&whole[..whole.len() - data.len()])
 }
 
-/// Say at the begin of a list whether it has headers and an expiration.
-pub(crate) fn set_flags(list: &mut [u8], headers: bool, expiration: bool) {
-    for (index, there) in [(HEADERS_INDEX, headers), (EXPIRATION_INDEX, expiration)] {
+/// Say at the begin of a list whether it has headers, `reply_to` and an expiration.
+pub(crate) fn set_flags(list: &mut [u8], headers: bool, reply_to: bool, expiration: bool) {
+    for (index, there) in [(HEADERS_INDEX, headers), (REPLY_TO_INDEX, reply_to), (EXPIRATION_INDEX, expiration)] {
         let flag = 0x80 >> (index % 8);
         let octet = &mut list[index / 8];
         *octet = if there { *octet | flag } else { *octet & !flag };

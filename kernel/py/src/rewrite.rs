@@ -22,10 +22,10 @@ impl Patch {
     #[pyo3(
         signature = (
             *, exchange = None, routing_key = None, headers = None, append = None, without = Vec::new(),
-            drop_expiration = false, expiration = None, clear_mandatory = false
+            drop_expiration = false, expiration = None, reply_to = None, clear_mandatory = false
         ),
         text_signature = "(*, exchange=None, routing_key=None, headers=None, append=b'', without=(), \
-            drop_expiration=False, expiration=None, clear_mandatory=False)"
+            drop_expiration=False, expiration=None, reply_to=None, clear_mandatory=False)"
     )]
     #[expect(clippy::too_many_arguments, reason = "all of them are named")]
     fn new(
@@ -36,6 +36,7 @@ impl Patch {
         without: Vec<PyBackedStr>,
         drop_expiration: bool,
         expiration: Option<PyBackedStr>,
+        reply_to: Option<PyBackedStr>,
         clear_mandatory: bool,
     ) -> PyResult<Patch> {
         let patch = Core {
@@ -46,6 +47,7 @@ impl Patch {
             without: without.iter().map(owned).collect(),
             drop_expiration,
             expiration: expiration.as_ref().map(owned),
+            reply_to: reply_to.as_ref().map(owned),
             clear_mandatory,
         };
         patch.checked().map(Patch).map_err(unfit)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ..broker import replies
 from ..broker.vhost import Got
-from ..errors import AmqpError, NotAllowed, NotImplemented_
+from ..errors import AmqpError, NotAllowed, NotImplemented_, PreconditionFailed
 from ..ports import Wait
 from ..wire.methods import (
     BasicCancel,
@@ -57,6 +58,8 @@ def basic_consume(channel: Channel, method: BasicConsume) -> Reply:
     deliveries = channel.deliveries
     queue = channel.queue_name(method.queue)
     tag = method.consumer_tag
+    if queue == replies.NAME:
+        _refuse_replies(channel, method)
     if tag in deliveries.consumers:
         raise NotAllowed(f"attempt to reuse consumer tag '{tag}'")
     limit = shared.settings.consumers_per_channel_max
@@ -73,9 +76,26 @@ def basic_consume(channel: Channel, method: BasicConsume) -> Reply:
         shared=deliveries.credit,
         arguments=method.arguments,
     )
-    shared.vhost.consume(queue, consumer, owner=shared.owner)
+    if queue == replies.NAME:
+        shared.vhost.consume_replies(consumer)
+        channel.publishing.replies = consumer
+    else:
+        shared.vhost.consume(queue, consumer, owner=shared.owner)
     deliveries.add(consumer)
     return None if method.no_wait else BasicConsumeOk(consumer_tag=tag)
+
+
+def _refuse_replies(channel: Channel, method: BasicConsume) -> None:
+    """Direct reply-to: one consumer per channel, which does not acknowledge."""
+    replying = channel.publishing.replies
+    already = replying is not None and not replying.cancelled
+    consumer = channel.deliveries.consumers.get(method.consumer_tag)
+    if consumer is not None and consumer is not replying:
+        return  # its tag comes first
+    if not method.no_ack:
+        raise PreconditionFailed("reply consumer cannot acknowledge")
+    if already:
+        raise PreconditionFailed("reply consumer already set")
 
 
 def basic_cancel(channel: Channel, method: BasicCancel) -> Reply:

@@ -6,21 +6,19 @@ or selects a mode. A batch behaves as its messages one by one: a refused message
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from ..errors import AmqpError, NoRoute, NotImplemented_, PreconditionFailed
-from ..wire import COLUMN_PROPERTY, IMMEDIATE, USER_ID, render_return
+from ..errors import NoRoute, PreconditionFailed
+from ..wire import REPLY_TO, render_return
+from .checking import CHECKED, first_refused, with_reply_name
 from .confirms import Confirms
 
 if TYPE_CHECKING:
+    from ..broker.consumer import Consumer
     from ..broker.vhost import Portion
     from ..ports import Log, Position
     from ..wire import Batch, Selection
     from .channel import Connection
-
-_CHECKED: Final = IMMEDIATE | USER_ID
-_IMPERSONATOR: Final = "impersonator"
-"""A user with this tag may publish with any user-id (RabbitMQ "Validated User-ID")."""
 
 
 class Transaction:
@@ -40,7 +38,7 @@ class Transaction:
 class Publishing:
     """The publishing side of one channel."""
 
-    __slots__ = ("_connection", "_number", "_output", "_user", "_vhost", "confirms", "transaction")
+    __slots__ = ("_connection", "_number", "_output", "_user", "_vhost", "confirms", "replies", "transaction")
 
     def __init__(self, number: int, connection: Connection) -> None:
         self._number = number
@@ -50,6 +48,8 @@ class Publishing:
         self._user = connection.user
         self.confirms: Confirms | None = None
         self.transaction: Transaction | None = None
+        self.replies: Consumer | None = None
+        """Who gets replies to messages of this channel, if it consumes them directly."""
 
     # -- modes ---------------------------------------------------------------------------------------------------
 
@@ -71,46 +71,25 @@ class Publishing:
 
     def publish(self, batch: Batch) -> None:
         """Contents of basic.publish."""
-        if batch.features & _CHECKED:
+        if batch.features & CHECKED:
             self._publish_checked(batch)
         elif self.transaction is None:
             self._vhost.publish(batch, self)
         else:
-            self._hold(batch)
-
-    def _hold(self, batch: Batch) -> None:
-        assert self.transaction is not None
-        self._vhost.check_publish(batch)
-        self.transaction.batches.append(batch)
+            self._vhost.check_publish(batch)
+            self.transaction.batches.append(batch)
 
     def _publish_checked(self, batch: Batch) -> None:
-        limit, error = self._refused(batch)
-        if self.transaction is not None:
-            if error is not None:
-                raise error
-            self._hold(batch)
-        elif error is None:
-            self._vhost.publish(batch, self)
+        replies = self.replies
+        name = "" if replies is None or replies.cancelled or replies.queue is None else replies.queue.name
+        row, error = first_refused(batch, self._user, name) or (None, None)
+        if name and batch.features & REPLY_TO:
+            batch = with_reply_name(batch, name, self._vhost.pool)
+        if self.transaction is None:
+            self._vhost.publish(batch, self, row, error)
         else:
-            if limit:
-                self._vhost.publish(batch, self, limit)
-            raise error
-
-    def _refused(self, batch: Batch) -> tuple[int, AmqpError | None]:
-        """The first row that the front door refuses, and why."""
-        first = len(batch)
-        error: AmqpError | None = None
-        if batch.features & IMMEDIATE:
-            first, error = batch.select(IMMEDIATE)[0], NotImplemented_("immediate=true")
-        if batch.features & USER_ID and _IMPERSONATOR not in self._user.tags:
-            own = self._user.name.encode()
-            for value, rows in batch.partition(COLUMN_PROPERTY, batch.select(USER_ID), "user_id"):
-                assert isinstance(value, bytes)
-                if value != own and rows[0] < first:
-                    other = value.decode(errors="replace")
-                    text = f"user_id property set to '{other}' but authenticated user was '{self._user.name}'"
-                    first, error = rows[0], PreconditionFailed(text)
-        return first, error
+            self._vhost.check_publish(batch, row, error)
+            self.transaction.batches.append(batch)
 
     # -- what the brain calls ------------------------------------------------------------------------------------
 

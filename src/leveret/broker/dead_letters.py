@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ..errors import AmqpError, SyntaxError_
+from ..errors import AmqpError
 from ..wire import CC, COLUMN_HEADER, COLUMN_KEY, COLUMN_PROPERTY, EXPIRATION, HEADERS, Patch, Selection
-from ..wire.fields import decode_field
+from .copies import texts
 from .deaths import FIRST_DEATH, LAST_DEATH, REJECTED, X_DEATH, Death, cycle, decode_deaths, encode_headers, with_death
 from .routing import Recorded
 
@@ -44,7 +44,7 @@ def dead_letters(queue: Queue, batch: Batch, reason: str, pool: Pool, now_ms: in
             reason,
             now_ms // 1000,
             source,
-            (published_key, *_texts(cc)),
+            (published_key, *texts(cc)),
             expiration.decode("ascii", "replace") if isinstance(expiration, bytes) else None,
         )
         deaths = with_death(decode_deaths(told if isinstance(told, bytes) else None), death)
@@ -81,17 +81,6 @@ def _alike(batch: Batch) -> list[tuple[tuple[object, object, object, object], Se
                 for value, part in batch.partition(column, rows, name)
             ]
     return groups  # type: ignore[return-value]  # four columns were looked at
-
-
-def _texts(field: object) -> list[str]:
-    """The strings of a raw array."""
-    if not isinstance(field, bytes):
-        return []
-    try:
-        values = decode_field(field)
-    except SyntaxError_:
-        return []
-    return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
 
 
 def without_cycles(queue: Queue, cells: Cells, cycles: Cycles) -> Cells:

@@ -62,6 +62,9 @@ class Exchange:
     records: ClassVar[bool] = False
     """Whether it wants to see the messages that come to it: see `record`."""
 
+    every_key: ClassVar[bool] = False
+    """Whether all routing keys of a message count (it has several by CC and BCC), not only the first."""
+
     def __init__(
         self,
         id: int,

@@ -36,6 +36,8 @@ from .levels import max_priority
 from .policies import Policies
 from .queue import Queue
 from .reapplying import configure_exchange, configure_queue
+from .replies import NAME as REPLY_NAME
+from .replies import is_reply_name
 from .routing import Router, predeclared
 from .settlement import settle_op
 
@@ -174,6 +176,8 @@ class Objects:
         _refuse_default(source)
         if not to_queue:
             _refuse_default(destination)
+        if to_queue and is_reply_name(destination):
+            raise AccessRefused("cannot bind or unbind to a volatile (direct reply-to) queue")
         found = self.exchange(source)
         return found, self._queue(destination) if to_queue else self.exchange(destination)
 
@@ -204,6 +208,10 @@ class Objects:
     ) -> QueueDeclared:
         """queue.declare; without a name the broker makes one."""
         name = names.clean(name)
+        if is_reply_name(name):  # RabbitMQ: whatever is asked for, it is looked up
+            if name != REPLY_NAME and not self.router.is_reachable(name):
+                raise NotFound(f"no queue '{name}' in vhost '{self.name}'")
+            return QueueDeclared(name, 0, 1, None)
         if passive:
             return self._declared(self._used(self.queue(name, owner)), None)
         names.refuse_reserved("queue", name)  # RabbitMQ: also when it exists, as a queue that the broker named does

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import AccessRefused, AmqpError, NotFound
 from ..limits import ROUTES_CACHED_MAX
-from ..wire import COLUMN_PROPERTY, HEADERS, Selection
+from ..wire import CC, COLUMN_KEY, COLUMN_PROPERTY, HEADERS, Selection
 from .binding import Binding
 from .chance import deal_out
+from .copies import more_keys
 from .exchange import Chance, Exchange
 from .exchanges import DefaultExchange, DirectExchange, FanoutExchange, HeadersExchange, TopicExchange
 
@@ -90,7 +91,7 @@ class _ByColumns:
 
     version: int
     start: Exchange
-    routing_key: str
+    keys: tuple[str, ...]
     needs: tuple[Need, ...]
     alone: bool
     """Whether there is no way on from `start` but to queues."""
@@ -222,6 +223,10 @@ class Router:
         """From now on the default exchange routes to it."""
         self._by_name[queue.name] = (queue,)
 
+    def is_reachable(self, name: str) -> bool:
+        """Whether the default exchange has a queue for this key."""
+        return name in self._by_name
+
     def queue_removed(self, queue: Queue) -> None:
         """The default exchange forgets it; for its bindings there is `remove_destination`."""
         del self._by_name[queue.name]
@@ -239,6 +244,8 @@ class Router:
         """
         keys = batch.keys
         key = batch.key
+        if batch.features & CC:
+            return self._routes_with_copies(batch)
         if key < 0:
             return self._routes_of_many(batch, keys)
         entry: Any = keys.cache.get(key)
@@ -278,6 +285,48 @@ class Router:
                 more.setdefault(found, [first]).append(rows)
         return self._finish(batch, cells)
 
+    def _routes_with_copies(self, batch: Batch, start: Exchange | None = None) -> list[Cell]:
+        """Of a batch in which some messages have more than one routing key. With `start` all begin there."""
+        cells = _Cells()
+        cells.sorted = False
+        copied = batch.select(CC)
+        for key, rows in batch.partition(COLUMN_KEY, Selection.range(0, len(batch)).difference(copied)):
+            assert isinstance(key, int)
+            if start is None:
+                self._add_new(batch, batch.keys, key, rows, cells)
+            else:
+                self._add_from(start, (batch.keys[key][1],), batch, rows, cells)
+        for key, rows in batch.partition(COLUMN_KEY, copied):
+            assert isinstance(key, int)
+            exchange, routing_key, _, _ = batch.keys[key]
+            first = self._start(exchange) if start is None else start
+            for more, part in more_keys(batch, rows):
+                if isinstance(first, AmqpError):
+                    cells.add(self._start(exchange), part)  # type: ignore[arg-type]
+                elif isinstance(more, AmqpError):
+                    cells.add(more, part)
+                else:
+                    self._add_from(first, (routing_key, *more), batch, part, cells)
+        return self._finish(batch, cells)
+
+    def _add_from(self, start: Exchange, keys: tuple[str, ...], batch: Batch, rows: Selection, cells: _Cells) -> None:
+        needs = self._needs_from(start)
+        if needs:
+            self._by_columns(batch, rows, self._way(start, keys, needs), cells)
+        elif len(keys) == 1 and start.name:  # what the default exchange reaches changes without a new version
+            cells.add(self._route_cached(start, keys[0]), rows)
+        else:
+            cells.add(self._route(start, keys, {}), rows)
+
+    def _start(self, name: str) -> Exchange | AmqpError:
+        """The exchange that clients publish to. Errors are new ones: whoever raises one hangs its traceback on it."""
+        start = self.exchanges.get(name)
+        if start is None:
+            return NotFound(f"no exchange '{name}' in vhost '{self.vhost}'")
+        if start.internal:
+            return AccessRefused(f"cannot publish to internal {start}")
+        return start
+
     def _finish(self, batch: Batch, cells: _Cells) -> list[Cell]:
         if waiting := cells.by_chance:
             every = [Selection.range(0, len(batch)) if rows is None else rows for _, rows in waiting]
@@ -310,15 +359,12 @@ class Router:
         if not exchange:
             keys.cache[key] = (_BY_NAME, routing_key)
             return self._by_name.get(routing_key, ())
-        start = self.exchanges.get(exchange)
-        # Errors are not remembered: whoever raises one hangs its own traceback on it.
-        if start is None:
-            return NotFound(f"no exchange '{exchange}' in vhost '{self.vhost}'")
-        if start.internal:
-            return AccessRefused(f"cannot publish to internal {start}")
+        start = self._start(exchange)
+        if isinstance(start, AmqpError):
+            return start
         needs = self._needs_from(start)
         if needs:
-            way = self._way(start, routing_key, needs)
+            way = self._way(start, (routing_key,), needs)
             keys.cache[key] = (_BY_COLUMNS, way)
             return way
         queues = self._route_cached(start, routing_key)
@@ -327,21 +373,18 @@ class Router:
 
     def routes_from(self, start: Exchange, batch: Batch) -> list[Cell]:
         """As `routes`, but all begin at this exchange, whatever they were published to."""
+        if batch.features & CC:
+            return self._routes_with_copies(batch, start)
         cells = _Cells()
-        needs = self._needs_from(start)
         for key, rows in batch.partition():
             assert isinstance(key, int)
-            routing_key = batch.keys[key][1]
-            if needs:
-                self._by_columns(batch, rows, self._way(start, routing_key, needs), cells)
-            else:
-                cells.add(self._route_cached(start, routing_key), rows)
+            self._add_from(start, (batch.keys[key][1],), batch, rows, cells)
         return self._finish(batch, cells)
 
-    def _way(self, start: Exchange, routing_key: str, needs: tuple[Need, ...]) -> _ByColumns:
+    def _way(self, start: Exchange, keys: tuple[str, ...], needs: tuple[Need, ...]) -> _ByColumns:
         alone = not self._links.get(start) and start.alternate is None and not start.records
         by_chance = any(isinstance(need, Chance) for need in needs)
-        return _ByColumns(self.version, start, routing_key, needs, alone, by_chance)
+        return _ByColumns(self.version, start, keys, needs, alone, by_chance)
 
     def _by_columns(
         self, batch: Batch, rows: Selection | None, way: _ByColumns, cells: _Cells, numbers: Sequence[int] | None = None
@@ -379,9 +422,9 @@ class Router:
             found: Any
             try:
                 if way.alone:
-                    found = tuple(dict.fromkeys(way.start.match(way.routing_key, values)))
+                    found = tuple(dict.fromkeys(_match(way.start, way.keys, values)))
                 else:
-                    found = self._route(way.start, way.routing_key, dict(zip(way.needs, values, strict=True)))
+                    found = self._route(way.start, way.keys, dict(zip(way.needs, values, strict=True)))
             except AmqpError as error:  # a header that cannot be decoded
                 found = error
             cells.add(found, part)
@@ -419,13 +462,13 @@ class Router:
         name = (start.name, routing_key)
         queues = self._cached.get(name)
         if queues is None:
-            queues = self._route(start, routing_key, {})
+            queues = self._route(start, (routing_key,), {})
             if len(self._cached) >= ROUTES_CACHED_MAX:
                 self._cached.clear()
             self._cached[name] = queues
         return queues
 
-    def _route(self, start: Exchange, routing_key: str, values: Mapping[Need, object]) -> Queues:
+    def _route(self, start: Exchange, keys: tuple[str, ...], values: Mapping[Need, object]) -> Queues:
         """The queues that one message reaches. Raises SyntaxError_ when a header that matters is malformed."""
         queues: dict[Queue, None] = {}
         recording: list[Exchange] = []
@@ -436,7 +479,7 @@ class Router:
                 recording.append(exchange)
             needs = exchange.needs
             of_message = tuple([values[need] for need in needs]) if needs else ()
-            reached: Sequence[Destination] = exchange.match(routing_key, of_message)
+            reached: Sequence[Destination] = _match(exchange, keys, of_message)
             if not reached and (alternate := self._alternate_of(exchange)) is not None:
                 reached = (alternate,)
             for destination in reached:
@@ -446,6 +489,12 @@ class Router:
                     met[destination] = None
                     todo.append(destination)
         return Recorded((*queues, *recording)) if recording else tuple(queues)
+
+
+def _match(exchange: Exchange, keys: tuple[str, ...], values: tuple[object, ...]) -> Sequence[Destination]:
+    if len(keys) == 1 or not exchange.every_key:
+        return exchange.match(keys[0], values)
+    return [destination for key in keys for destination in exchange.match(key, values)]
 
 
 class _Cells:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..errors import AccessRefused, AmqpError, PreconditionFailed
+from ..errors import AccessRefused, AmqpError, NotImplemented_, PreconditionFailed
 from ..wire import ACK, EXPIRATION, PERSISTENT, Batch, Extent, Selection
 from ..wire.records import PURGED, Op
+from . import replies
 from .arguments import validate_consume_arguments
 from .change import Change
 from .consumer import Consumer
+from .copies import without_bcc
 from .objects import Objects
 from .placement import place
 from .queue import Queue
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from ..ports import Position, Publisher
+    from ..wire import Pool
     from .binding import Destination
     from .exchange import Exchange
     from .placement import Cells
@@ -51,6 +54,11 @@ class VHost(Objects):
 
     __slots__ = ()
 
+    @property
+    def pool(self) -> Pool:
+        """Where messages are in memory."""
+        return self._broker.pool
+
     def purge_queue(self, name: str, *, owner: Hashable = None) -> QueuePurged:
         """queue.purge: ready messages go, outstanding ones stay."""
         queue = self.queue(name, owner)
@@ -67,13 +75,17 @@ class VHost(Objects):
 
     # -- messages in ---------------------------------------------------------------------------------------------
 
-    def publish(self, batch: Batch, publisher: Publisher, limit: int | None = None) -> None:
+    def publish(
+        self, batch: Batch, publisher: Publisher, limit: int | None = None, refusal: AmqpError | None = None
+    ) -> None:
         """Route what one channel sent in one read, and tell the publisher what became of it, in order.
 
-        With `limit` only that many rows are published. Raises the error of the first bad row after those before it
-        are done.
+        With `limit` only that many rows are published, and the next one is refused with `refusal`, unless there is
+        something wrong with its exchange, which comes first. Raises the error of the first bad row after those before
+        it are done.
         """
         cells = self.router.routes(batch)
+        batch = without_bcc(batch, self._broker.pool)
         if limit is None and not batch.features & _KEPT and _one_queue_each(cells):
             slow = False
             for queues, rows in cells:  # nearly every batch: the same as below, in fewer steps
@@ -95,18 +107,27 @@ class VHost(Objects):
             self._broker.upkeep.run(0, change.now_ms)
         if placement.error is not None:
             raise placement.error
+        if limit is not None:
+            if refusal is None:
+                return
+            # What is immediate is refused before its exchange is looked for.
+            error = None if isinstance(refusal, NotImplemented_) else _error_at(cells, limit)
+            raise error or refusal
 
-    def check_publish(self, batch: Batch) -> None:
+    def check_publish(self, batch: Batch, limit: int | None = None, refusal: AmqpError | None = None) -> None:
         """What `publish` would refuse of a batch that waits for its transaction. Raises the first row's error."""
-        for queues, _ in self.router.routes(batch):
-            if isinstance(queues, AmqpError):
+        last = len(batch) if limit is None else limit - isinstance(refusal, NotImplemented_)
+        for queues, rows in self.router.routes(batch):
+            if isinstance(queues, AmqpError) and (0 if rows is None else rows[0]) <= last:
                 raise queues
+        if refusal is not None:
+            raise refusal
 
     def transact(
         self, batches: list[Batch], settlements: list[tuple[list[Portion], int]], publisher: Publisher
     ) -> Position | None:
         """tx.commit: everything becomes one record, or (an exchange is gone) nothing happens and it raises."""
-        placements = [place(self.router.routes(batch), batch) for batch in batches]
+        placements = [place(self.router.routes(batch), without_bcc(batch, self._broker.pool)) for batch in batches]
         for placement in placements:
             if placement.error is not None:
                 raise placement.error
@@ -178,13 +199,19 @@ class VHost(Objects):
             raise AccessRefused(f"{queue} in exclusive use")
         queue.add_consumer(consumer)
 
+    def consume_replies(self, consumer: Consumer) -> None:
+        """Direct reply-to: what is published to the name of the consumer's queue goes to it as long as it consumes."""
+        replies.open(self._broker, self.router, self.name).add_consumer(consumer)
+
     def cancel(self, consumer: Consumer) -> None:
         """basic.cancel; what it has outstanding stays with its channel. The last takes an auto-delete queue along."""
         queue = consumer.queue
         if queue is None or consumer.cancelled:
             return
         queue.remove_consumer(consumer)
-        if queue.auto_delete and not queue.consumers and not queue.deleted:
+        if replies.is_reply_queue(queue):
+            replies.close(self._broker, self.router, queue)
+        elif queue.auto_delete and not queue.consumers and not queue.deleted:
             self._delete(queue)
 
     def settle(self, portions: list[Portion], kind: int) -> None:
@@ -204,6 +231,14 @@ class VHost(Objects):
                 queue.lane_of(extent).settle(extent, rows)
             if not consumer.no_ack:
                 consumer.gave_back(len(rows))
+
+
+def _error_at(cells: Cells, row: int) -> AmqpError | None:
+    """What routing says against this row."""
+    for queues, rows in cells:
+        if isinstance(queues, AmqpError) and (rows is None or len(rows.window(row, row + 1))):
+            return queues
+    return None
 
 
 def _one_queue_each(cells: Cells) -> bool:

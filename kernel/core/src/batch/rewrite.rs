@@ -26,13 +26,14 @@ pub struct Patch {
     pub append: Vec<u8>,
     pub drop_expiration: bool,
     pub expiration: Option<Vec<u8>>,
+    pub reply_to: Option<Vec<u8>>,
     pub clear_mandatory: bool,
 }
 
 impl Patch {
     /// Itself, if what it gives to a row can be there.
     pub fn checked(self) -> Result<Patch, Unfit> {
-        let names = [&self.exchange, &self.routing_key, &self.expiration].into_iter().flatten();
+        let names = [&self.exchange, &self.routing_key, &self.expiration, &self.reply_to].into_iter().flatten();
         if names.chain(&self.without).any(|name| name.len() > 255) {
             return Err(Unfit::NameTooLong);
         }
@@ -52,7 +53,7 @@ impl Patch {
 
     fn changes_properties(&self) -> bool {
         let headers = self.headers.is_some() || !self.append.is_empty() || !self.without.is_empty();
-        headers || self.drop_expiration || self.expiration.is_some()
+        headers || self.drop_expiration || self.expiration.is_some() || self.reply_to.is_some()
     }
 
     fn changes_key(&self) -> bool {
@@ -102,6 +103,11 @@ impl Patch {
             out[at..at + 4].copy_from_slice(&length.to_be_bytes());
         }
         out.extend_from_slice(parts.between);
+        let reply_to = self.reply_to.as_deref().or(parts.reply_to);
+        if let Some(reply_to) = reply_to {
+            out.push(reply_to.len() as u8);
+            out.extend_from_slice(reply_to);
+        }
         let expiration = match &self.expiration {
             Some(expiration) => Some(expiration.as_slice()),
             None => parts.expiration.filter(|_| !self.drop_expiration),
@@ -111,7 +117,7 @@ impl Patch {
             out.extend_from_slice(expiration);
         }
         out.extend_from_slice(parts.after);
-        properties::set_flags(&mut out[start..], has_headers, expiration.is_some());
+        properties::set_flags(&mut out[start..], has_headers, reply_to.is_some(), expiration.is_some());
         Some(())
     }
 }

@@ -20,6 +20,7 @@ class DefaultExchange(Exchange):
 
     __slots__ = ("queues",)
     type_name: ClassVar[str] = "direct"
+    every_key = True
 
     def clear(self) -> None:
         self.queues: dict[str, tuple[Queue]] = {}

@@ -17,6 +17,7 @@ class DirectExchange(Exchange):
 
     __slots__ = ("_by_key",)
     type_name: ClassVar[str] = "direct"
+    every_key = True
 
     def clear(self) -> None:
         self._by_key: dict[str, dict[Binding, None]] = {}

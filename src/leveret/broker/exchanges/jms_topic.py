@@ -30,6 +30,7 @@ class JmsTopicExchange(Exchange):
 
     __slots__ = ("_headers", "_selectors")
     type_name: ClassVar[str] = "x-jms-topic"
+    every_key = True
 
     def clear(self) -> None:
         self._selectors: dict[Binding, Selector] = {}

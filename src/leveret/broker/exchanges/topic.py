@@ -93,6 +93,7 @@ class TopicExchange(Exchange):
 
     __slots__ = ("_root",)
     type_name: ClassVar[str] = "topic"
+    every_key = True
 
     def clear(self) -> None:
         self._root = _Node()

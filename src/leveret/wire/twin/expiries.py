@@ -109,7 +109,8 @@ def expiries_of(properties: Iterable[bytes | None], now_ms: int, ttl_ms: int) ->
 
 def parse_expiration(raw: bytes) -> int | None:
     """Milliseconds; None for what is no number, or one that is too large."""
-    if not raw.isdigit() or int(raw) > EXPIRATION_MAX_MS:
+    digits = raw[1:] if raw[:1] in (b"+", b"-") else raw
+    if not digits.isdigit() or not 0 <= int(raw) <= EXPIRATION_MAX_MS:
         return None
     return int(raw)
 

@@ -85,11 +85,14 @@ def property_of(raw: bytes, wanted: str) -> bytes | None:
 
 
 def with_parts(
-    raw: bytes, headers: Callable[[bytes | None], bytes | None], expiration: Callable[[bytes | None], bytes | None]
+    raw: bytes,
+    headers: Callable[[bytes | None], bytes | None],
+    reply_to: Callable[[bytes | None], bytes | None],
+    expiration: Callable[[bytes | None], bytes | None],
 ) -> bytes:
-    """A checked list with the headers table and the expiration that these make of its own (None: absent)."""
+    """A checked list with the headers table, `reply_to` and expiration that these make of its own (None: absent)."""
     found = {name: raw[start:stop] for name, _, start, stop in _walk(raw)}
-    for name, change in (("headers", headers), ("expiration", expiration)):
+    for name, change in (("headers", headers), ("reply_to", reply_to), ("expiration", expiration)):
         value = change(found.get(name))
         found.pop(name, None)
         if value is not None:
