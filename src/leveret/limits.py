@@ -62,6 +62,8 @@ POLICY_STEP_MS: Final = 1
 """Of one turn, for objects whose policies changed."""
 
 # Messages and queues that expire, and what is over a length limit.
+DELAY_MAX_MS: Final = (1 << 32) - 1
+"""Of the header `x-delay`; more than that is no delay (RabbitMQ)."""
 EXPIRY_GRAIN_MS: Final = 10
 """What expires within this time goes together."""
 FETCH_RETRY_MS: Final = 1_000

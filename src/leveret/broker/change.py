@@ -14,6 +14,7 @@ from ..wire.records import ACKED, Settle
 from ..wire.records import REJECTED as BY_REJECT
 from .dead_letters import dead_letters, without_cycles
 from .deaths import DELIVERY_LIMIT, MAXLEN, REJECTED
+from .delaying import exchange_of, when_due
 from .placement import Taken, place
 from .settlement import settle_op
 
@@ -89,8 +90,17 @@ class Change:
         if op is not None:
             self._ops.append(op)
         self._dropped.append((lane, extent, rows))
-        if reason and queue.settings.dead_letter_exchange is not None:
+        if reason and queue.delays:
+            self._go_on(queue, extent.batch(self._broker.pool, rows))
+        elif reason and queue.settings.dead_letter_exchange is not None:
             self.dead_letter(queue, extent.batch(self._broker.pool, rows), reason)
+
+    def _go_on(self, queue: Queue, batch: Batch) -> None:
+        """They have waited long enough for their exchange."""
+        exchange = self._router.exchanges.get(exchange_of(queue.name) or "")
+        if exchange is not None:
+            batch = when_due(batch, self._broker.pool)
+            self.publish(place(self._router.routes_from(exchange, batch), batch))
 
     def settle(self, portions: list[Portion], kind: int) -> None:
         """Acks, rejects and requeues (ACK, REJECT, REQUEUE), resolved to rows by the channel's ledger."""

@@ -30,8 +30,10 @@ from ..wire.records import (
 from . import names
 from .arguments import validate_queue_arguments
 from .binding import Binding
+from .delaying import DelayStore, exchange_of, store_name
 from .equivalence import require_same_exchange, require_same_queue
 from .exchange import exchange_kind, make_exchange
+from .exchanges import DelayedMessageExchange
 from .levels import max_priority
 from .policies import Policies
 from .queue import Queue
@@ -120,8 +122,11 @@ class Objects:
             self._broker.peek_id(), self.name, name, type, durable, auto_delete, internal, arguments.raw
         )
         names.refuse_reserved("exchange", name)
-        make_exchange(op)  # refuses bad arguments before anything is changed
-        return self._commit([op])
+        made = make_exchange(op)  # refuses bad arguments before anything is changed
+        ops: list[DefinitionOp] = [op]
+        if isinstance(made, DelayedMessageExchange):
+            ops.append(DeclareQueue(op.id + 1, self.name, store_name(name), durable, False, False, b""))
+        return self._commit(ops)
 
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> Position | None:
         """exchange.delete. Deleting what is not there succeeds, unless it is under the broker's own prefix."""
@@ -323,6 +328,8 @@ class Objects:
             target = doomed.popleft()
             delete = DeleteQueue if isinstance(target, Queue) else DeleteExchange
             ops.append(delete(target.id, self.name))
+            if isinstance(target, DelayedMessageExchange) and target.store is not None:
+                ops.append(DeleteQueue(target.store.id, self.name))
             for binding in self.router.bindings_to(target):
                 source = binding.source
                 if not source.auto_delete or source.id in gone:
@@ -347,7 +354,8 @@ class Objects:
     def apply_declare_queue(self, op: DeclareQueue) -> int:
         """The last of its ids."""
         arguments = Arguments(op.arguments)
-        queue = Queue(
+        delayed = exchange_of(op.name)
+        queue = (Queue if delayed is None else DelayStore)(
             op.id,
             self.name,
             op.name,
@@ -362,11 +370,17 @@ class Objects:
             upkeep=self._broker.upkeep,
             max_priority=max_priority(arguments),
         )
+        self.objects[op.id] = queue
+        self._broker.lanes.update({lane.id: lane for lane in queue.lanes})
+        if isinstance(queue, DelayStore):
+            queue.configure(queue.settings)
+            exchange = self.router.exchanges.get(delayed or "")
+            if isinstance(exchange, DelayedMessageExchange):
+                exchange.store = queue
+            return queue.id
         configure_queue(queue, self.policies)
         self.queues[op.name] = queue
-        self.objects[op.id] = queue
         self.router.queue_added(queue)
-        self._broker.lanes.update({lane.id: lane for lane in queue.lanes})
         return queue.lanes[-1].id
 
     def apply_delete_queue(self, op: DeleteQueue) -> None:
@@ -375,8 +389,11 @@ class Objects:
         for lane in queue.lanes:
             lane.deleted = True
             del self._broker.lanes[lane.id]
-        del self.queues[queue.name]
         self._broker.upkeep.gone(queue)
+        if isinstance(queue, DelayStore):
+            queue.forget_all()
+            return
+        del self.queues[queue.name]
         if queue.owner is not None:
             if queue.owner in self._exclusive:
                 self._exclusive[queue.owner].pop(queue.id, None)

@@ -85,9 +85,8 @@ class Placement:
                 self.refused.append((queue, wanted.difference(accepted)))
                 if not len(accepted):
                     return
-        ttl_ms = -1 if queue.settings.message_ttl_ms is None else queue.settings.message_ttl_ms
         if not queue.levels:
-            taker = (queue, queue, batch.expiries(accepted, now_ms, ttl_ms))
+            taker = (queue, queue, queue.expiries(batch, accepted, now_ms))
             if accepted is rows:
                 alike.takers.append(taker)
             else:
@@ -95,7 +94,7 @@ class Placement:
             return
         lanes = queue.lanes
         for level, part in by_level(batch, accepted, len(queue.levels)):
-            self.parts.append(Part(part, [(queue, lanes[level], batch.expiries(part, now_ms, ttl_ms))]))
+            self.parts.append(Part(part, [(queue, lanes[level], queue.expiries(batch, part, now_ms))]))
 
     @property
     def rejected(self) -> Selection | None:

@@ -94,6 +94,8 @@ class Queue(Lane):
         "vhost",
     )
     is_queue: ClassVar[bool] = True
+    delays: ClassVar[bool] = False
+    """Whether messages only wait in it for an exchange."""
 
     def __init__(
         self,
@@ -422,6 +424,11 @@ class Queue(Lane):
         for lane in self.lanes:
             lane.discard()
         self.levels = ()  # they know the queue, which is a circle
+
+    def expiries(self, batch: Batch, rows: Selection | None, now_ms: int) -> Expiries | None:
+        """When these rows (None: all) expire if they come now; None: never."""
+        ttl_ms = self.settings.message_ttl_ms
+        return batch.expiries(rows, now_ms, -1 if ttl_ms is None else ttl_ms)
 
     # -- what leaves by itself -----------------------------------------------------------------------------------
 

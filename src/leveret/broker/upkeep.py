@@ -17,6 +17,7 @@ from ..limits import EXPIRY_GRAIN_MS, FETCH_RETRY_MS
 from ..wire.records import EXPIRED, OVERFLOWED
 from . import deaths
 from .change import Change
+from .delaying import exchange_of
 from .lease import Lease
 from .queue import NEVER
 
@@ -205,7 +206,7 @@ class Upkeep:
         """Take ready messages out; False when they have to be read first."""
         broker = self._broker
         vhost = broker.vhosts[queue.vhost]
-        exchange = queue.settings.dead_letter_exchange
+        exchange = exchange_of(queue.name) if queue.delays else queue.settings.dead_letter_exchange
         if exchange is not None and exchange in vhost.router.exchanges and not extent.resident:
             broker.pager.fetch(lane, extent)
             return False

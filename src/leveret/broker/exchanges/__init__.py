@@ -7,6 +7,7 @@ from typing import Final
 from ..exchange import EXCHANGE_TYPES, Exchange
 from .consistent_hash import ConsistentHashExchange
 from .default import DefaultExchange
+from .delayed_message import DelayedMessageExchange
 from .direct import DirectExchange
 from .fanout import FanoutExchange
 from .headers import HeadersExchange
@@ -28,12 +29,14 @@ _KINDS: Final[tuple[type[Exchange], ...]] = (
     ModulusHashExchange,
     RecentHistoryExchange,
     JmsTopicExchange,
+    DelayedMessageExchange,
 )
 EXCHANGE_TYPES.update({kind.type_name: kind for kind in _KINDS})
 
 __all__ = [
     "ConsistentHashExchange",
     "DefaultExchange",
+    "DelayedMessageExchange",
     "DirectExchange",
     "FanoutExchange",
     "HeadersExchange",
