@@ -135,6 +135,43 @@ async def test_what_exchanges_keep_counts_as_memory() -> None:
         assert 100_000 < node._memory_used() - node.pool.allocated < 110_000
 
 
+async def test_events_and_traces_reach_a_real_client() -> None:
+    import aio_pika
+
+    async with leveret.Broker() as broker, await aio_pika.connect(broker.url) as connection:
+        channel = await connection.channel()
+        heard = await channel.declare_queue("heard", exclusive=True)
+        for exchange in ("amq.rabbitmq.event", "amq.rabbitmq.trace"):
+            await heard.bind(exchange, "#")
+
+        async def hear() -> aio_pika.abc.AbstractIncomingMessage:
+            message = await heard.get(no_ack=True, fail=False)
+            while message is None:
+                message = await heard.get(no_ack=True, fail=False)
+            return message
+
+        other = await aio_pika.connect(broker.url)
+        names = [(await hear()).routing_key for _ in range(3)]
+        assert names == ["binding.created", "user.authentication.success", "connection.created"]
+        await (await other.channel()).declare_queue("q")
+        found = [await hear() for _ in range(2)]
+        assert [message.routing_key for message in found] == ["channel.created", "queue.created"]
+        assert found[1].headers["name"] == "q"
+        broker.trace_on()
+        await channel.default_exchange.publish(aio_pika.Message(b"body", app_id="me"), "q")
+        trace = await hear()
+        assert (trace.routing_key, trace.body) == ("publish.", b"body")
+        assert trace.headers["routed_queues"] == ["q"]
+        assert trace.headers["properties"]["app_id"] == "me"
+        assert trace.headers["user"] == "guest"
+        await (await channel.get_queue("q")).get(no_ack=True)
+        trace = await hear()
+        assert (trace.routing_key, trace.headers["redelivered"]) == ("deliver.q", 0)
+        broker.trace_off()
+        await other.close()
+        assert [(await hear()).routing_key for _ in range(2)] == ["channel.closed", "connection.closed"]
+
+
 def test_names_of_the_package() -> None:
     assert leveret.__version__
     with pytest.raises(AttributeError, match="no attribute 'Hare'"):

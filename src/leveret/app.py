@@ -226,6 +226,17 @@ class Broker:
         """Take a policy away again. Raises PolicyError when there is none."""
         await self._done(self._vhost(vhost).clear_policy(name, operator=operator))
 
+    def trace_on(self, vhost: str = "/") -> None:
+        """What is published and delivered is published to `amq.rabbitmq.trace` as well, until `trace_off` or the end.
+
+        Raises PolicyError when there is no such virtual host (RabbitMQ page "Firehose Tracer").
+        """
+        self._vhost(vhost).trace(True)
+
+    def trace_off(self, vhost: str = "/") -> None:
+        """No more traces. Raises PolicyError when there is no such virtual host."""
+        self._vhost(vhost).trace(False)
+
     def _vhost(self, name: str) -> VHost:
         assert self._node is not None, "it is not started"
         vhost = self._node.brain.vhosts.get(name)

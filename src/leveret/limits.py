@@ -71,6 +71,11 @@ FETCH_RETRY_MS: Final = 1_000
 UPKEEP_STEP_MS: Final = 1
 """Of one turn."""
 
+# Events and traces, which the broker publishes itself.
+NOTICES_MAX: Final = 10_000
+"""Of one turn."""
+NOTICE_BYTES_MAX: Final = 16 * 1024 * 1024
+
 # One turn of the event loop.
 TURN_BUDGET_MS: Final = 2
 READ_SIZE_MAX: Final = 256 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NewType, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, NewType, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from .broker.consumer import Consumer
@@ -218,8 +218,21 @@ class Scheduler(Protocol):
         ...
 
 
+class Origin(NamedTuple):
+    """A channel of a connection, as traces tell of it."""
+
+    connection: str
+    channel: int
+    user: str
+
+
 class Publisher(Protocol):
     """Who published: a channel, or the broker itself."""
+
+    @property
+    def origin(self) -> Origin:
+        """Who it is; asked for only while messages are traced."""
+        ...
 
     def returned(self, batch: Batch, selection: Selection) -> None:
         """Mandatory messages that reached no queue; called before `published` of the same batch."""

@@ -10,7 +10,7 @@ from leveret.broker.consumer import Consumer
 from leveret.broker.credit import Credit
 from leveret.broker.vhost import Got, VHost
 from leveret.clock import ManualClock
-from leveret.ports import Position
+from leveret.ports import Origin, Position
 from leveret.store.memory import MemoryLog
 from leveret.wire import ACK, Batch, Extent, Ledger, Pool, Selection, Settlement
 from leveret.wire.fields import Arguments
@@ -100,6 +100,8 @@ class Channel:
         self.timeouts.append(consumer.tag)
 
     # Publisher
+    origin = Origin("test", 1, "me")
+
     def returned(self, batch: Batch, selection: Selection) -> None:
         self.returns += [batch[row].body for row in selection]
 

@@ -45,7 +45,8 @@ class Setup:
     def exchange(
         self, name: str, kind: type[Exchange] = FanoutExchange, alternate: str | None = None, **flags: bool
     ) -> Any:
-        arguments = Arguments.EMPTY if alternate is None else Arguments.of({"alternate-exchange": alternate})
+        given = {"x-delayed-type": "fanout"} if kind.type_name == "x-delayed-message" else {}
+        arguments = Arguments.of(given if alternate is None else {"alternate-exchange": alternate, **given})
         made = kind(next(ids), "/", name, arguments=arguments, **flags)
         self.router.add(made)
         return made
@@ -165,7 +166,7 @@ class TestMakeExchange:
 
     def test_no_slot_is_missing(self) -> None:
         for type in EXCHANGE_TYPES:
-            assert not hasattr(make_exchange(self.op(type)), "__dict__")
+            assert not hasattr(make_exchange(self.op(type, {"x-delayed-type": "fanout"})), "__dict__")
 
 
 @pytest.mark.parametrize(

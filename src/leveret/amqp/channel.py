@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..errors import NotFound
-from ..ports import Wait
+from ..ports import Origin, Wait
 from ..wire.methods import (
     AccessRequest,
     BasicAck,
@@ -146,8 +146,14 @@ class Connection:
     park: Callable[[Channel], Wait]
     """The channel's reply comes later; nothing else is done on it until then."""
     resume: Callable[[int, object], None]
+    name: str = ""
+    """Its two ends."""
     flow: bool = False
     """The last read brought messages that consumers do not keep up with."""
+
+    def origin(self, channel: int) -> Origin:
+        """One of its channels, as traces tell of it."""
+        return Origin(self.name, channel, self.user.name)
 
 
 class Channel:
@@ -201,7 +207,7 @@ class Channel:
         if self._deliveries is None:
             shared = self.connection
             self._deliveries = Deliveries(
-                self.number, shared.output, shared.vhost, shared.timeouts, shared.cancel_notify
+                self.number, shared.output, shared.vhost, shared.timeouts, shared.cancel_notify, shared.origin
             )
         return self._deliveries
 

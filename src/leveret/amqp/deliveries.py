@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..broker.vhost import Got, Portion, VHost
+    from ..ports import Origin
     from ..wire import Extent, Selection
     from ..wire.fields import Arguments
     from .output import Output
@@ -58,6 +59,7 @@ class Deliveries:
         "_getter",
         "_notify",
         "_number",
+        "_origin",
         "_output",
         "_taken_back",
         "_timeouts",
@@ -68,8 +70,17 @@ class Deliveries:
         "next_tag",
     )
 
-    def __init__(self, number: int, output: Output, vhost: VHost, timeouts: Timeouts, notify: bool) -> None:
-        """`notify`: the client wants basic.cancel when the broker ends a consumer."""
+    def __init__(
+        self,
+        number: int,
+        output: Output,
+        vhost: VHost,
+        timeouts: Timeouts,
+        notify: bool,
+        origin: Callable[[int], Origin],
+    ) -> None:
+        """`notify`: the client wants basic.cancel when the broker ends a consumer; `origin` says who a channel is."""
+        self._origin = origin
         self._number = number
         self._output = output
         self._vhost = vhost
@@ -105,6 +116,13 @@ class Deliveries:
         output = self._output
         assert isinstance(consumer, TaggedConsumer)
         output.send(render_deliver(extent, selection, self._number, consumer.tag_bytes, tag, output.frame_max))
+        if self._vhost.tracer is not None:
+            self._trace(consumer, extent, selection)
+
+    def _trace(self, consumer: Consumer, extent: Extent, selection: Selection) -> None:
+        tracer, queue = self._vhost.tracer, consumer.queue
+        if tracer is not None and queue is not None:
+            tracer.delivered(queue.name, extent, selection, self._origin(self._number))
 
     def cancelled(self, consumer: Consumer) -> None:
         """The broker ended the consumer (RabbitMQ "Consumer Cancel Notification")."""
@@ -155,6 +173,8 @@ class Deliveries:
         extent, selection = got.extent, got.selection
         frame_max = self._output.frame_max
         self._output.send(render_get_ok(extent, selection[0], self._number, tag, got.message_count, frame_max))
+        if self._vhost.tracer is not None:
+            self._trace(got.owner, extent, selection)
         if no_ack:
             self._vhost.got(got)
         else:

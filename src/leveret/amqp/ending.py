@@ -11,6 +11,7 @@ from ..errors import AmqpError, ChannelNumberError, ConnectionForced, InternalEr
 from ..wire import Command
 from ..wire.frames import method_frame
 from ..wire.methods import ChannelClose, ChannelCloseOk, ChannelOpen, ConnectionClose, ConnectionCloseOk
+from . import happenings
 from .channel import CLOSED as CHANNEL_CLOSED
 from .channel import send
 from .failures import SECOND_OPEN, channel_close, connection_close, describe
@@ -142,6 +143,8 @@ def _release(session: Session, channel: Channel) -> None:
     """Everything that a channel holds goes back; a fault in that must not keep others from being released."""
     try:
         channel.release()
+        if session.broker.events.wanted:
+            happenings.channel(session, "channel.closed", channel.number)
     except Exception:
         logger.exception("%s, channel %d: internal error while it was released", session, channel.number)
 
@@ -164,5 +167,7 @@ def _release_all(session: Session) -> None:
     if connection is not None:
         try:
             connection.vhost.release(session)
+            if session.broker.events.wanted:
+                happenings.connection_closed(session, connection)
         except Exception:
             logger.exception("%s: internal error while its queues were deleted", session)

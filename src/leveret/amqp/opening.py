@@ -25,7 +25,7 @@ from ..wire.methods import (
     ConnectionUpdateSecret,
     ConnectionUpdateSecretOk,
 )
-from . import ending
+from . import ending, happenings
 from .channel import Connection, send
 from .failures import NO_METHOD
 from .handshake import (
@@ -111,6 +111,9 @@ def answered(session: Session, result: object) -> None:
     """What became of the login: a User, None when it is refused, or bytes: the next challenge."""
     client = session.client
     assert client is not None
+    events = session.broker.events
+    if events.wanted and not isinstance(result, bytes):
+        happenings.authenticated(session, result)
     if isinstance(result, User):
         client.user = result
         session.move(send(ConnectionTune))
@@ -167,9 +170,12 @@ def open_(session: Session, method: ConnectionOpen) -> None:
         Timeouts(session.settings.consumer_timeout_ms, session.tick_soon),
         session.park,
         session.resume,
+        str(session.peer),
     )
     session.open_decoder(client.frame_max, client.channel_max)
     session.send(ConnectionOpenOk())
+    if session.broker.events.wanted:
+        happenings.connection_created(session)
     logger.info(
         "connection %s: user '%s' authenticated and granted access to vhost '%s'", session.peer, user.name, name
     )

@@ -16,7 +16,7 @@ from .confirms import Confirms
 if TYPE_CHECKING:
     from ..broker.consumer import Consumer
     from ..broker.vhost import Portion
-    from ..ports import Log, Position
+    from ..ports import Log, Origin, Position
     from ..wire import Batch, Selection
     from .channel import Connection
 
@@ -107,6 +107,11 @@ class Publishing:
             connection.throttle.follow(connection.pager)
         if self.confirms is not None:
             self.confirms.add(count, position, rejected)
+
+    @property
+    def origin(self) -> Origin:
+        """Which channel this is."""
+        return self._connection.origin(self._number)
 
     def slow_down(self) -> None:
         """Consumers are behind: the connection is read after others."""

@@ -29,7 +29,7 @@ from ..wire.methods import (
     Method,
     decode_method,
 )
-from . import answers, ending, opening, timeouts
+from . import answers, ending, happenings, opening, timeouts
 from .channel import CLOSING as CHANNEL_CLOSING
 from .channel import Channel
 from .failures import NO_METHOD, SECOND_OPEN, channel_of, error_of, method_of
@@ -397,6 +397,8 @@ class Session:
         decode_method(event.method, event.arguments)
         self.channels[number] = channel
         self.out.send(method_frame(number, ChannelOpenOk()))
+        if self.broker.events.wanted:
+            happenings.channel(self, "channel.created", number)
 
     def _serve(self, channel: Channel, event: Event) -> None:
         """An event of an open channel whose turn it is."""

@@ -20,6 +20,8 @@ from ..wire.records import (
     Unbind,
 )
 from .alarms import Alarms
+from .events import Events
+from .notices import Notices
 from .paging import Pager
 from .queue import Queue
 from .reapplying import Reapplying
@@ -47,8 +49,10 @@ class Broker:
         "_scheduler",
         "alarms",
         "clock",
+        "events",
         "lanes",
         "log",
+        "notices",
         "objects",
         "pager",
         "pool",
@@ -93,6 +97,8 @@ class Broker:
         """The lanes of all queues by the id that the log knows them by."""
         self.vhosts: dict[str, VHost] = {}
         self.vhosts["/"] = VHost(self, "/")
+        self.notices = Notices(self)
+        self.events = Events(self)
 
     # -- ids -----------------------------------------------------------------------------------------------------
 
@@ -156,6 +162,8 @@ class Broker:
                     break
             if self.reapplying.pending:
                 self.reapplying.step(POLICY_STEP_MS)
+            if self.notices.pending:
+                self.notices.step()
             self.pager.step()
         except Exception:
             if active or self.upkeep.pending:  # our own fault, in one queue: nobody else asks for the others' turn

@@ -163,7 +163,8 @@ class Checkpointing:
             for extent in _extents(lane)
             if extent.ready or extent.unacked
         )
-        return 2 * (states + _DEFINITION_SIZE * len(self._broker.objects)) < log.room
+        told = sum([known.is_queue or not is_reserved(known.name) for known in self._broker.objects.values()])
+        return 2 * (states + _DEFINITION_SIZE * told) < log.room
 
     def _to_empty(self) -> dict[int, int]:
         """Segments in which little lives; on a full disk those that give the most for the room there is."""

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .broker import Broker
     from .exchange import Exchange
     from .lane import Lane
+    from .tracing import Tracer
 
 
 class QueueDeclared(NamedTuple):
@@ -69,7 +70,7 @@ class QueueDeleted(NamedTuple):
 class Objects:
     """Exchanges, queues and bindings of one virtual host."""
 
-    __slots__ = ("_broker", "_defined", "_exclusive", "name", "objects", "policies", "queues", "router")
+    __slots__ = ("_broker", "_defined", "_exclusive", "name", "objects", "policies", "queues", "router", "tracer")
 
     def __init__(self, broker: Broker, name: str) -> None:
         self._broker = broker
@@ -77,6 +78,8 @@ class Objects:
         self.router = Router(name, broker.randomness)
         self.queues: dict[str, Queue] = {}
         self.policies = Policies()
+        self.tracer: Tracer | None = None
+        """While what is published and delivered is traced."""
         self.objects: dict[int, Destination] = broker.objects
         """Exchanges and queues by their id, also those of other virtual hosts."""
         self._exclusive: dict[Hashable, dict[int, Queue]] = {}
@@ -303,8 +306,12 @@ class Objects:
         position = None
         if kept:
             position = self._defined = self._broker.log.append(kept)
+        events = self._broker.events
+        told = events.of_ops(ops) if events.wanted else ()
         for op in ops:
             self._broker.apply(op)
+        for name, about in told:
+            events.emit(name, about)
         return position
 
     def _is_durable(self, op: DefinitionOp) -> bool:

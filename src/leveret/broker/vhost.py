@@ -15,10 +15,13 @@ from .arguments import validate_consume_arguments
 from .change import Change
 from .consumer import Consumer
 from .copies import without_bcc
+from .events import about_consumer
 from .objects import Objects
 from .placement import place
 from .queue import Queue
 from .settlement import settle_op, settle_ops
+from .tracing import NAME as TRACE_EXCHANGE
+from .tracing import Tracer
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -86,6 +89,8 @@ class VHost(Objects):
         """
         cells = self.router.routes(batch)
         batch = without_bcc(batch, self._broker.pool)
+        if self.tracer is not None:
+            self._trace(self.tracer, cells, batch, publisher, limit)
         if limit is None and not batch.features & _KEPT and _one_queue_each(cells):
             slow = False
             for queues, rows in cells:  # nearly every batch: the same as below, in fewer steps
@@ -127,7 +132,12 @@ class VHost(Objects):
         self, batches: list[Batch], settlements: list[tuple[list[Portion], int]], publisher: Publisher
     ) -> Position | None:
         """tx.commit: everything becomes one record, or (an exchange is gone) nothing happens and it raises."""
-        placements = [place(self.router.routes(batch), without_bcc(batch, self._broker.pool)) for batch in batches]
+        placements = []
+        for batch in batches:
+            cells, batch = self.router.routes(batch), without_bcc(batch, self._broker.pool)
+            placements.append(place(cells, batch))
+            if self.tracer is not None:
+                self._trace(self.tracer, cells, batch, publisher, None)
         for placement in placements:
             if placement.error is not None:
                 raise placement.error
@@ -148,6 +158,28 @@ class VHost(Objects):
             raise PreconditionFailed("partial tx completion")
         return position
 
+    def publish_from(self, exchange: Exchange, batch: Batch) -> None:
+        """The broker's own messages, from this exchange on, internal or not."""
+        self._publish_to(self.router.routes_from(exchange, batch), batch)
+        if self._broker.upkeep.pending:
+            self._broker.upkeep.run(0, self._broker.clock.wall_ms())
+
+    def _publish_to(self, cells: Cells, batch: Batch) -> Position | None:
+        change = Change(self._broker, self.router)
+        change.publish(place(cells, batch))
+        return change.commit()
+
+    def trace(self, on: bool) -> None:
+        """Whether what is published and delivered from here on is traced."""
+        self.tracer = Tracer(self.router.exchanges[TRACE_EXCHANGE], self._broker.notices) if on else None
+
+    def _trace(self, tracer: Tracer, cells: Cells, batch: Batch, publisher: Publisher, limit: int | None) -> None:
+        count = len(batch) if limit is None else limit
+        for found, rows in cells:
+            if isinstance(found, AmqpError):
+                count = min(count, 0 if rows is None else rows[0])
+        tracer.published(batch, cells, count, publisher.origin)
+
     def _bound(self, source: Exchange, destination: Destination) -> Position | None:
         """Give the destination of a new binding what the exchange has recorded."""
         batch = source.history(self._broker.pool) if source.records else None
@@ -158,9 +190,7 @@ class VHost(Objects):
             cells = [((destination,), None)]
         else:
             cells = self.router.routes_from(destination, batch)
-        change = Change(self._broker, self.router)
-        change.publish(place(cells, batch))
-        return change.commit()
+        return self._publish_to(cells, batch)
 
     # -- messages out --------------------------------------------------------------------------------------------
 
@@ -198,6 +228,8 @@ class VHost(Objects):
         if refused:
             raise AccessRefused(f"{queue} in exclusive use")
         queue.add_consumer(consumer)
+        if self._broker.events.wanted:
+            self._broker.events.emit("consumer.created", about_consumer(consumer))
 
     def consume_replies(self, consumer: Consumer) -> None:
         """Direct reply-to: what is published to the name of the consumer's queue goes to it as long as it consumes."""
@@ -208,6 +240,8 @@ class VHost(Objects):
         queue = consumer.queue
         if queue is None or consumer.cancelled:
             return
+        if self._broker.events.wanted and not replies.is_reply_queue(queue):
+            self._broker.events.emit("consumer.deleted", about_consumer(consumer))
         queue.remove_consumer(consumer)
         if replies.is_reply_queue(queue):
             replies.close(self._broker, self.router, queue)

@@ -1,0 +1,147 @@
+"""Events: what happens to objects, connections and users, as messages of the exchange `amq.rabbitmq.event` (RabbitMQ
+plugin rabbitmq_event_exchange).
+
+The routing key is the event's name, the headers tell about it, the body is empty. As long as nothing is bound to the
+exchange nothing is made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..wire.fields import Arguments, Timestamp, decode_table
+from ..wire.properties import Properties, encode_properties
+from ..wire.records import (
+    Bind,
+    DeclareExchange,
+    DeclareQueue,
+    DeleteExchange,
+    DeletePolicy,
+    DeleteQueue,
+    SetPolicy,
+    Unbind,
+)
+from .exchanges import TopicExchange
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..wire.fields import Value
+    from ..wire.records import DefinitionOp
+    from .binding import Binding, Destination
+    from .broker import Broker
+    from .consumer import Consumer
+
+NAME: Final = "amq.rabbitmq.event"
+VHOST: Final = "/"
+_ID: Final = 0
+"""Of the exchange in the log; other ids begin with 1."""
+
+
+class Events:
+    """One per broker; to be made when it has its virtual host."""
+
+    __slots__ = ("_bindings", "_broker", "_exchange")
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._exchange = TopicExchange(_ID, VHOST, NAME, durable=True, internal=True)
+        router = broker.vhosts[VHOST].router
+        router.add(self._exchange)
+        broker.objects[_ID] = self._exchange
+        self._bindings = router.bindings_from(self._exchange)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is bound to the exchange."""
+        return len(self._bindings) > 0
+
+    def emit(self, name: str, about: Mapping[str, Value]) -> None:
+        """This happened. Ask first whether it is `wanted`."""
+        now_ms = self._broker.clock.wall_ms()
+        properties = Properties(
+            headers={"timestamp_in_ms": now_ms, **about}, delivery_mode=2, timestamp=Timestamp(now_ms // 1000)
+        )
+        self._broker.notices.add(self._exchange, name, encode_properties(properties))
+
+    def of_ops(self, ops: list[DefinitionOp]) -> list[tuple[str, dict[str, Value]]]:
+        """What these ops are going to do, in the order in which RabbitMQ tells it: to be emitted when it is done."""
+        found: list[tuple[str, dict[str, Value]]] = []
+        gone: dict[Binding, None] = {}
+        for op in ops:
+            if isinstance(op, DeleteQueue | DeleteExchange) and (target := self._broker.objects.get(op.id)) is not None:
+                router = self._broker.vhosts[op.vhost].router
+                dropped = [*router.bindings_to(target)]
+                if isinstance(op, DeleteExchange):
+                    dropped += router.bindings_from(target)  # type: ignore[arg-type]
+                    found.append(("exchange.deleted", _about(target)))
+                else:
+                    found += [("consumer.deleted", about_consumer(consumer)) for consumer in target.consumers]  # type: ignore[union-attr]
+                    found.append(("queue.deleted", _about(target)))
+                found += [("binding.deleted", _about_binding(each)) for each in dropped if each not in gone]
+                gone.update(dict.fromkeys(dropped))
+            else:
+                found += self._of_op(op)
+        return found
+
+    def _of_op(self, op: DefinitionOp) -> list[tuple[str, dict[str, Value]]]:
+        match op:
+            case DeclareExchange():
+                about: dict[str, Value] = {"name": op.name, "vhost": op.vhost, "type": op.type, "durable": op.durable}
+                about |= {
+                    "auto_delete": op.auto_delete,
+                    "internal": op.internal,
+                    "arguments": decode_table(op.arguments),
+                }
+                return [("exchange.created", about)]
+            case DeclareQueue():
+                about = {"name": op.name, "vhost": op.vhost, "durable": op.durable, "auto_delete": op.auto_delete}
+                about |= {"exclusive": op.exclusive, "arguments": decode_table(op.arguments)}
+                return [("queue.created", about | {"type": "classic"})]
+            case Bind() | Unbind():
+                source, destination = self._broker.objects[op.source], self._broker.objects[op.destination]
+                about = _binding(source, destination, op.routing_key, Arguments(op.arguments))
+                return [("binding.created" if isinstance(op, Bind) else "binding.deleted", about)]
+            case SetPolicy():
+                about = {"name": op.name, "vhost": op.vhost, "pattern": op.pattern, "apply-to": op.apply_to}
+                about |= {"priority": op.priority, "definition": op.definition}
+                return [("policy.set", about)]
+            case DeletePolicy():
+                return [("policy.cleared", {"name": op.name, "vhost": op.vhost})]
+            case _:
+                return []
+
+
+def about_consumer(consumer: Consumer) -> dict[str, Value]:
+    """What is told when it comes and goes."""
+    queue = consumer.queue
+    assert queue is not None
+    return {
+        "consumer_tag": consumer.tag,
+        "queue": queue.name,
+        "vhost": queue.vhost,
+        "exclusive": consumer.exclusive,
+        "ack_required": not consumer.no_ack,
+        "prefetch_count": consumer.prefetch,
+        "arguments": dict(consumer.arguments),
+    }
+
+
+def _about(target: Destination) -> dict[str, Value]:
+    return {"name": target.name, "vhost": target.vhost}
+
+
+def _about_binding(binding: Binding) -> dict[str, Value]:
+    return _binding(binding.source, binding.destination, binding.routing_key, binding.arguments)
+
+
+def _binding(source: Destination, destination: Destination, routing_key: str, arguments: Arguments) -> dict[str, Value]:
+    return {
+        "source_name": source.name,
+        "source_kind": "exchange",
+        "destination_name": destination.name,
+        "destination_kind": "queue" if destination.is_queue else "exchange",
+        "routing_key": routing_key,
+        "arguments": dict(arguments),
+        "vhost": source.vhost,
+    }
