@@ -107,7 +107,13 @@ class Node:
         )
         self.turn.start(self.log.run_callbacks if self.storage is None else self.storage.run_callbacks, self._pump)
         self.settings = Settings(
-            consumer_prefetch=options.default_consumer_prefetch, consumer_timeout_ms=options.consumer_timeout or None
+            frame_max=options.frame_max,
+            channel_max=options.channel_max,
+            heartbeat_s=options.heartbeat,
+            message_size_max=options.max_message_size,
+            consumers_per_channel_max=options.consumer_max_per_channel,
+            consumer_prefetch=options.default_consumer_prefetch,
+            consumer_timeout_ms=options.consumer_timeout or None,
         )
         self.server = Server(loop, self.turn, self.clock, self._open_session)
         self.housekeeper = Housekeeper(self.server.timers, Housekeeping(self.brain).step)

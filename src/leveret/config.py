@@ -14,12 +14,24 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import ConfigError
-from .limits import EXPIRY_MAX_MS, PREFETCH_MAX
+from .limits import (
+    CHANNEL_MAX,
+    CONSUMERS_PER_CHANNEL_MAX,
+    EXPIRY_MAX_MS,
+    FRAME_MAX,
+    FRAME_MAX_MIN,
+    HEARTBEAT_S,
+    MESSAGE_SIZE_HARD_MAX,
+    MESSAGE_SIZE_MAX,
+    PREFETCH_MAX,
+)
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 DURABILITIES: Final = ("fsync", "os")
 SEGMENT_SIZE_MIN: Final = 1 << 20
 PORT_MAX: Final = 65_535
+U16_MAX: Final = 65_535
+U32_MAX: Final = (1 << 32) - 1
 
 Amount = int | float
 """An integer is bytes, a float a share of some whole."""
@@ -44,6 +56,14 @@ class Options:
     paging_budget: Amount = 0.4
     """A share of `vm_memory_high_watermark`."""
     segment_size: int = 16 << 20
+    channel_max: int = CHANNEL_MAX
+    """Per connection; 0: no limit of ours."""
+    consumer_max_per_channel: int = CONSUMERS_PER_CHANNEL_MAX
+    frame_max: int = FRAME_MAX
+    """Bytes; 0: no limit of ours."""
+    heartbeat: int = HEARTBEAT_S
+    """Seconds that the broker proposes; 0: none."""
+    max_message_size: int = MESSAGE_SIZE_MAX
     consumer_timeout: int = 0
     """Milliseconds; 0: no limit."""
     default_consumer_prefetch: int = 0
@@ -174,6 +194,20 @@ def _segment_size(value: object) -> int:
     return size
 
 
+def _frame_max(value: object) -> int:
+    size = parse_size(value)
+    if 0 < size < FRAME_MAX_MIN or size > U32_MAX:
+        raise ValueError("a size of at least 8192, or 0 for no limit")
+    return size
+
+
+def _message_size(value: object) -> int:
+    size = parse_size(value)
+    if not 0 < size <= MESSAGE_SIZE_HARD_MAX:
+        raise ValueError("a size of at most 512MiB")
+    return size
+
+
 DEFAULTS: Final = Options()
 
 TABLE: Final = (
@@ -209,6 +243,11 @@ TABLE: Final = (
         "AMOUNT",
     ),
     Option("segment-size", _segment_size, "Size of one file of the log, at least 1MiB.", "SIZE", "16MiB"),
+    Option("channel-max", _number(U16_MAX), "Channels per connection; 0: no limit.", "COUNT"),
+    Option("consumer-max-per-channel", _number(U32_MAX), "Consumers per channel.", "COUNT"),
+    Option("frame-max", _frame_max, "Size of one frame that is proposed to clients; 0: no limit.", "SIZE", "128KiB"),
+    Option("heartbeat", _number(U16_MAX), "Seconds that are proposed to clients; 0: none.", "SECONDS"),
+    Option("max-message-size", _message_size, "The largest message, at most 512MiB.", "SIZE", "16MiB"),
     Option(
         "consumer-timeout",
         _number(EXPIRY_MAX_MS),

@@ -177,7 +177,7 @@ class TestMakeExchange:
         ('say "\\"', '<<"say \\"\\\\\\"">>'),
         ("€", '<<"€"/utf8>>'),
         (b"\xff\x00", "<<255,0>>"),
-        (ByteArray(b"a"), "<<97>>"),
+        (ByteArray(b"a"), '<<"a">>'),
         (True, "true"),
         (False, "false"),
         (3, "3"),

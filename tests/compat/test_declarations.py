@@ -70,7 +70,7 @@ def test_redeclaring_an_exchange_names_the_first_difference(again: ExchangeDecla
     assert link.call(ExchangeDeclare("x", "topic", arguments=other)) == ExchangeDeclareOk()
 
 
-@pytest.mark.parametrize("type", ["nonsense", "Direct", "x-delayed-message"])
+@pytest.mark.parametrize("type", ["nonsense", "Direct", "x-nonsense"])
 @pytest.mark.parametrize("name", ["new", "amq.new", "amq.direct", ""])
 def test_an_unknown_type_comes_before_anything_about_the_name(name: str, type: str) -> None:
     text = f"PRECONDITION_FAILED - unknown exchange type '{type}'"

@@ -11,9 +11,7 @@ from .record import Line
 from .scenario import Scenario
 
 PENDING: dict[str, str] = {
-    "arguments.redeclaring_in_another_integer_type": "a void argument is `None` in the text, not `none`",
     "consuming.prefetch_of_the_channel": "turns of consumers begin anew after a global limit held them",
-    "exchanges.x_match_values": "arrays and byte arrays in the text are not as Erlang writes them",
 }
 """What scenarios need, or one's name -> why they are skipped; `pytest tests/differential --run-pending` runs them."""
 

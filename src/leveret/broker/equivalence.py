@@ -42,6 +42,8 @@ EXCHANGE_ARGUMENTS: Final = ("alternate-exchange",)
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return "none"
     return f"'{str(value).lower()}'" if isinstance(value, bool) else f"'{value}'"
 
 

@@ -183,6 +183,25 @@ def make_exchange(op: DeclareExchange) -> Exchange:
     return exchange
 
 
+def _erlang_type(value: object) -> str:
+    """The type of an array's item; of integers the most usual."""
+    match value:
+        case bool():
+            return "bool"
+        case int():
+            return "signedint"
+        case float():
+            return "double"
+        case str():
+            return "longstr"
+        case list():
+            return "array"
+        case None:
+            return "void"
+        case _:
+            return "table"
+
+
 def erlang_term(value: object) -> str:
     """A field's value as RabbitMQ shows it in texts: `<<"text">>`, `true`, `3`."""
     match value:
@@ -191,7 +210,11 @@ def erlang_term(value: object) -> str:
             utf8 = "/utf8" if any(letter > "\xff" for letter in value) else ""
             return f'<<"{quoted}"{utf8}>>' if value else "<<>>"
         case ByteArray() | bytes():
+            if value and all(0x20 <= octet < 0x7F for octet in value):
+                return erlang_term(value.decode())
             return f"<<{','.join(map(str, value))}>>"
+        case list():
+            return f"[{','.join(f'{{{_erlang_type(item)},{erlang_term(item)}}}' for item in value)}]"
         case bool():
             return "true" if value else "false"
         case None:

@@ -32,7 +32,7 @@ def redeclaring(s: Stage, both) -> None:
 @scenario
 def unknown_types(s: Stage) -> None:
     ch = s.channel()
-    for kind in ("nonsense", "", "x-delayed-message", "Direct", "direct "):
+    for kind in ("nonsense", "", "x-other", "Direct", "direct "):
         ch.exchange("x", kind)
     ch.exchange("x", "direct")
     ch.exchange("x", "nonsense")
