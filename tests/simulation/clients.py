@@ -383,7 +383,7 @@ class Clients:
         world = self.world
         groups: dict[int, set[bool]] = {}
         found: dict[int, dict[int, Sent]] = {}
-        for name, queue in [*world.vhost.queues.items()]:
+        for name, queue in [(name, queue) for name, queue in world.vhost.queues.items() if name in QUEUES]:
             reader = Channel(world.vhost, room=1 << 40)
             count = queue.ready
             consumer = reader.consume(name, "reader")

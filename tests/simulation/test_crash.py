@@ -7,6 +7,7 @@ import os
 import pytest
 
 from .clients import Clients
+from .special import SpecialClients
 
 LIVES = 2
 SEEDS = 10_000 if os.environ.get("LEVERET_LONG") else 500
@@ -17,9 +18,9 @@ FOUND = {
 """Seeds that found something, with three lives."""
 
 
-def live_and_crash(seed: int, lives: int = LIVES) -> int:
+def live_and_crash(seed: int, lives: int = LIVES, kind: type[Clients] = Clients) -> int:
     """Images that were looked at."""
-    clients = Clients(seed)
+    clients = kind(seed)
     looked = 0
     for _ in range(lives):
         clients.act(clients.random.choice([20, 60, 150]))
@@ -33,6 +34,16 @@ def test_what_was_promised_survives_crashes(first: int) -> None:
     for seed in range(first, first + 50):
         try:
             live_and_crash(seed)
+        except BaseException as failure:
+            failure.add_note(f"seed {seed}")
+            raise
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS // 2, 25))
+def test_what_leaves_by_itself_is_in_one_place(first: int) -> None:
+    for seed in range(first, first + 25):
+        try:
+            live_and_crash(seed, kind=SpecialClients)
         except BaseException as failure:
             failure.add_note(f"seed {seed}")
             raise
