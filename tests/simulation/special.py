@@ -44,7 +44,8 @@ class SpecialClients(Clients):
         """By number: where it was sent."""
         self.at: dict[int, tuple[int, int | None]] = {}
         """By number: the positions at which it was sent, and settled."""
-        self.acked: list[tuple[Channel, int, int]] = []
+        self.sent_ms: dict[int, int] = {}
+        """By number: when."""
         super().__init__(seed, paging=paging)
 
     def start(self, files: Mapping[str, bytes]) -> None:
@@ -87,6 +88,7 @@ class SpecialClients(Clients):
         self.world.vhost.publish(Batch.build(self.world.pool, rows, 1), Channel(self.world.vhost))
         for number in range(self.number - len(rows) + 1, self.number + 1):
             self.at[number] = (self.world.log.end, None)
+            self.sent_ms[number] = self.elapsed_ms
 
     def take(self) -> None:
         """Get one, and settle it."""
@@ -125,7 +127,7 @@ class SpecialClients(Clients):
     def check_special(self, durable: int) -> None:
         world = self.world
         budget, world.broker.pager.budget = world.broker.pager.budget, 1 << 40
-        world.run(4)
+        world.run(12)
         found: dict[int, list[str]] = {}
         for lane, name in self.lanes():
             numbers = []
@@ -133,6 +135,8 @@ class SpecialClients(Clients):
                 numbers.append(number)
                 found.setdefault(number, []).append(name)
                 assert name in WAYS[self.way_of[number]], f"{number} is in {name}"
+                if name in ("ttl", WAYS[DELAYED][0]):
+                    assert self.elapsed_ms < self.sent_ms[number] + 900, f"{number} is in {name} for too long"
                 if name == "dead":
                     assert properties.headers is not None
                     assert properties.headers["x-last-death-queue"] == self.way_of[number]
@@ -145,7 +149,7 @@ class SpecialClients(Clients):
                 assert gone is None or gone > durable, f"{number} was settled for good, and is in {places}"
             elif sent <= durable:
                 assert gone is not None, f"{number} is lost: sent to {self.way_of[number]} at {sent}, durable {durable}"
-        self.at = {number: (0, None) for number in found}
+        self.at = dict.fromkeys(found, (0, None))
         world.broker.pager.budget = budget
 
     def lanes(self) -> list[tuple[Lane, str]]:
