@@ -7,7 +7,7 @@ on disk only waits until the pager has brought it back.
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import chain, groupby, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -252,17 +252,38 @@ class Queue(Lane):
         """
         self._upkeep.hand_out(self, now_ms)
         max_length, max_bytes = self.settings.max_length, self.settings.max_length_bytes
+        expiries = self.expiries(batch, rows, now_ms)
+        dying = expiries is not None and any(0 < when_ms <= now_ms for _, when_ms in expiries.runs)
         count = self.message_count + ahead
         direct = 0 if count or 0 in (max_length, max_bytes) else min(self._demand(), len(rows))
-        admitted = [rows[:direct]]
-        if direct and max_bytes is not None:
-            admitted = [
-                Selection([row for row in rows[:direct] if batch.body_bytes_of(Selection((row,))) <= max_bytes])
-            ]
+        if dying or (direct and max_bytes is not None):
+            return self._admit_each(batch, rows, now_ms, expiries, ahead, ahead_bytes)
         room = -1 if max_length is None else max(max_length - count, 0)
         size = -1 if max_bytes is None else max(max_bytes - self.message_bytes - ahead_bytes, 0)
-        admitted.append(batch.fit(rows[direct:], room, size))
-        return Selection.merge(admitted)
+        fitting = batch.fit(rows[direct:], room, size)
+        return rows[:direct].union(fitting) if direct else fitting
+
+    def _admit_each(
+        self, batch: Batch, rows: Selection, now_ms: int, expiries: Expiries | None, ahead: int, ahead_bytes: int
+    ) -> Selection:
+        """The same when it depends on each: some expire at once unless a consumer takes them, and need no place either;
+        or consumers wait, and some are too large.
+        """
+        max_length, max_bytes = self.settings.max_length, self.settings.max_length_bytes
+        count, size = self.message_count + ahead, self.message_bytes + ahead_bytes
+        demand = 0 if count else self._demand()
+        admitted = []
+        runs = [(len(rows), 0)] if expiries is None else expiries.runs
+        whens = chain.from_iterable(repeat(when_ms, times) for times, when_ms in runs)
+        for row, when_ms in zip(rows, whens, strict=True):
+            own = batch.body_bytes_of(Selection((row,)))
+            if (max_length is None or count < max_length) and (max_bytes is None or size + own <= max_bytes):
+                admitted.append(row)
+                if demand > 0:
+                    demand -= 1
+                elif not 0 < when_ms <= now_ms:
+                    count, size = count + 1, size + own
+        return Selection(admitted)
 
     def _demand(self) -> int:
         """Messages that its consumers would take at once."""

@@ -113,6 +113,8 @@ class Upkeep:
         too_much = queue.limited and max(queue.excess) > 0
         if too_much or queue.next_expiry_ms <= now_ms:
             self.hand_out(queue, now_ms)
+        if queue.next_expiry_ms <= now_ms and 0 not in (queue.settings.max_length, queue.settings.max_length_bytes):
+            self._expire(queue, now_ms)  # one by one they would have been gone before they were too many
         more = too_much and self.enforce(queue, extents=_EXTENTS_AT_ONCE)
         if queue.next_expiry_ms <= now_ms:
             self._expire(queue, now_ms)
