@@ -9,6 +9,8 @@ so that what comes out can be compared with what went in:
     f0 ... f4       a fanout exchange; f0 has a client that gets and acks
     t0, t1          the same number to both in one transaction
     d...            queues and bindings that are declared and deleted
+    ttl, limited, levels    messages that expire, are too many, have priorities; what dies there goes to `dead`
+    delayed         an exchange that delays what goes to `late`
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from leveret.wire.fields import Arguments
 from leveret.wire.frames import method_frame
 from leveret.wire.methods import (
     BasicAck,
@@ -45,6 +48,7 @@ from leveret.wire.methods import (
     TxSelect,
     TxSelectOk,
 )
+from leveret.wire.properties import Properties, encode_properties
 
 from ..process import BrokerProcess
 from .client import TRANSIENT, Client, Delivery, Gone
@@ -52,6 +56,16 @@ from .client import TRANSIENT, Client, Delivery, Gone
 FANOUT = [f"f{number}" for number in range(5)]
 TRANSACTED = ["t0", "t1"]
 QUEUES = ["direct", *FANOUT, *TRANSACTED]
+LETTERS = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
+SPECIAL: dict[str, dict[str, object]] = {
+    "ttl": {"x-message-ttl": 150, **LETTERS},
+    "limited": {"x-max-length": 40, **LETTERS},
+    "levels": {"x-max-priority": 3, **LETTERS},
+    "dead": {},
+    "late": {},
+}
+WAYS = {"ttl": ("ttl", "dead"), "limited": ("limited", "dead"), "levels": ("levels", "dead"), "delayed": ("late",)}
+"""Where a message may be that was sent there, in the end."""
 PADDING = [b"", b"x" * 100, b"y" * 3000]
 
 
@@ -79,6 +93,12 @@ class Model:
     """Acked or rejected: may be there again, need not."""
     seen: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in QUEUES})
     """Delivered at least once."""
+    special: Stream = field(default_factory=Stream)
+    ways: dict[int, str] = field(default_factory=dict)
+    """By number of `special`: where it was sent."""
+    priorities: dict[int, int] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+    """Of `special`: acked, may be there again, need not."""
     declared: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
@@ -99,6 +119,7 @@ class Cycle:
 
     def run(self, seconds: float, kill: Callable[[], None]) -> None:
         workers = [self.publish, self.fan_out, self.transact, self.consume, self.get, self.define]
+        workers += [self.send_special, self.take_special]
         threads = [threading.Thread(target=self._work, args=(work, number)) for number, work in enumerate(workers)]
         for thread in threads:
             thread.start()
@@ -147,6 +168,51 @@ class Cycle:
         finally:
             assert not client.nacked
             self._note(stream, sent, told, client.confirmed)
+
+    def send_special(self, client: Client, random: Random) -> None:
+        """Half of the time nothing more is sent before all is confirmed."""
+        model = self.model
+        client.confirm()
+        sent: list[int] = []
+        told = 0
+        try:
+            while True:
+                numbers = model.special.take(random.choice([1, 3, 20]))
+                sent += numbers
+                way, priority = random.choice([*WAYS]), random.choice([0, 1, 3])
+                model.ways.update(dict.fromkeys(numbers, way))
+                model.priorities.update(dict.fromkeys(numbers, priority))
+                properties = Properties(
+                    headers={"x-delay": random.choice([20, 200])} if way == "delayed" else None,
+                    delivery_mode=2,
+                    priority=priority,
+                    expiration=random.choice([None, "100"]) if way == "levels" else None,
+                )
+                exchange, key = ("delayed", "") if way == "delayed" else ("", way)
+                bodies = [_body(number, random) for number in numbers]
+                client.publish(exchange, key, bodies, encode_properties(properties))
+                while len(sent) - client.confirmed > random.choice([0, 100]):
+                    client.read()
+                told = self._note(model.special, sent, told, client.confirmed)
+        finally:
+            self._note(model.special, sent, told, client.confirmed)
+
+    def take_special(self, client: Client, random: Random) -> None:
+        while True:
+            name = random.choice([*SPECIAL])
+            delivery = client.get(name)
+            if delivery is None:
+                continue
+            number = _number(delivery.body)
+            assert name in WAYS[self.model.ways[number]], f"{number} is in {name}"
+            self.model.deliveries += 1
+            if random.random() < 0.5:
+                self.model.gone.add(number)
+                client.send(method_frame(1, BasicAck(delivery_tag=delivery.tag)))
+            elif name != "late" and name != "dead":
+                client.send(method_frame(1, BasicReject(delivery_tag=delivery.tag, requeue=False)))
+            else:
+                client.send(method_frame(1, BasicNack(delivery_tag=delivery.tag, requeue=True)))
 
     def _note(self, stream: Stream, sent: list[int], told: int, confirmed: int) -> int:
         stream.confirmed.update(sent[told:confirmed])
@@ -243,6 +309,12 @@ def set_up(port: int) -> None:
         client.call(QueueDeclare(queue=name, durable=True), QueueDeclareOk)
     for name in FANOUT:
         client.call(QueueBind(queue=name, exchange="wide"), QueueBindOk)
+    for name, arguments in SPECIAL.items():
+        client.call(QueueDeclare(queue=name, durable=True, arguments=Arguments.of(arguments)), QueueDeclareOk)
+    fanout = Arguments.of({"x-delayed-type": "fanout"})
+    delayed = ExchangeDeclare(exchange="delayed", type="x-delayed-message", durable=True, arguments=fanout)
+    client.call(delayed, ExchangeDeclareOk)
+    client.call(QueueBind(queue="late", exchange="delayed"), QueueBindOk)
     client.close()
 
 
@@ -293,6 +365,33 @@ def drain(model: Model, port: int) -> None:
     assert drained["t0"] == drained["t1"], "a transaction is there in part"
 
 
+def drain_special(model: Model, port: int) -> None:
+    """Each message is in one of its places, once; those that were not confirmed or were acked may be missing."""
+    client = Client(port)
+    found: dict[int, str] = {}
+    newest: dict[int, int] = {}
+    missing = model.special.confirmed - model.gone
+    end = time.monotonic() + 30
+    empty = 0
+    while (missing or empty < 10) and time.monotonic() < end:
+        empty += 1
+        for name in SPECIAL:
+            while (delivery := client.get(name)) is not None:
+                empty = 0
+                number = _number(delivery.body)
+                assert number not in found, f"{number} is in {name} and was in {found[number]}"
+                assert name in WAYS[model.ways[number]], f"{number} is in {name}"
+                found[number] = name
+                missing.discard(number)
+                client.send(method_frame(1, BasicAck(delivery_tag=delivery.tag)))
+                if name == "levels":
+                    priority = model.priorities[number]
+                    assert number > newest.get(priority, -1), f"levels: {number} after {newest[priority]}"
+                    newest[priority] = number
+    assert not missing, f"{len(missing)} confirmed messages are lost, one was sent to {model.ways[min(missing)]}"
+    client.close()
+
+
 def run(directory: Path, cycles: int, seed: int, report: Callable[[str], None] = lambda line: None) -> Model:
     """So many lives and deaths; raises AssertionError when a promise was broken."""
     random = Random(seed)
@@ -307,6 +406,7 @@ def run(directory: Path, cycles: int, seed: int, report: Callable[[str], None] =
             check_definitions(model, broker.port)
             if cycle == cycles:
                 drain(model, broker.port)
+                drain_special(model, broker.port)
                 assert broker.stop() == 0
                 break
             Cycle(model, broker.port, seed * 100_000 + cycle).run(random.choice([0.05, 0.3, 1.0]), broker.kill)
