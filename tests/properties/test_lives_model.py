@@ -2,8 +2,9 @@
 single active consumers, delivery limits.
 
 The model does everything one message at a time, as RabbitMQ's queue process does. Each of three queues may have the
-next one as its dead-letter queue, or itself: in a ring it would matter who is served first. Time is manual, and goes from one expiry to the next; when messages of two queues expire
-at the same time nothing says which is first, and all begins anew.
+next one as its dead-letter queue, or itself: in a ring it would matter who is served first. Time is manual, and goes
+from one expiry to the next; when messages of two queues expire at the same time nothing says which is first, and all
+begins anew.
 """
 
 from __future__ import annotations
