@@ -110,6 +110,13 @@ def test_consumers() -> None:
     assert [name for name, _ in listener.heard()] == ["consumer.deleted"]
 
 
+def test_alarms() -> None:
+    listener = Listener()
+    listener.broker.alarms.log_full(True)
+    listener.broker.alarms.log_full(False)
+    assert listener.heard() == [("alarm.set", {"alarm": "disk"}), ("alarm.cleared", {"alarm": "disk"})]
+
+
 def test_only_those_that_are_asked_for() -> None:
     listener = Listener("queue.created")
     listener.vhost.declare_queue("q")

@@ -57,6 +57,8 @@ class Alarms:
         self._space_short = False
         self._log_full = False
         self._waiting: dict[Callable[[], None], None] = {}  # in the order of asking
+        self.on_change: Callable[[str, bool], None] = lambda resource, is_short: None
+        """Told which resource is short, or not any more."""
 
     @property
     def resources(self) -> list[str]:
@@ -76,11 +78,11 @@ class Alarms:
             if used < self._clear_below:
                 logger.info("memory resource limit alarm cleared: payload %s of %s", size_text(used), size_text(limit))
                 self.memory = False
-                self._changed()
+                self._changed("memory", False)
         elif used >= limit:
             logger.warning("memory resource limit alarm set: payload %s of %s", size_text(used), size_text(limit))
             self.memory = True
-            self._changed()
+            self._changed("memory", True)
 
     def check_disk(self) -> None:
         """Look at what is free now."""
@@ -109,9 +111,10 @@ class Alarms:
                 "set" if disk else "cleared",
                 why,
             )
-            self._changed()
+            self._changed("disk", disk)
 
-    def _changed(self) -> None:
+    def _changed(self, resource: str, is_short: bool) -> None:
+        self.on_change(resource, is_short)
         was_short, self.short = self.short, self.memory or self.disk
         if was_short and not self.short:
             waiting, self._waiting = self._waiting, {}

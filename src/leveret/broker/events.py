@@ -50,11 +50,16 @@ class Events:
         router.add(self._exchange)
         broker.objects[_ID] = self._exchange
         self._bindings = router.bindings_from(self._exchange)
+        broker.alarms.on_change = self._alarm
 
     @property
     def wanted(self) -> bool:
         """Whether anything is bound to the exchange."""
         return len(self._bindings) > 0
+
+    def _alarm(self, resource: str, is_short: bool) -> None:
+        if self.wanted:
+            self.emit("alarm.set" if is_short else "alarm.cleared", {"alarm": resource})
 
     def emit(self, name: str, about: Mapping[str, Value]) -> None:
         """This happened. Ask first whether it is `wanted`."""
