@@ -34,6 +34,7 @@ class Alarms:
         "disk_free_limit",
         "memory",
         "memory_limit",
+        "on_change",
         "short",
     )
 
