@@ -75,6 +75,8 @@ UPKEEP_STEP_MS: Final = 1
 NOTICES_MAX: Final = 10_000
 """Of one turn."""
 NOTICE_BYTES_MAX: Final = 16 * 1024 * 1024
+NOTICE_PROPERTIES_MAX: Final = FRAME_MAX - 64
+"""Bytes of one: a content header is one frame, which cannot be split."""
 
 # One turn of the event loop.
 TURN_BUDGET_MS: Final = 2

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 
 from leveret import limits
 from leveret.broker.broker import Broker
+from leveret.errors import NotFound
 from leveret.wire import Batch
 from leveret.wire.fields import Arguments
-from leveret.wire.properties import decode_properties
+from leveret.wire.properties import Properties, decode_properties, encode_properties
 from leveret.wire.records import SetPolicy
 
 from .support import TRANSIENT, Channel, make_broker
@@ -114,7 +116,10 @@ def test_alarms() -> None:
     listener = Listener()
     listener.broker.alarms.log_full(True)
     listener.broker.alarms.log_full(False)
-    assert listener.heard() == [("alarm.set", {"alarm": "disk"}), ("alarm.cleared", {"alarm": "disk"})]
+    assert listener.heard() == [
+        ("alarm.set", {"source": "disk", "node": "leveret"}),
+        ("alarm.cleared", {"source": "disk", "node": "leveret"}),
+    ]
 
 
 def test_only_those_that_are_asked_for() -> None:
@@ -135,6 +140,64 @@ def test_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
     listener.vhost.declare_queue("q9")
     assert len(listener.heard()) == 1
     assert limits.NOTICES_MAX > 1000
+
+
+def test_alarms_while_nobody_listens() -> None:
+    broker = make_broker()
+    broker.alarms.log_full(True)
+    assert not broker.notices.pending
+
+
+def test_its_own_integers_have_64_bits() -> None:
+    listener = Listener("policy.set")
+    listener.vhost.set_policy(SetPolicy("/", "p", False, "^q", {"max-length": 1}, 7, "queues"))
+    listener.broker.pump(1000)
+    taken = listener.vhost.queues["events"].take_one()
+    assert taken is not None
+    raw = taken[0][taken[1][0]].properties
+    assert b"\x08priorityl\0\0\0\0\0\0\0\x07" in raw
+    assert b"\x0ftimestamp_in_msl" in raw
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """Tables in tables."""
+    return {} if depth == 0 else {"deeper": nested(depth - 1)}
+
+
+def test_what_cannot_be_told_is_done_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    listener = Listener()
+    with caplog.at_level(logging.WARNING):
+        listener.vhost.declare_queue("deep", arguments=Arguments.of({"a": nested(30)}))
+        assert listener.heard() == []
+    assert "deep" in listener.vhost.queues
+    assert "1 events or traces were not published" in caplog.text
+    assert not listener.broker.notices.pending
+
+
+def test_a_header_that_no_frame_holds_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = Listener()
+    monkeypatch.setattr("leveret.broker.notices.NOTICE_PROPERTIES_MAX", 1000)
+    listener.vhost.declare_queue("long", arguments=Arguments.of({"a": "x" * 1000}))
+    listener.vhost.declare_queue("short")
+    assert [about["name"] for _, about in listener.heard()] == ["short"]
+    assert limits.NOTICE_PROPERTIES_MAX < limits.FRAME_MAX
+
+
+def test_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = Listener()
+    monkeypatch.setattr("leveret.broker.notices.NOTICE_BYTES_MAX", 600)
+    for number in range(9):
+        listener.vhost.declare_queue(f"q{number}")
+    assert 1 <= len(listener.heard()) <= 4
+
+
+def test_an_event_makes_no_events_without_end() -> None:
+    listener = Listener()
+    listener.vhost.trace(True)
+    listener.vhost.bind("amq.rabbitmq.trace", "events", "#", Arguments.EMPTY, to_queue=True, owner=None)
+    listener.vhost.declare_queue("q")
+    assert [key for key, _ in listener.heard()] == ["binding.created", "queue.created"]
+    assert listener.heard() == []
 
 
 class TestTracing:
@@ -164,6 +227,33 @@ class TestTracing:
             ),
             ("publish.", {**common, "routing_keys": ["nobody"], "properties": {}, "routed_queues": []}),
         ]
+
+    def test_headers_that_are_nested_too_deep(self) -> None:
+        """Its trace would be deeper still: it is not told, and the message goes its way."""
+        listener = self.start()
+        raw = encode_properties(Properties(headers=nested(31)))
+        listener.vhost.publish(Batch.build(listener.broker.pool, [("", "q", raw, b"1", False)], 1), listener.channel)
+        assert listener.heard() == []
+        assert listener.vhost.queues["q"].message_count == 1
+        assert [outcome[0] for outcome in listener.channel.outcomes] == [1]
+
+    def test_blind_copies(self) -> None:
+        listener = self.start()
+        raw = encode_properties(Properties(headers={"CC": ["a"], "BCC": ["b"]}))
+        listener.vhost.publish(Batch.build(listener.broker.pool, [("", "q", raw, b"1", False)], 1), listener.channel)
+        ((_, about),) = listener.heard()
+        assert about["routing_keys"] == ["q", "a", "b"]
+        assert about["properties"] == {"headers": {"CC": ["a"]}}
+
+    def test_a_commit(self) -> None:
+        listener = self.start()
+        batch = Batch.build(listener.broker.pool, [("", "q", TRANSIENT, b"1", False)], 1)
+        nowhere = Batch.build(listener.broker.pool, [("nowhere", "q", TRANSIENT, b"1", False)], 1)
+        with pytest.raises(NotFound):
+            listener.vhost.transact([batch, nowhere], [], listener.channel)
+        assert listener.heard() == [], "nothing was published"
+        listener.vhost.transact([batch], [], listener.channel)
+        assert [key for key, _ in listener.heard()] == ["publish."]
 
     def test_off_again(self) -> None:
         listener = self.start()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import LoginRefused, NotAllowed
+from ..errors import AmqpError, LoginRefused, NotAllowed
 from ..ports import User
 from ..wire.fields import Arguments
 from ..wire.frames import PROTOCOL_HEADER
@@ -64,6 +64,8 @@ class Client:
     """Wants to be told when the broker ends a consumer."""
     blocked_notify: bool
     """Wants to be told when it is not read because a resource is short."""
+    claimed: str = ""
+    """Whom it says to be, for events; known only while somebody listens to them."""
     user: User | None = None
     channel_max: int = 0
     frame_max: int = 0
@@ -103,19 +105,26 @@ def secure_ok(session: Session, method: ConnectionSecureOk) -> None:
 
 def _authenticate(session: Session, response: bytes) -> None:
     assert session.client is not None
+    client, wanted = session.client, session.broker.events.wanted
+    if wanted:
+        client.claimed = happenings.claimed_name(client.mechanism, response)
     answer = partial(session.resume, session.wait())
-    session.access.authenticate(session.client.mechanism, response, session.peer.loopback, answer)
+    try:
+        session.access.authenticate(client.mechanism, response, session.peer.loopback, answer)
+    except AmqpError as error:
+        if wanted:
+            happenings.refused(session, str(error))
+        raise
 
 
 def answered(session: Session, result: object) -> None:
     """What became of the login: a User, None when it is refused, or bytes: the next challenge."""
     client = session.client
     assert client is not None
-    events = session.broker.events
-    if events.wanted and not isinstance(result, bytes):
-        happenings.authenticated(session, result)
     if isinstance(result, User):
         client.user = result
+        if session.broker.events.wanted:
+            happenings.authenticated(session, result)
         session.move(send(ConnectionTune))
         session.send(tune(session.settings))
     elif isinstance(result, bytes):
@@ -123,6 +132,8 @@ def answered(session: Session, result: object) -> None:
         session.send(ConnectionSecure(result))
     else:
         assert result is None  # why is in the log of who checked it
+        if session.broker.events.wanted:
+            happenings.refused(session, "refused")
         if client.failure_close:
             text = f"Login was refused using authentication mechanism {client.mechanism}."
             ending.close_connection(session, LoginRefused(f"{text} For details see the broker logfile."), NO_METHOD)

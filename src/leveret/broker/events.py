@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..wire.fields import Arguments, Timestamp, decode_table
-from ..wire.properties import Properties, encode_properties
+from ..wire.fields import Arguments, Long, Timestamp, decode_table
+from ..wire.properties import Properties
 from ..wire.records import (
     Bind,
     DeclareExchange,
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 NAME: Final = "amq.rabbitmq.event"
 VHOST: Final = "/"
+NODE: Final = "leveret"
+"""What the node is called in events and traces."""
 _ID: Final = 0
 """Of the exchange in the log; other ids begin with 1."""
 
@@ -59,15 +61,15 @@ class Events:
 
     def _alarm(self, resource: str, is_short: bool) -> None:
         if self.wanted:
-            self.emit("alarm.set" if is_short else "alarm.cleared", {"alarm": resource})
+            self.emit("alarm.set" if is_short else "alarm.cleared", {"source": resource, "node": NODE})
 
     def emit(self, name: str, about: Mapping[str, Value]) -> None:
-        """This happened. Ask first whether it is `wanted`."""
+        """This happened. Ask first whether it is `wanted`. Its own integers are 64 bits wide, as in RabbitMQ."""
         now_ms = self._broker.clock.wall_ms()
-        properties = Properties(
-            headers={"timestamp_in_ms": now_ms, **about}, delivery_mode=2, timestamp=Timestamp(now_ms // 1000)
-        )
-        self._broker.notices.add(self._exchange, name, encode_properties(properties))
+        told = {key: Long(value) if type(value) is int else value for key, value in about.items()}
+        headers = {"timestamp_in_ms": Long(now_ms), **told}
+        properties = Properties(headers=headers, delivery_mode=2, timestamp=Timestamp(now_ms // 1000))
+        self._broker.notices.add(self._exchange, name, properties)
 
     def of_ops(self, ops: list[DefinitionOp]) -> list[tuple[str, dict[str, Value]]]:
         """What these ops are going to do, in the order in which RabbitMQ tells it: to be emitted when it is done."""

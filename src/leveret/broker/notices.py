@@ -1,7 +1,8 @@
 """Notices: messages that the broker itself publishes, about what it does: events and traces.
 
 They are noted down on the spot and published in the broker's turn, never from within a change. There is room for some:
-when more is done in one turn than can be told, the rest is not told.
+when more is done in one turn than can be told, the rest is not told. Nor is what does not fit the properties of a
+message: what clients sent (headers, arguments) is in there one table deeper, so it may be nested too deep or too long.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..limits import NOTICE_BYTES_MAX, NOTICES_MAX
+from ..limits import NOTICE_BYTES_MAX, NOTICE_PROPERTIES_MAX, NOTICES_MAX
 from ..wire import Batch
+from ..wire.properties import encode_properties
 
 if TYPE_CHECKING:
+    from ..wire.properties import Properties
     from .broker import Broker
     from .exchange import Exchange
 
@@ -41,25 +44,33 @@ class Notices:
     @property
     def pending(self) -> bool:
         """Whether any is to be published."""
-        return bool(self._waiting)
+        return bool(self._waiting or self._lost)
 
-    def add(self, exchange: Exchange, routing_key: str, properties: bytes, body: bytes = b"") -> None:
-        """Publish this in the next turn, if there is room for it."""
-        size = len(properties) + len(body)
-        if len(self._waiting) >= NOTICES_MAX or self._bytes + size > NOTICE_BYTES_MAX:
+    def add(self, exchange: Exchange, routing_key: str, properties: Properties, body: bytes = b"") -> None:
+        """Publish this in the next turn, if there is room for it. Never raises: what it tells of has happened."""
+        if not self._waiting and not self._lost:
+            self._broker.wake()
+        if len(self._waiting) >= NOTICES_MAX or self._bytes >= NOTICE_BYTES_MAX:
             self._lost += 1
             return
-        if not self._waiting:
-            self._broker.wake()
+        try:
+            raw = encode_properties(properties)
+        except ValueError:
+            self._lost += 1
+            return
+        size = len(raw) + len(body)
+        if len(raw) > NOTICE_PROPERTIES_MAX or self._bytes + size > NOTICE_BYTES_MAX:
+            self._lost += 1
+            return
         self._bytes += size
-        self._waiting.append(_Notice(exchange, routing_key, properties, body))
+        self._waiting.append(_Notice(exchange, routing_key, raw, body))
 
     def step(self) -> None:
         """Publish what is there; what comes of it waits for the next turn."""
         waiting, self._waiting = self._waiting, deque()
         self._bytes = 0
         if self._lost:
-            logger.warning("%d events or traces were not published: there were too many at once", self._lost)
+            logger.warning("%d events or traces were not published: too many at once, or too large", self._lost)
             self._lost = 0
         while waiting:
             exchange = waiting[0].exchange

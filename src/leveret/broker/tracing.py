@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import AmqpError
 from ..limits import SHORTSTR_MAX
-from ..wire.properties import Properties, decode_properties, encode_properties
+from ..wire.properties import Properties, decode_properties
+from .events import NODE
 
 if TYPE_CHECKING:
     from ..ports import Origin
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from .placement import Cells
 
 NAME: Final = "amq.rabbitmq.trace"
-_NODE: Final = "leveret"
 
 
 class Tracer:
@@ -67,14 +67,14 @@ class Tracer:
         if properties.headers is not None:
             known["headers"] = headers
         keys: list[Value] = [message.routing_key]
-        for name in ("CC", "BCC"):
-            if isinstance(more := headers.get(name), list):
+        for more in (headers.get("CC"), headers.pop("BCC", None)):  # BCC is for nobody's eyes, its keys are told
+            if isinstance(more, list):
                 keys += [key for key in more if isinstance(key, str)]
         return {
             "exchange_name": message.exchange,
             "routing_keys": keys,
             "properties": known,
-            "node": _NODE,
+            "node": NODE,
             "vhost": self._exchange.vhost,
             "connection": origin.connection,
             "channel": origin.channel,
@@ -84,4 +84,4 @@ class Tracer:
     def _tell(self, routing_key: str, about: dict[str, Value], message: Message) -> None:
         if message.exchange != NAME:  # traces are not traced
             key = routing_key.encode()[:SHORTSTR_MAX].decode(errors="ignore")
-            self._notices.add(self._exchange, key, encode_properties(Properties(headers=about)), message.body)
+            self._notices.add(self._exchange, key, Properties(headers=about), message.body)

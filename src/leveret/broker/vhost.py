@@ -88,9 +88,9 @@ class VHost(Objects):
         it are done.
         """
         cells = self.router.routes(batch)
-        batch = without_bcc(batch, self._broker.pool)
         if self.tracer is not None:
             self._trace(self.tracer, cells, batch, publisher, limit)
+        batch = without_bcc(batch, self._broker.pool)
         if limit is None and not batch.features & _KEPT and _one_queue_each(cells):
             slow = False
             for queues, rows in cells:  # nearly every batch: the same as below, in fewer steps
@@ -132,15 +132,16 @@ class VHost(Objects):
         self, batches: list[Batch], settlements: list[tuple[list[Portion], int]], publisher: Publisher
     ) -> Position | None:
         """tx.commit: everything becomes one record, or (an exchange is gone) nothing happens and it raises."""
-        placements = []
-        for batch in batches:
-            cells, batch = self.router.routes(batch), without_bcc(batch, self._broker.pool)
-            placements.append(place(cells, batch))
-            if self.tracer is not None:
-                self._trace(self.tracer, cells, batch, publisher, None)
+        routed = [self.router.routes(batch) for batch in batches]
+        placements = [
+            place(cells, without_bcc(batch, self._broker.pool)) for cells, batch in zip(routed, batches, strict=True)
+        ]
         for placement in placements:
             if placement.error is not None:
                 raise placement.error
+        if self.tracer is not None:
+            for cells, batch in zip(routed, batches, strict=True):
+                self._trace(self.tracer, cells, batch, publisher, None)
         change = Change(self._broker, self.router)
         for placement in placements:
             change.publish(placement)

@@ -39,6 +39,12 @@ class Timestamp(int):
         return f"Timestamp({int(self)})"
 
 
+class Long(int):
+    """An integer that is written with 64 bits, however small."""
+
+    __slots__ = ()
+
+
 Value: TypeAlias = "bool | int | float | Decimal | str | bytes | Sequence[Value] | Mapping[str, Value] | None"
 """What a field holds; decoding makes lists and dicts. A longstr is str when it is UTF-8, otherwise bytes."""
 
@@ -347,6 +353,8 @@ def _encode_value(value: Value, depth: int) -> bytes:
             return b"t\x01" if value else b"t\x00"
         case Timestamp():
             return _packed(">cQ", b"T", int(value))
+        case Long():
+            return _packed(">cq", b"l", int(value))
         case int():
             return _packed(">ci", b"I", value) if -(1 << 31) <= value < 1 << 31 else _packed(">cq", b"l", value)
         case float():
