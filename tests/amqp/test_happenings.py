@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from leveret.wire.fields import Arguments
@@ -89,6 +91,18 @@ def test_names_that_clients_give_their_connections() -> None:
     link = world.link()
     link.open(properties=Arguments.of({"connection_name": "billing"}))
     assert [about["user_provided_name"] for _, about in heard(world)] == ["billing"]
+
+
+def test_client_properties_that_are_nested_too_deep() -> None:
+    world = World()
+    listen(world, "connection.*")
+    nested: dict[str, Any] = {}
+    for _ in range(30):
+        nested = {"deeper": nested}
+    link = world.link()
+    link.open(properties=Arguments.of({"a": nested}))
+    link.open_channel(1)
+    assert heard(world) == [], "it is not told, and the connection is open"
 
 
 def test_nothing_is_remembered_while_nobody_listens() -> None:

@@ -10,8 +10,9 @@ import pytest
 from leveret import limits
 from leveret.broker.broker import Broker
 from leveret.errors import NotFound
+from leveret.ports import Origin
 from leveret.wire import Batch
-from leveret.wire.fields import Arguments
+from leveret.wire.fields import Arguments, Timestamp
 from leveret.wire.properties import Properties, decode_properties, encode_properties
 from leveret.wire.records import SetPolicy
 
@@ -207,6 +208,12 @@ class TestTracing:
         listener.vhost.trace(True)
         return listener
 
+    def deliver(self, listener: Listener, queue: str) -> None:
+        tracer, taken = listener.vhost.tracer, listener.vhost.queues[queue].take_one()
+        assert tracer is not None
+        assert taken is not None
+        tracer.delivered(queue, *taken, Origin("test", 1, "me"))
+
     def test_what_is_published(self) -> None:
         listener = self.start()
         raw = b"\x20\x00\x00\x00\x00\x03\x01aV"
@@ -236,14 +243,27 @@ class TestTracing:
         assert listener.heard() == []
         assert listener.vhost.queues["q"].message_count == 1
         assert [outcome[0] for outcome in listener.channel.outcomes] == [1]
+        self.deliver(listener, "q")
+        assert listener.heard() == []
+
+    def test_a_timestamp(self) -> None:
+        listener = self.start()
+        raw = encode_properties(Properties(timestamp=Timestamp(2**40)))
+        listener.vhost.publish(Batch.build(listener.broker.pool, [("", "q", raw, b"1", False)], 1), listener.channel)
+        ((_, about),) = listener.heard()
+        assert about["properties"] == {"timestamp": Timestamp(2**40)}
 
     def test_blind_copies(self) -> None:
         listener = self.start()
+        listener.vhost.declare_queue("a")
         raw = encode_properties(Properties(headers={"CC": ["a"], "BCC": ["b"]}))
         listener.vhost.publish(Batch.build(listener.broker.pool, [("", "q", raw, b"1", False)], 1), listener.channel)
         ((_, about),) = listener.heard()
         assert about["routing_keys"] == ["q", "a", "b"]
         assert about["properties"] == {"headers": {"CC": ["a"]}}
+        self.deliver(listener, "a")
+        ((key, about),) = listener.heard()
+        assert (key, about["routing_keys"]) == ("deliver.a", ["q", "a"])
 
     def test_a_commit(self) -> None:
         listener = self.start()
