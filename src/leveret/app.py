@@ -19,17 +19,25 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, Self
 
 from . import __version__, config, limits, wire
-from .access.internal import InternalAccess
+from .access.accounts import Accounts
+from .access.administration import Administration
+from .access.chain import Chain, Link
+from .access.credentials import Credentials
+from .access.internal import InternalBackend
+from .access.passwords import SALT_SIZE, SHA256, hash_password
+from .access.throttle import Throttle
 from .amqp import Peer, Session, Settings
 from .broker.alarms import Alarms, size_text
 from .broker.broker import Broker as Brain
 from .broker.housekeeping import Housekeeping
+from .broker.vhosts import DEFAULT as DEFAULT_VHOST
 from .clock import SystemClock
 from .errors import ConfigError, PolicyError
-from .net import Housekeeper, Server, Turn
+from .net import Housekeeper, Server, Turn, Workers
 from .resources import FreeSpace, Watch, budget, total_memory
 from .storage import Storage
 from .store.memory import MemoryLog
+from .wire.definitions import SetUser
 from .wire.records import SetPolicy
 
 if TYPE_CHECKING:
@@ -42,6 +50,9 @@ if TYPE_CHECKING:
     from .net.server import Address
     from .ports import Position
 
+# Everybody knows this password, so its salt may be known as well.
+GUEST: Final = SetUser("guest", hash_password(b"guest", bytes(SALT_SIZE), SHA256), SHA256, ("administrator",))
+"""RabbitMQ's default user."""
 SHUTDOWN: Final = "broker forced connection closure with reason 'shutdown'"
 """What RabbitMQ tells connections when it stops; with code 320."""
 
@@ -87,7 +98,6 @@ class Node:
                 is_disk_short=lambda: self.alarms.disk,
             )
         self.log = MemoryLog(scheduler=self.turn) if self.storage is None else self.storage.log
-        self.access = InternalAccess()
         self.pool = wire.Pool(limits.ARENA_SIZE)
         self.alarms = Alarms(
             self._memory_used,
@@ -95,6 +105,10 @@ class Node:
             _unknown if directory is None else FreeSpace(directory),
             self.budget.disk_free_limit,
         )
+        self.accounts = Accounts()
+        self.workers = Workers(loop)
+        self.credentials = Credentials(self.workers, SystemRandomness())
+        self.access = Chain([Link(InternalBackend(self.accounts, self.credentials))], Throttle(self.clock))
         self.brain = Brain(
             self.log,
             self.clock,
@@ -104,6 +118,13 @@ class Node:
             self.alarms,
             spill=None if self.storage is None else self.storage.spill,
             paging_budget=self.budget.paging,
+            accounts=self.accounts,
+        )
+        self.administration = Administration(
+            self.accounts,
+            self.brain.commit,
+            self.brain.vhosts,
+            lambda user: self.brain.connections.close_user(user, f"user '{user}' is deleted"),
         )
         self.turn.start(self.log.run_callbacks if self.storage is None else self.storage.run_callbacks, self._pump)
         self.settings = Settings(
@@ -123,6 +144,7 @@ class Node:
         """Recover what was kept, and serve there from now on. Raises ConfigError when that is not possible."""
         if self.storage is not None:
             self.storage.recover(self.brain)
+        self.administration.found(GUEST, DEFAULT_VHOST)
         addresses = self.server.listen(host, port)
         if self.storage is not None:
             self.storage.start(self.server.timers, self.clock.monotonic_ms())
@@ -155,6 +177,7 @@ class Node:
         await self.server.stop(SHUTDOWN)
         if self.storage is not None:
             await self.storage.stop()
+        self.workers.stop()
         self.turn.stop()
 
 

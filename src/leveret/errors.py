@@ -26,6 +26,8 @@
       ConfigError                   the operator's fault; one line and exit code 2
         DamageError                 a data directory that cannot be trusted
       PolicyError                   a policy that is refused
+      VHostError                    a virtual host that is not there, or must stay
+      AccountError                  a user, permission or parameter that is refused
       SyncError     (OSError)       the disk's fault: what was written may be lost
 
 Our own faults are assertions, never an AmqpError.
@@ -69,6 +71,14 @@ class DamageError(ConfigError):
 
 class PolicyError(LeveretError):
     """A policy that cannot be set or is not there; the text is what RabbitMQ's tools show."""
+
+
+class VHostError(LeveretError):
+    """A virtual host that cannot be made, changed or deleted."""
+
+
+class AccountError(LeveretError):
+    """A user, permission, limit or parameter that cannot be set or is not there."""
 
 
 class SyncError(LeveretError, OSError):

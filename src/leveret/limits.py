@@ -49,6 +49,34 @@ TIMEOUTS_PER_LOOK: Final = 32
 TIMEOUT_MARKS_MAX: Final = 64
 """Of one channel: at these times it is known what had been delivered."""
 
+# Virtual hosts, users and what they may do.
+VHOSTS_MAX: Final = 10_000
+PREDECLARED_IDS: Final = 16
+"""Ids that a virtual host takes for the exchanges it has from the start; more than they are."""
+VHOST_STEP_MS: Final = 1
+"""Of one turn, for one that is being deleted."""
+USERS_MAX: Final = 100_000
+PERMISSIONS_PER_USER_MAX: Final = VHOSTS_MAX
+TOPIC_PERMISSIONS_PER_USER_MAX: Final = 10_000
+PARAMETERS_MAX: Final = 10_000
+PARAMETER_SIZE_MAX: Final = 64 * 1024
+NAME_BYTES_MAX: Final = 255
+"""Of a user, a tag, a virtual host."""
+TAGS_MAX: Final = 64
+PASSWORD_HASH_SIZE_MAX: Final = 1024
+RIGHTS_CACHED_MAX: Final = 1_000
+"""Decisions of one user in one virtual host."""
+CREDENTIALS_REMEMBERED_MAX: Final = 10_000
+"""Passwords that were right, each under a keyed hash."""
+LOGINS_WAITING_MAX: Final = 20_000
+"""Passwords that wait to be hashed; more are refused."""
+LOGIN_REFUSAL_DELAY_MS: Final = 3_000
+"""After this time a login that was refused is told so: whoever guesses has to wait (RabbitMQ's too)."""
+LOGIN_FAILURES_MAX: Final = 10
+"""Of one address in LOGIN_FAILURES_MS; then its passwords are not looked at until the minute is over."""
+LOGIN_FAILURES_MS: Final = 60_000
+LOGIN_ADDRESSES_MAX: Final = 10_000
+
 # Policies.
 POLICIES_MAX: Final = 1_000
 """Of one virtual host: each new object is held against them."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, NewType, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, NewType, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
+    from .authorize import Rights
     from .broker.consumer import Consumer
     from .wire import Batch, Extent, Selection
+    from .wire.definitions import AccountOp, DeleteVHost
     from .wire.records import EndCheckpoint, Op, Settle
 
     Fetched = Callable[[list[tuple[int, bytes]] | None], None]
     """Told (position, bytes) each, or None when it cannot be read."""
+
+T = TypeVar("T")
 
 Position = NewType("Position", int)
 """A place in the log. Opaque: only its order means something."""
@@ -39,6 +43,14 @@ class Randomness(Protocol):
 
     def numbers(self, count: int) -> Sequence[int]:
         """So many independent random numbers of 64 bits."""
+        ...
+
+
+class Workers(Protocol):
+    """Who does what takes too long for a turn."""
+
+    def run(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
+        """Do `work` elsewhere; `done` is called with its result, on a later turn. `work` must not raise."""
         ...
 
 
@@ -276,10 +288,13 @@ class Deliveries(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who is logged in."""
+    """Who is logged in. `state`: what those who may grant rights know of it beside the name, in their order."""
 
     name: str
     tags: tuple[str, ...] = ()
+    state: tuple[object, ...] = ()
+    expires_ms: int | None = None
+    """In wall time: then the login is worth nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,18 +306,70 @@ class Wait:
     token: int
 
 
+class Undecided(Exception):
+    """Nobody here knows whether this is allowed: somebody else has to be asked. The operation has done nothing so far,
+    and is to be tried again when the answer is there.
+    """
+
+    def __init__(self, ask: Callable[[Callable[[], None]], None]) -> None:
+        """`ask(go_on)`: ask, and call on a later turn when it can be tried again."""
+        super().__init__("undecided")
+        self.ask = ask
+
+
+class Remote(NamedTuple):
+    """Where a login comes from. `certificate`: the name that the client's certificate gives, if it proved one."""
+
+    address: str
+    loopback: bool
+    certificate: str = ""
+    tls: bool = False
+
+
+class Challenge(NamedTuple):
+    """A login needs another word from the client."""
+
+    data: bytes
+
+
 class Access(Protocol):
     """Who may log in, and what they may do."""
 
+    def mechanisms(self, remote: Remote) -> tuple[str, ...]:
+        """What is offered to it."""
+        ...
+
     def authenticate(
-        self, mechanism: str, response: bytes, loopback: bool, answer: Callable[[User | None], None]
+        self, mechanism: str, response: bytes, remote: Remote, answer: Callable[[User | Challenge | None], None]
     ) -> None:
         """Check credentials; `answer` is called once, possibly much later, with the user or None when refused.
 
-        Raises AmqpError (SyntaxError_) for a malformed response.
+        The mechanism is one of those offered. Raises AmqpError (SyntaxError_) for a malformed response.
         """
         ...
 
-    def may_open(self, user: User, vhost: str) -> bool:
-        """Whether the user may connect to this virtual host."""
+    def open(self, user: User, vhost: str, remote: Remote, answer: Callable[[Rights | None], None]) -> None:
+        """Connect to a virtual host; `answer` is called once, possibly later, with what the user may do there, or None
+        when it may not connect.
+        """
+        ...
+
+    def refresh(self, user: User, secret: bytes, answer: Callable[[User | str], None]) -> None:
+        """connection.update-secret: the user with its new credentials, or why they are refused."""
+        ...
+
+
+class Accounts(Protocol):
+    """Who may log in, as the log tells it."""
+
+    def apply(self, op: AccountOp | DeleteVHost) -> None:
+        """Make the change that an op describes, whatever was there."""
+        ...
+
+    def all(self) -> Iterator[AccountOp]:
+        """Everything, as the ops that make it."""
+        ...
+
+    def user_limit(self, user: str, limit: str) -> int | None:
+        """`max-connections` or `max-channels` of a user; None: no limit."""
         ...

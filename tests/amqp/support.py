@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from leveret.amqp import Peer, Session, Settings
+from leveret.authorize import EVERYTHING, Rights
 from leveret.broker.alarms import Alarms
 from leveret.broker.broker import Broker
 from leveret.clock import ManualClock
 from leveret.errors import SyntaxError_
-from leveret.ports import Position, User
+from leveret.ports import Challenge, Position, Remote, User
 from leveret.wire import Pool
 from leveret.wire.fields import Arguments
 from leveret.wire.frames import HEARTBEAT_FRAME, PROTOCOL_HEADER, content_frames, method_frame
@@ -119,31 +120,48 @@ class FakeAccess:
         self.late = True
         self._answers: list[Callable[[], None]] = []
         self.calls: list[tuple[str, bytes, bool]] = []
+        self.rights: dict[str, Rights] = {}
+        """What users may do, if it is not everything."""
+        self.offered: tuple[str, ...] = ("PLAIN", "AMQPLAIN", "CHALLENGE")
+        self.expires_ms: int | None = None
+
+    def mechanisms(self, remote: Remote) -> tuple[str, ...]:
+        return self.offered
 
     def authenticate(
-        self, mechanism: str, response: bytes, loopback: bool, answer: Callable[[User | bytes | None], None]
+        self, mechanism: str, response: bytes, remote: Remote, answer: Callable[[User | Challenge | None], None]
     ) -> None:
-        self.calls.append((mechanism, response, loopback))
+        self.calls.append((mechanism, response, remote.loopback))
         if response == b"malformed":
             raise SyntaxError_("malformed response")
         if response == b"explode":
             raise RuntimeError("a bug in a backend")
-        result: User | bytes | None = None
+        result: User | Challenge | None = None
         if mechanism == "CHALLENGE" and response == b"":
-            result = b"what?"
+            result = Challenge(b"what?")
         elif response == b"\0guest\0guest":
             result = User("guest", ("administrator",))
         elif response == b"\0bob\0builder":
             result = User("bob")
         elif response == b"\0federator\0secret":
             result = User("federator", ("impersonator",))
-        if self.late:
-            self._answers.append(lambda: answer(result))
-        else:
-            answer(result)
+        if result is not None and not isinstance(result, Challenge):
+            result = replace(result, expires_ms=self.expires_ms)
+        self._answer(lambda: answer(result))
 
-    def may_open(self, user: User, vhost: str) -> bool:
-        return user.name != "bob"
+    def open(self, user: User, vhost: str, remote: Remote, answer: Callable[[Rights | None], None]) -> None:
+        allowed = user.name != "bob"
+        self._answer(lambda: answer(self.rights.get(user.name, EVERYTHING) if allowed else None))
+
+    def refresh(self, user: User, secret: bytes, answer: Callable[[User | str], None]) -> None:
+        wrong = "New secret was refused by one of the backends"
+        self._answer(lambda: answer(wrong if secret == b"wrong" else replace(user, expires_ms=self.expires_ms)))
+
+    def _answer(self, answer: Callable[[], None]) -> None:
+        if self.late:
+            self._answers.append(answer)
+        else:
+            answer()
 
     def answer(self) -> bool:
         """Let the answers come."""
@@ -207,7 +225,7 @@ class World:
         self.disk_free: int | None = 1000
         alarms = Alarms(lambda: self.memory_used, 1000, lambda: self.disk_free, 500)
         self.broker = Broker(self.log, self.clock, CountingNames(), self.scheduler, self.pool, alarms)
-        self.settings = settings or Settings(mechanisms=("PLAIN", "AMQPLAIN", "CHALLENGE"))
+        self.settings = settings or Settings(login_refusal_delay_ms=0)
         self.held = False
         """Late answers do not come while this is set."""
         self.links: list[Link] = []

@@ -16,6 +16,7 @@ from leveret.amqp.handshake import (
     CLOSING,
     CONNECTION,
     OPEN,
+    OPENING,
     Moved,
     State,
     describe_header,
@@ -64,7 +65,8 @@ def arrive(state: State) -> Link:
         link.send(START_OK, channel=0)
         if state is not AWAIT_TUNE_OK:
             link.send(TUNE_OK, channel=0)
-        if state in (OPEN, CLOSING, CLOSED):
+        world.held = state is OPENING
+        if state in (OPENING, OPEN, CLOSING, CLOSED):
             link.send(ConnectionOpen("/"), channel=0)
         if state is CLOSING:
             link.session.shutdown("shutdown")
@@ -82,6 +84,7 @@ REPLIES: dict[State, dict[type[Method], type[Method] | None]] = {
     AWAIT_SECURE_OK: {ConnectionSecureOk: ConnectionTune, ConnectionClose: ConnectionCloseOk},
     AWAIT_TUNE_OK: {ConnectionTuneOk: None, ConnectionClose: ConnectionCloseOk},
     AWAIT_OPEN: {ConnectionOpen: ConnectionOpenOk, ConnectionClose: ConnectionCloseOk},
+    OPENING: {},
     OPEN: {ConnectionUpdateSecret: ConnectionUpdateSecretOk, ConnectionClose: ConnectionCloseOk},
     CLOSING: {ConnectionClose: ConnectionCloseOk, ConnectionCloseOk: None},
     CLOSED: {},
@@ -99,8 +102,8 @@ def test_every_method_in_every_state(state: State, id: int) -> None:
         expected = replies[METHODS[id]]
         assert [type(method) for method in link.on(0)] == ([expected] if expected else [])
         moved = CONNECTION[state][id]
-        assert link.session.state is (AWAIT_TUNE_OK if moved is AUTHENTICATING else moved)
-    elif state in (AUTHENTICATING, CLOSING, CLOSED):
+        assert link.session.state is {AUTHENTICATING: AWAIT_TUNE_OK, OPENING: OPEN}.get(moved, moved)
+    elif state in (AUTHENTICATING, OPENING, CLOSING, CLOSED):
         assert link.on(0) == []
         assert link.session.state is state
     else:
@@ -175,8 +178,10 @@ def test_a_right_header_starts(header: bytes) -> None:
     )
 
 
-def test_only_plain_and_amqplain_are_offered_by_default() -> None:
-    link = World(settings=Settings()).link()
+def test_what_is_offered_is_up_to_who_checks_it() -> None:
+    world = World()
+    world.access.offered = ("PLAIN", "AMQPLAIN")
+    link = world.link()
     link.feed(PROTOCOL_HEADER)
     (start,) = link.on(0)
     assert isinstance(start, ConnectionStart)

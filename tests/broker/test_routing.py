@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from itertools import count
 from typing import Any
 
 import pytest
@@ -38,7 +37,7 @@ class Setup:
 
     def __init__(self) -> None:
         self.router = Router("/", SeededRandomness())
-        for exchange in predeclared("/", lambda: next(ids)):
+        for exchange in predeclared("/", 1):
             self.router.add(exchange)
         self.queues: dict[str, FakeQueue] = {}
 
@@ -95,8 +94,8 @@ def setup() -> Setup:
 
 class TestPredeclared:
     def test_what_every_virtual_host_has(self) -> None:
-        numbers = count(1)
-        exchanges = predeclared("v", lambda: next(numbers))
+
+        exchanges = predeclared("v", 1)
         assert [(one.id, one.name, one.type, one.internal) for one in exchanges] == [
             (1, "", "direct", False),
             (2, "amq.direct", "direct", False),

@@ -1,57 +1,64 @@
-"""The internal list of users as an `Access`: a name, a password, a list of virtual hosts.
-
-Answers at once. An unknown name takes the same work as a wrong password, so that time does not tell names.
+"""The broker's own list of users as a backend. An unknown name takes the same work as a wrong password, so that time
+does not tell names.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
 
-from ..ports import User
-from .mechanisms import Credentials, parse_response
-from .passwords import matches
-from .users import GUEST, Account
+from .backend import Identity, Refused
+from .rights import UserRights
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from ..ports import Remote
+    from .accounts import Accounts
+    from .backend import LoggedIn, Login, Opened
+    from .credentials import Credentials
+
+INVALID: Final = Refused("invalid credentials")
+BLANK: Final = Refused("a blank password is prohibited; with a certificate the mechanism is EXTERNAL")
 
 
-class InternalAccess:
-    """The port `Access` over accounts that are given to it."""
+class InternalBackend:
+    """Users, passwords and permissions of the log."""
 
-    __slots__ = ("_accounts", "_loopback_users")
+    __slots__ = ("_accounts", "_credentials")
+    name: Final = "internal"
 
-    def __init__(self, accounts: Iterable[Account] = (GUEST,), loopback_users: Iterable[str] = ("guest",)) -> None:
-        """`loopback_users` may only come from the broker's own machine (RabbitMQ page "Access Control")."""
-        self._accounts = {account.name: account for account in accounts}
-        self._loopback_users = frozenset(loopback_users)
+    def __init__(self, accounts: Accounts, credentials: Credentials) -> None:
+        self._accounts = accounts
+        self._credentials = credentials
 
-    def authenticate(
-        self, mechanism: str, response: bytes, loopback: bool, answer: Callable[[User | None], None]
-    ) -> None:
-        """Check credentials, and call `answer` with the user, or None when refused; the log says why.
+    def log_in(self, login: Login, answer: LoggedIn) -> None:
+        """Whether the user is there, and this is its password if one is needed."""
+        if login.password is None:
+            self.look_up(login, answer)
+            return
+        if not login.password:
+            answer(BLANK)
+            return
+        user = self._accounts.users.get(login.name)
 
-        Raises SyntaxError_ for a malformed response, CommandInvalid for an unknown mechanism.
-        """
-        credentials = parse_response(mechanism, response)
-        account = self._accounts.get(credentials.name)
-        problem = self._problem(account, credentials, loopback)
-        if problem:
-            # RabbitMQ's words; of the name only its printable form, since it may be anything.
-            logger.warning("%s login refused: user %r %s", mechanism, credentials.name, problem)
-            answer(None)
+        def checked(right: bool) -> None:
+            # Meanwhile it may have another password, or be gone.
+            current = self._accounts.users.get(login.name)
+            same = user is not None and current is not None and current.password_hash == user.password_hash
+            answer(Identity(login.name, current.tags) if right and same and current is not None else INVALID)
+
+        self._credentials.check(user, login.password, checked)
+
+    def look_up(self, login: Login, answer: LoggedIn) -> None:
+        """Whether the user is there."""
+        user = self._accounts.users.get(login.name)
+        answer(INVALID if user is None else Identity(user.name, user.tags))
+
+    def open(self, identity: Identity, vhost: str, remote: Remote, answer: Opened) -> None:
+        """A user may connect to a virtual host in which it has permissions, whatever these say."""
+        if self._accounts.permission(identity.name, vhost) is None:
+            answer(Refused("no permissions"))
         else:
-            assert account is not None
-            answer(User(account.name, account.tags))
+            answer(UserRights(self._accounts, identity.name, vhost))
 
-    def may_open(self, user: User, vhost: str) -> bool:
-        """Whether the user may connect to this virtual host."""
-        account = self._accounts.get(user.name)
-        return account is not None and vhost in account.vhosts
-
-    def _problem(self, account: Account | None, credentials: Credentials, loopback: bool) -> str:
-        if not matches(credentials.password, account.password_hash if account is not None else ""):
-            return "- invalid credentials"
-        if not loopback and credentials.name in self._loopback_users:
-            return "can only connect via localhost"
-        return ""
+    def refresh(self, identity: Identity, secret: bytes, answer: LoggedIn) -> None:
+        """Logins of the internal list do not expire."""
+        answer(identity)

@@ -2,6 +2,8 @@
 
     PLAIN      NUL name NUL password                                 RFC 4616, without an authorization identity
     AMQPLAIN   a field table, without its length: LOGIN, PASSWORD    of the first clients; py-amqp still has it
+    EXTERNAL   nothing: the name is in the client's certificate
+    ANONYMOUS  anything: the name is in the configuration
 
 Errors never repeat the response: it holds a password.
 """
@@ -9,42 +11,35 @@ Errors never repeat the response: it holds a password.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ..errors import CommandInvalid, SyntaxError_
+from ..errors import SyntaxError_
 from ..wire.fields import ByteArray, Value, decode_table
 
+if TYPE_CHECKING:
+    NameAndPassword = tuple[str, bytes]
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """A name and a password."""
-
-    name: str
-    """What is not UTF-8 comes with surrogate escapes, so that it is nobody's name."""
-    password: bytes = field(repr=False)
-
-
-def parse_response(mechanism: str, response: bytes) -> Credentials:
-    """Raises SyntaxError_ for a malformed response, CommandInvalid for an unknown mechanism."""
-    parse = MECHANISMS.get(mechanism)
-    if parse is None:
-        raise CommandInvalid(f"unknown authentication mechanism '{mechanism}'")
-    return parse(response)
+PLAIN: Final = "PLAIN"
+AMQPLAIN: Final = "AMQPLAIN"
+EXTERNAL: Final = "EXTERNAL"
+ANONYMOUS: Final = "ANONYMOUS"
+MECHANISMS: Final = (PLAIN, AMQPLAIN, EXTERNAL, ANONYMOUS)
 
 
-def _parse_plain(response: bytes) -> Credentials:
+def parse_plain(response: bytes) -> NameAndPassword:
+    """Raises SyntaxError_ for a malformed response."""
     parts = response.split(b"\0")
     if len(parts) != 3 or parts[0]:
         raise SyntaxError_("PLAIN response invalid")
-    return Credentials(_name(parts[1]), parts[2])
+    return _name(parts[1]), parts[2]
 
 
-def _parse_amqplain(response: bytes) -> Credentials:
+def parse_amqplain(response: bytes) -> NameAndPassword:
+    """Raises SyntaxError_ for a malformed response."""
     table = decode_table(response)
     if "LOGIN" not in table or "PASSWORD" not in table:
         raise SyntaxError_("AMQPLAIN auth info is missing LOGIN or PASSWORD field")
-    return Credentials(_name(_longstr(table["LOGIN"])), _longstr(table["PASSWORD"]))
+    return _name(_longstr(table["LOGIN"])), _longstr(table["PASSWORD"])
 
 
 def _longstr(value: Value) -> bytes:
@@ -59,4 +54,5 @@ def _name(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-MECHANISMS: Final[dict[str, Callable[[bytes], Credentials]]] = {"PLAIN": _parse_plain, "AMQPLAIN": _parse_amqplain}
+PARSERS: Final[dict[str, Callable[[bytes], NameAndPassword]]] = {PLAIN: parse_plain, AMQPLAIN: parse_amqplain}
+"""Of the mechanisms that carry a name and a password."""

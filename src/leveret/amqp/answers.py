@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import AmqpError
 from ..limits import INBOX_EVENT_SIZE
+from ..ports import Undecided
 from ..wire import Batch, Command, Settlement
 from ..wire.frames import method_frame
 from ..wire.methods import Method
 from . import ending, opening
-from .failures import method_of
+from .failures import channel_of, method_of
 
 if TYPE_CHECKING:
     from ..wire import Event
@@ -66,6 +67,19 @@ def hold(session: Session, number: int, event: Event) -> None:
     session.held_events += _weight(event)
 
 
+def failed(session: Session, event: Event, error: Exception) -> None:
+    """What an event asked for cannot be done; or (Undecided) nobody knows yet whether it may, and it is asked again."""
+    number = channel_of(event)
+    channel = session.channels.get(number)
+    if not isinstance(error, Undecided) or channel is None:
+        ending.fail(session, number, method_of(event), error)
+        return
+    wait = session.park(channel)
+    session.inboxes.setdefault(number, deque()).appendleft(event)
+    session.held_events += _weight(event)
+    error.ask(lambda: session.resume(wait.token, None))
+
+
 def _weight(event: Event) -> int:
     size = 0
     if isinstance(event, Batch):
@@ -102,7 +116,7 @@ def _serve_inbox(session: Session, number: int, end_ms: int) -> bool:
         try:
             session.dispatch(number, event)
         except Exception as error:
-            ending.fail(session, number, method_of(event), error)
+            failed(session, event, error)
         if inbox and session.now_ms() >= end_ms:
             return True
     if not inbox:

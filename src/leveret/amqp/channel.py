@@ -48,7 +48,9 @@ from .publishing import Publishing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..authorize import Rights
     from ..broker.paging import Pager
+    from ..broker.permits import Permits
     from ..broker.vhost import VHost
     from ..ports import Log, Position, Randomness, User
     from ..wire import Batch, Settlement
@@ -136,6 +138,8 @@ class Connection:
     vhost: VHost
     owner: object
     user: User
+    rights: Rights
+    permits: Permits
     log: Log
     pager: Pager
     randomness: Randomness
@@ -163,6 +167,7 @@ class Channel:
         "_deliveries",
         "_publishing",
         "connection",
+        "generated",
         "last_queue",
         "number",
         "parked",
@@ -179,6 +184,8 @@ class Channel:
         """Open and not parked: events go straight to it."""
         self.parked = 0
         """The token that it waits for; 0: none, -1: it is gone and never goes on."""
+        self.generated = ""
+        """The name of a queue that is being declared without one."""
         self.last_queue = ""
         """The queue that was declared last: what an empty name means (spec 1.7.2.1)."""
         self.prefetch = connection.settings.consumer_prefetch
@@ -234,6 +241,11 @@ class Channel:
         else:
             portions = self.deliveries.hold(settlement)
             publishing.transaction.settlements.append((portions, settlement.kind))
+
+    @property
+    def gone(self) -> bool:
+        """Whether it was released."""
+        return self.parked == _GONE
 
     def release(self) -> None:
         """The channel is gone: everything it holds goes back."""

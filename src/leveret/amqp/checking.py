@@ -1,5 +1,6 @@
-"""What the front door itself refuses of messages, and in which order (RabbitMQ's): `immediate`, then what is wrong with
-the exchange (which the brain says), `reply-to`, `expiration`, `user-id`.
+"""What the front door itself refuses of messages, and in which order (RabbitMQ's): `immediate`, an exchange that must
+not be written to, then what is wrong with the exchange (which the brain says), `reply-to`, `expiration`, a routing key
+that must not be used, `user-id`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from ..limits import EXPIRATION_MAX_MS
 from ..wire import COLUMN_PROPERTY, EXPIRATION, IMMEDIATE, REPLY_TO, USER_ID, Patch
 
 if TYPE_CHECKING:
+    from ..broker.permits import Permits
     from ..ports import User
     from ..wire import Batch, Pool, Selection
 
@@ -24,18 +26,26 @@ _IMPERSONATOR: Final = "impersonator"
 _NUMBER: Final = re.compile(rb"[+-]?[0-9]+")
 
 
-def first_refused(batch: Batch, user: User, reply_name: str) -> tuple[int, AmqpError] | None:
-    """The first row that is refused, and why. `reply_name`: where this channel consumes replies directly."""
+def first_refused(batch: Batch, user: User, reply_name: str, permits: Permits) -> tuple[int, AmqpError] | None:
+    """The first row that is refused, and why. `reply_name`: where this channel consumes replies directly.
+
+    Raises Undecided.
+    """
     found: tuple[int, AmqpError] | None = None
     features = batch.features
+    allowed = permits.cover(batch)
     if features & IMMEDIATE:
         found = batch.select(IMMEDIATE)[0], NotImplemented_("immediate=true")
+    if not allowed and (refused := permits.first_refused(batch)) is not None:
+        found = _first(found, *refused)
     if features & REPLY_TO and not reply_name:
         rows = _to_reply_consumer(batch)
         if rows is not None:
             found = _first(found, rows[0], PreconditionFailed("fast reply consumer does not exist"))
     if features & EXPIRATION and (row := batch.bad_expiration()) >= 0:
         found = _first(found, row, PreconditionFailed(_what_is_wrong(batch, row)))
+    if not allowed and (refused := permits.first_topic_refused(batch)) is not None:
+        found = _first(found, *refused)
     if features & USER_ID and _IMPERSONATOR not in user.tags:
         own = user.name.encode()
         for value, rows in batch.partition(COLUMN_PROPERTY, batch.select(USER_ID), "user_id"):

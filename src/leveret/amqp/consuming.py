@@ -80,7 +80,7 @@ def basic_consume(channel: Channel, method: BasicConsume) -> Reply:
         shared.vhost.consume_replies(consumer)
         channel.publishing.replies = consumer
     else:
-        shared.vhost.consume(queue, consumer, owner=shared.owner)
+        shared.vhost.consume(queue, consumer, owner=shared.owner, rights=shared.rights)
     deliveries.add(consumer)
     return None if method.no_wait else BasicConsumeOk(consumer_tag=tag)
 
@@ -109,7 +109,9 @@ def basic_get(channel: Channel, method: BasicGet) -> Reply:
     shared = channel.connection
     deliveries = channel.deliveries
     name = channel.queue_name(method.queue)
-    got = shared.vhost.get(name, no_ack=method.no_ack, owner=shared.owner, consumer=deliveries.getter)
+    got = shared.vhost.get(
+        name, no_ack=method.no_ack, owner=shared.owner, consumer=deliveries.getter, rights=shared.rights
+    )
     if got is None:
         return BasicGetEmpty()
     if not isinstance(got, Got):

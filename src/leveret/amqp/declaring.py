@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..broker import names
 from ..wire.methods import (
     AccessRequest,
     AccessRequestOk,
@@ -38,7 +39,8 @@ def access_request(channel: Channel, method: AccessRequest) -> Reply:
 
 def exchange_declare(channel: Channel, method: ExchangeDeclare) -> Reply:
     """exchange.declare."""
-    position = channel.connection.vhost.declare_exchange(
+    shared = channel.connection
+    position = shared.vhost.declare_exchange(
         method.exchange,
         method.type,
         passive=method.passive,
@@ -46,13 +48,15 @@ def exchange_declare(channel: Channel, method: ExchangeDeclare) -> Reply:
         auto_delete=method.auto_delete,
         internal=method.internal,
         arguments=method.arguments,
+        rights=shared.rights,
     )
     return channel.once_durable(position, None if method.no_wait else ExchangeDeclareOk())
 
 
 def exchange_delete(channel: Channel, method: ExchangeDelete) -> Reply:
     """exchange.delete."""
-    position = channel.connection.vhost.delete_exchange(method.exchange, if_unused=method.if_unused)
+    shared = channel.connection
+    position = shared.vhost.delete_exchange(method.exchange, if_unused=method.if_unused, rights=shared.rights)
     return channel.once_durable(position, None if method.no_wait else ExchangeDeleteOk())
 
 
@@ -60,7 +64,13 @@ def exchange_bind(channel: Channel, method: ExchangeBind) -> Reply:
     """exchange.bind (RabbitMQ "Exchange to Exchange Bindings")."""
     shared = channel.connection
     position = shared.vhost.bind(
-        method.source, method.destination, method.routing_key, method.arguments, to_queue=False, owner=shared.owner
+        method.source,
+        method.destination,
+        method.routing_key,
+        method.arguments,
+        to_queue=False,
+        owner=shared.owner,
+        rights=shared.rights,
     )
     return channel.once_durable(position, None if method.no_wait else ExchangeBindOk())
 
@@ -69,7 +79,13 @@ def exchange_unbind(channel: Channel, method: ExchangeUnbind) -> Reply:
     """exchange.unbind."""
     shared = channel.connection
     position = shared.vhost.unbind(
-        method.source, method.destination, method.routing_key, method.arguments, to_queue=False, owner=shared.owner
+        method.source,
+        method.destination,
+        method.routing_key,
+        method.arguments,
+        to_queue=False,
+        owner=shared.owner,
+        rights=shared.rights,
     )
     return channel.once_durable(position, None if method.no_wait else ExchangeUnbindOk())
 
@@ -77,15 +93,22 @@ def exchange_unbind(channel: Channel, method: ExchangeUnbind) -> Reply:
 def queue_declare(channel: Channel, method: QueueDeclare) -> Reply:
     """queue.declare; the channel remembers the name, also one that the broker made."""
     shared = channel.connection
+    name = method.queue
+    if not names.clean(name) and not method.passive:
+        # Kept until it is declared: whether it may be is perhaps answered later, for this name.
+        name = channel.generated = channel.generated or names.generate(shared.randomness)
     declared = shared.vhost.declare_queue(
-        method.queue,
+        name,
         passive=method.passive,
         durable=method.durable,
         exclusive=method.exclusive,
         auto_delete=method.auto_delete,
         arguments=method.arguments,
         owner=shared.owner,
+        rights=shared.rights,
+        generated=name is channel.generated,
     )
+    channel.generated = ""
     channel.last_queue = declared.name
     if method.no_wait:
         return None
@@ -100,7 +123,15 @@ def queue_bind(channel: Channel, method: QueueBind) -> Reply:
     shared = channel.connection
     queue = channel.queue_name(method.queue)
     key = method.routing_key if method.queue or method.routing_key else queue
-    position = shared.vhost.bind(method.exchange, queue, key, method.arguments, to_queue=True, owner=shared.owner)
+    position = shared.vhost.bind(
+        method.exchange,
+        queue,
+        key,
+        method.arguments,
+        to_queue=True,
+        owner=shared.owner,
+        rights=shared.rights,
+    )
     return channel.once_durable(position, None if method.no_wait else QueueBindOk())
 
 
@@ -109,14 +140,23 @@ def queue_unbind(channel: Channel, method: QueueUnbind) -> Reply:
     shared = channel.connection
     queue = channel.queue_name(method.queue)
     key = method.routing_key if method.queue or method.routing_key else queue
-    position = shared.vhost.unbind(method.exchange, queue, key, method.arguments, to_queue=True, owner=shared.owner)
+    position = shared.vhost.unbind(
+        method.exchange,
+        queue,
+        key,
+        method.arguments,
+        to_queue=True,
+        owner=shared.owner,
+        rights=shared.rights,
+    )
     return channel.once_durable(position, QueueUnbindOk())
 
 
 def queue_purge(channel: Channel, method: QueuePurge) -> Reply:
     """queue.purge."""
     shared = channel.connection
-    count, position = shared.vhost.purge_queue(channel.queue_name(method.queue), owner=shared.owner)
+    queue = channel.queue_name(method.queue)
+    count, position = shared.vhost.purge_queue(queue, owner=shared.owner, rights=shared.rights)
     return channel.once_durable(position, None if method.no_wait else QueuePurgeOk(message_count=count))
 
 
@@ -124,6 +164,10 @@ def queue_delete(channel: Channel, method: QueueDelete) -> Reply:
     """queue.delete."""
     shared = channel.connection
     count, position = shared.vhost.delete_queue(
-        channel.queue_name(method.queue), if_unused=method.if_unused, if_empty=method.if_empty, owner=shared.owner
+        channel.queue_name(method.queue),
+        if_unused=method.if_unused,
+        if_empty=method.if_empty,
+        owner=shared.owner,
+        rights=shared.rights,
     )
     return channel.once_durable(position, None if method.no_wait else QueueDeleteOk(message_count=count))

@@ -141,6 +141,8 @@ def end(session: Session, moved: int = Moved.GONE) -> None:
 
 def _release(session: Session, channel: Channel) -> None:
     """Everything that a channel holds goes back; a fault in that must not keep others from being released."""
+    if not channel.gone:
+        session.broker.connections.close_channels(channel.connection.user.name, 1)
     try:
         channel.release()
         if session.broker.events.wanted:
@@ -166,6 +168,7 @@ def _release_all(session: Session) -> None:
     connection, session.connection = session.connection, None
     if connection is not None:
         try:
+            session.broker.connections.leave(session, connection.user.name, connection.vhost.name)
             connection.vhost.release(session)
             if session.broker.events.wanted:
                 happenings.connection_closed(session, connection)

@@ -50,6 +50,7 @@ class State(enum.Enum):
     AWAIT_SECURE_OK = enum.auto()
     AWAIT_TUNE_OK = enum.auto()
     AWAIT_OPEN = enum.auto()
+    OPENING = enum.auto()
     OPEN = enum.auto()
     CLOSING = enum.auto()  # we sent connection.close
     CLOSED = enum.auto()
@@ -58,7 +59,18 @@ class State(enum.Enum):
         return _NAMES[self]
 
 
-AWAIT_HEADER, AWAIT_START_OK, AUTHENTICATING, AWAIT_SECURE_OK, AWAIT_TUNE_OK, AWAIT_OPEN, OPEN, CLOSING, CLOSED = State
+(
+    AWAIT_HEADER,
+    AWAIT_START_OK,
+    AUTHENTICATING,
+    AWAIT_SECURE_OK,
+    AWAIT_TUNE_OK,
+    AWAIT_OPEN,
+    OPENING,
+    OPEN,
+    CLOSING,
+    CLOSED,
+) = State
 
 _NAMES: Final = {
     AWAIT_HEADER: "pre_init",
@@ -67,6 +79,7 @@ _NAMES: Final = {
     AWAIT_SECURE_OK: "securing",
     AWAIT_TUNE_OK: "tuning",
     AWAIT_OPEN: "opening",
+    OPENING: "opening",
     OPEN: "running",
     CLOSING: "closing",
     CLOSED: "closed",
@@ -80,6 +93,7 @@ class Moved(enum.IntEnum):
     HEADER = 1  # the right protocol header came
     BAD_HEADER = 2
     REFUSED = 3  # a login that gets no close frame
+    ADMITTED = 5  # the virtual host may be opened
     GONE = 4  # the socket is lost, or the peer took too long
 
 
@@ -93,7 +107,8 @@ CONNECTION: Final[dict[State, dict[int, State]]] = {
     },
     AWAIT_SECURE_OK: {recv(ConnectionSecureOk): AUTHENTICATING},
     AWAIT_TUNE_OK: {recv(ConnectionTuneOk): AWAIT_OPEN},
-    AWAIT_OPEN: {recv(ConnectionOpen): OPEN},
+    AWAIT_OPEN: {recv(ConnectionOpen): OPENING},
+    OPENING: {Moved.ADMITTED: OPEN},
     OPEN: {recv(ConnectionUpdateSecret): OPEN},
     CLOSING: {recv(ConnectionCloseOk): CLOSED, recv(ConnectionClose): CLOSING},
     CLOSED: {},
@@ -103,7 +118,7 @@ for _state, _moves in CONNECTION.items():
         _moves[Moved.GONE] = CLOSED
     if _state not in (AWAIT_HEADER, CLOSING, CLOSED):
         _moves[send(ConnectionClose)] = CLOSING
-        if _state is not AUTHENTICATING:  # in which the connection waits and nothing is received
+        if _state not in (AUTHENTICATING, OPENING):  # in which the connection waits and nothing is received
             _moves[recv(ConnectionClose)] = CLOSED  # RabbitMQ knows it only in an open connection; it never hurts
 
 HEADERS: Final = (PROTOCOL_HEADER, b"AMQP\x01\x01\x00\x09")
@@ -139,8 +154,8 @@ def describe_header(data: bytes) -> str:
 
 
 @lru_cache(maxsize=16)
-def start_frame(settings: Settings) -> bytes:
-    """connection.start, the same for all connections of a listener."""
+def start_frame(settings: Settings, mechanisms: tuple[str, ...]) -> bytes:
+    """connection.start, the same for most connections of a listener."""
     properties = Arguments.of(
         {
             "capabilities": dict.fromkeys(CAPABILITIES, True),
@@ -156,7 +171,7 @@ def start_frame(settings: Settings) -> bytes:
         version_major=0,
         version_minor=9,
         server_properties=properties,
-        mechanisms=" ".join(settings.mechanisms).encode(),
+        mechanisms=" ".join(mechanisms).encode(),
         locales=b"en_US",
     )
     return method_frame(0, start)
@@ -169,9 +184,9 @@ def tune(settings: Settings) -> ConnectionTune:
     )
 
 
-def require_mechanism(settings: Settings, mechanism: str) -> None:
+def require_mechanism(offered: tuple[str, ...], mechanism: str) -> None:
     """Raises CommandInvalid for one that was not offered."""
-    if mechanism not in settings.mechanisms:
+    if mechanism not in offered:
         raise CommandInvalid(f"unknown authentication mechanism '{mechanism}'")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..access.mechanisms import parse_response
+from ..access.mechanisms import PARSERS
 from ..broker.events import NODE
 from ..errors import AmqpError
 
@@ -32,8 +32,11 @@ def refused(session: Session, error: str) -> None:
 
 def claimed_name(mechanism: str, response: bytes) -> str:
     """Whom the client says to be; empty when it does not say, or nobody can read it."""
+    parse = PARSERS.get(mechanism)
+    if parse is None:
+        return ""
     try:
-        name = parse_response(mechanism, response).name
+        name, _ = parse(response)
     except AmqpError:
         return ""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from ..broker.permits import Permits
 from ..errors import AmqpError, LoginRefused, NotAllowed
-from ..ports import User
+from ..ports import Challenge, User
 from ..wire.fields import Arguments
 from ..wire.frames import PROTOCOL_HEADER
 from ..wire.methods import (
@@ -33,6 +34,8 @@ from .handshake import (
     CANCEL_NOTIFY,
     FAILURE_CLOSE,
     HEADERS,
+    OPEN,
+    OPENING,
     Moved,
     capabilities,
     describe_header,
@@ -47,6 +50,8 @@ from .watching import Timeouts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..authorize import Rights
+    from ..broker.vhost import VHost
     from .session import Session
 
 logger = logging.getLogger("leveret.amqp")
@@ -67,6 +72,8 @@ class Client:
     claimed: str = ""
     """Whom it says to be, for events; known only while somebody listens to them."""
     user: User | None = None
+    vhost: str = ""
+    """The virtual host that it wants to open."""
     channel_max: int = 0
     frame_max: int = 0
 
@@ -75,7 +82,7 @@ def header(session: Session, data: bytes) -> None:
     """The protocol header; a wrong one is answered with the right one (spec 4.2.2)."""
     if data in HEADERS:
         session.move(Moved.HEADER)
-        session.out.send(start_frame(session.settings))
+        session.out.send(start_frame(session.settings, session.access.mechanisms(session.peer.remote)))
     else:
         logger.error("closing AMQP connection %s: %s", session.peer, describe_header(data))
         session.out.send(PROTOCOL_HEADER)
@@ -93,7 +100,7 @@ def start_ok(session: Session, method: ConnectionStartOk) -> None:
         cancel_notify=CANCEL_NOTIFY in understood,
         blocked_notify=BLOCKED_NOTIFY in understood,
     )
-    require_mechanism(session.settings, method.mechanism)
+    require_mechanism(session.access.mechanisms(session.peer.remote), method.mechanism)
     _authenticate(session, method.response)
 
 
@@ -106,11 +113,12 @@ def secure_ok(session: Session, method: ConnectionSecureOk) -> None:
 def _authenticate(session: Session, response: bytes) -> None:
     assert session.client is not None
     client, wanted = session.client, session.broker.events.wanted
+    session.login_ms = session.now_ms()
     if wanted:
         client.claimed = happenings.claimed_name(client.mechanism, response)
     answer = partial(session.resume, session.wait())
     try:
-        session.access.authenticate(client.mechanism, response, session.peer.loopback, answer)
+        session.access.authenticate(client.mechanism, response, session.peer.remote, answer)
     except AmqpError as error:
         if wanted:
             happenings.refused(session, str(error))
@@ -118,7 +126,21 @@ def _authenticate(session: Session, response: bytes) -> None:
 
 
 def answered(session: Session, result: object) -> None:
-    """What became of the login: a User, None when it is refused, or bytes: the next challenge."""
+    """An answer that the connection as a whole waited for."""
+    if isinstance(result, AmqpError):
+        raise result
+    if session.state is OPENING:
+        assert not isinstance(result, User | Challenge)
+        _opened(session, result)  # type: ignore[arg-type]
+    elif session.state is OPEN:
+        _refreshed(session, result)
+    else:
+        assert result is None or isinstance(result, User | Challenge)
+        _authenticated(session, result)
+
+
+def _authenticated(session: Session, result: User | Challenge | None) -> None:
+    """What became of the login; None: it is refused, why is in the log of who checked it."""
     client = session.client
     assert client is not None
     if isinstance(result, User):
@@ -127,18 +149,30 @@ def answered(session: Session, result: object) -> None:
             happenings.authenticated(session, result)
         session.move(send(ConnectionTune))
         session.send(tune(session.settings))
-    elif isinstance(result, bytes):
+    elif isinstance(result, Challenge):
         session.move(send(ConnectionSecure))
-        session.send(ConnectionSecure(result))
+        session.send(ConnectionSecure(result.data))
     else:
-        assert result is None  # why is in the log of who checked it
         if session.broker.events.wanted:
             happenings.refused(session, "refused")
-        if client.failure_close:
-            text = f"Login was refused using authentication mechanism {client.mechanism}."
-            ending.close_connection(session, LoginRefused(f"{text} For details see the broker logfile."), NO_METHOD)
+        session.refuse_at_ms = session.login_ms + session.settings.login_refusal_delay_ms
+        if session.now_ms() >= session.refuse_at_ms:
+            refuse(session)
         else:
-            ending.end(session, Moved.REFUSED)
+            session.wait()
+            session.tick_soon()
+
+
+def refuse(session: Session) -> None:
+    """Tell the peer that its login is refused: so late that guessing takes long, and always as late."""
+    client = session.client
+    assert client is not None
+    session.waiting = 0
+    if client.failure_close:
+        text = f"Login was refused using authentication mechanism {client.mechanism}."
+        ending.close_connection(session, LoginRefused(f"{text} For details see the broker logfile."), NO_METHOD)
+    else:
+        ending.end(session, Moved.REFUSED)
 
 
 def tune_ok(session: Session, method: ConnectionTuneOk) -> None:
@@ -155,23 +189,44 @@ def tune_ok(session: Session, method: ConnectionTuneOk) -> None:
 
 
 def open_(session: Session, method: ConnectionOpen) -> None:
-    """connection.open: the virtual host."""
+    """connection.open: the virtual host, if there is room for one more and the user may."""
     client = session.client
     assert client is not None
     assert client.user is not None
     name, user = method.virtual_host, client.user
-    vhost = session.broker.vhosts.get(name)
-    if vhost is None:
-        raise NotAllowed(f"vhost {name} not found")
-    if not session.access.may_open(user, name):
-        raise NotAllowed(f"access to vhost '{name}' refused for user '{user.name}'")
+    _vhost(session, name)
+    session.broker.connections.check(user.name, name)
     session.move(method.id)
+    client.vhost = name
+    session.access.open(user, name, session.peer.remote, partial(session.resume, session.wait()))
+
+
+def _vhost(session: Session, name: str) -> VHost:
+    vhost = session.broker.vhosts.get(name)
+    if vhost is None or vhost.closing:
+        raise NotAllowed(f"vhost {name} not found")
+    return vhost
+
+
+def _opened(session: Session, rights: Rights | None) -> None:
+    """What the user may do in the virtual host; None: not even connect."""
+    client = session.client
+    assert client is not None
+    assert client.user is not None
+    name, user = client.vhost, client.user
+    if rights is None:
+        raise NotAllowed(f"access to vhost '{name}' refused for user '{user.name}'")
+    vhost = _vhost(session, name)  # meanwhile it may be gone
+    session.broker.connections.admit(session, user.name, name)
+    session.move(Moved.ADMITTED)
     session.throttle.notify = client.blocked_notify
     session.connection = Connection(
         session.out,
         vhost,
         session,
         user,
+        rights,
+        Permits(rights, vhost),
         session.broker.log,
         session.broker.pager,
         session.broker.randomness,
@@ -193,9 +248,31 @@ def open_(session: Session, method: ConnectionOpen) -> None:
 
 
 def update_secret(session: Session, method: ConnectionUpdateSecret) -> None:
-    """connection.update-secret is for logins that expire; users of our own have none that does, as in RabbitMQ."""
+    """connection.update-secret is for logins that expire; for others it changes nothing, as in RabbitMQ."""
     session.move(method.id)
+    connection = session.connection
+    assert connection is not None
+    session.access.refresh(connection.user, method.new_secret, partial(session.resume, session.wait()))
+
+
+def _refreshed(session: Session, result: object) -> None:
+    """First the user with the new secret, or why it is refused; then what it may do now."""
+    connection = session.connection
+    assert connection is not None
+    if isinstance(result, str):
+        raise NotAllowed(result)
+    if isinstance(result, User):
+        connection.user = result
+        answer = partial(session.resume, session.wait())
+        session.access.open(result, connection.vhost.name, session.peer.remote, answer)
+        return
+    if result is None:
+        raise NotAllowed(f"access to vhost '{connection.vhost.name}' refused for user '{connection.user.name}'")
+    rights: Rights = result  # type: ignore[assignment]
+    connection.rights = rights
+    connection.permits = Permits(rights, connection.vhost)
     session.send(ConnectionUpdateSecretOk())
+    session.tick_soon()
 
 
 HANDLERS: Final[dict[int, Callable[[Session, Any], None]]] = {

@@ -38,14 +38,13 @@ class Transaction:
 class Publishing:
     """The publishing side of one channel."""
 
-    __slots__ = ("_connection", "_number", "_output", "_user", "_vhost", "confirms", "replies", "transaction")
+    __slots__ = ("_connection", "_number", "_output", "_vhost", "confirms", "replies", "transaction")
 
     def __init__(self, number: int, connection: Connection) -> None:
         self._number = number
         self._connection = connection
         self._output = connection.output
         self._vhost = connection.vhost
-        self._user = connection.user
         self.confirms: Confirms | None = None
         self.transaction: Transaction | None = None
         self.replies: Consumer | None = None
@@ -71,7 +70,7 @@ class Publishing:
 
     def publish(self, batch: Batch) -> None:
         """Contents of basic.publish."""
-        if batch.features & CHECKED:
+        if batch.features & CHECKED or not self._connection.permits.cover(batch):
             self._publish_checked(batch)
         elif self.transaction is None:
             self._vhost.publish(batch, self)
@@ -82,7 +81,7 @@ class Publishing:
     def _publish_checked(self, batch: Batch) -> None:
         replies = self.replies
         name = "" if replies is None or replies.cancelled or replies.queue is None else replies.queue.name
-        row, error = first_refused(batch, self._user, name) or (None, None)
+        row, error = first_refused(batch, self._connection.user, name, self._connection.permits) or (None, None)
         if name and batch.features & REPLY_TO:
             batch = with_reply_name(batch, name, self._vhost.pool)
         if self.transaction is None:

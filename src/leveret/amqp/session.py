@@ -32,8 +32,8 @@ from ..wire.methods import (
 from . import answers, ending, happenings, opening, timeouts
 from .channel import CLOSING as CHANNEL_CLOSING
 from .channel import Channel
-from .failures import NO_METHOD, SECOND_OPEN, channel_of, error_of, method_of
-from .handshake import AWAIT_HEADER, CLOSED, CLOSING, CONNECTION, OPEN
+from .failures import NO_METHOD, SECOND_OPEN, error_of, method_of
+from .handshake import AUTHENTICATING, AWAIT_HEADER, CLOSED, CLOSING, CONNECTION, OPEN
 from .methods import HANDLERS
 from .output import Output
 from .throttle import Throttle
@@ -84,10 +84,12 @@ class Session:
         "last_received_ms",
         "leaving",
         "left",
+        "login_ms",
         "out",
         "parked",
         "peer",
         "pending",
+        "refuse_at_ms",
         "resumed",
         "serving",
         "settings",
@@ -116,6 +118,10 @@ class Session:
         """When the last byte came; the shell sets it."""
         self.deadline_ms = self.last_received_ms + settings.handshake_timeout_ms
         """When a peer has to be done with the handshake, or with answering connection.close."""
+        self.login_ms = 0
+        """When the peer said who it is."""
+        self.refuse_at_ms: int | None = None
+        """When it is told that it is not let in."""
         self._clock = clock
         size_max = settings.message_size_max
         self.decoder = Decoder(
@@ -183,7 +189,7 @@ class Session:
                 else:
                     self._handle(event)
             except Exception as error:
-                ending.fail(self, channel_of(event), method_of(event), error)
+                answers.failed(self, event, error)
             served += 1
             if served % _EVENTS_PER_LOOK == 0:
                 now_ms = self._clock.monotonic_ms()
@@ -252,6 +258,9 @@ class Session:
         """Time has passed; when the next tick is wanted."""
         if self.state is CLOSED:
             return None
+        if self.refuse_at_ms is not None and self.state is AUTHENTICATING and now_ms >= self.refuse_at_ms:
+            opening.refuse(self)
+            return None if self.state is CLOSED else self.deadline_ms
         if self.state is not OPEN and now_ms >= self.deadline_ms:
             if self.state is not CLOSING:
                 logger.error("AMQP connection %s: handshake timeout in state %s", self.peer, self.state)
@@ -276,12 +285,26 @@ class Session:
         if self.connection is not None and self.connection.timeouts.watched:
             look_ms = timeouts.look(self, self.connection, now_ms)
             wanted_ms = wanted_ms if look_ms is None else min(wanted_ms, look_ms)
+        if self.connection is not None and (expires_ms := self.connection.user.expires_ms) is not None:
+            left_ms = expires_ms - self.broker.clock.wall_ms()
+            if left_ms <= 0:
+                logger.warning("%s: credential has expired", self)
+                ending.close_connection(self, ConnectionForced("credential expired"), 0)
+                return self.deadline_ms
+            wanted_ms = min(wanted_ms, now_ms + left_ms)
+        if self.refuse_at_ms is not None:
+            wanted_ms = min(wanted_ms, self.refuse_at_ms)
         return wanted_ms if self.state is OPEN else min(wanted_ms, self.deadline_ms)
 
     def tick_soon(self) -> None:
         """Time matters now for something new: have a tick in this turn."""
         self.deadline_ms += 1  # the shell asks again when it changes; an open connection has none
         self.out.wake()
+
+    def close(self, text: str) -> None:
+        """Something that the connection needs is gone (its user, its virtual host)."""
+        if self.state is OPEN:
+            ending.close_connection(self, ConnectionForced(text), 0)
 
     def shutdown(self, text: str) -> None:
         """The server stops: tell the peer, if it is so far."""
@@ -391,11 +414,17 @@ class Session:
             text = f"number of channels opened ({len(self.channels)}) has reached the negotiated channel_max ({limit})"
             ending.close_connection(self, NotAllowed(text), NO_METHOD, number)
             return
+        try:
+            self.broker.connections.check_channel(self.connection.user.name)
+        except NotAllowed as error:
+            ending.close_connection(self, error, NO_METHOD, number)
+            return
         channel = Channel(number, self.connection)
         if not isinstance(event, Command) or not channel.move(event.method):
             raise ChannelNumberError("expected 'channel.open'")
         decode_method(event.method, event.arguments)
         self.channels[number] = channel
+        self.broker.connections.open_channel(self.connection.user.name)
         self.out.send(method_frame(number, ChannelOpenOk()))
         if self.broker.events.wanted:
             happenings.channel(self, "channel.created", number)

@@ -6,6 +6,7 @@ import platform
 from dataclasses import dataclass, field
 
 from .. import __version__, limits
+from ..ports import Remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,13 @@ class Peer:
     local_port: int
     loopback: bool
     tls: bool = False
+    certificate: str = ""
+    """The name that the peer's certificate gives it, if it proved one."""
+
+    @property
+    def remote(self) -> Remote:
+        """Where a login comes from."""
+        return Remote(self.host, self.loopback, self.certificate, self.tls)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port} -> {self.local_host}:{self.local_port}"
@@ -38,7 +46,7 @@ class Settings:
     """Of consumers on channels without a basic.qos; 0: no limit."""
     consumer_timeout_ms: int | None = None
     """So long any delivery may be unsettled; None: as long as its queue and consumer say."""
-    mechanisms: tuple[str, ...] = ("PLAIN", "AMQPLAIN")
+    login_refusal_delay_ms: int = limits.LOGIN_REFUSAL_DELAY_MS
     cluster_name: str = "leveret@localhost"
     product: str = "RabbitMQ"
     """Clients look at product and version to know what a broker can do; Leveret does what this RabbitMQ does."""

@@ -73,10 +73,15 @@ def validate_queue_arguments(queue: object, arguments: Arguments) -> None:
     if DEAD_LETTER_EXCHANGE in arguments and (type := arguments.types[DEAD_LETTER_EXCHANGE]) != "longstr":
         raise PreconditionFailed(f"invalid type '{type}' for arg '{DEAD_LETTER_EXCHANGE}' in {queue}")
     _validate(queue, arguments, {QUEUE_TYPE: _check_queue_type})
-    if (other := arguments.get(QUEUE_TYPE, CLASSIC)) != CLASSIC:
-        raise NotImplemented_(f"{queue} of type '{other}': only classic queues are implemented")
+    refuse_queue_type(queue, arguments.get(QUEUE_TYPE, CLASSIC))
     _validate(queue, arguments, _QUEUE_CHECKS)
     _refuse(queue, arguments, _OTHER_QUEUE_ARGUMENTS)
+
+
+def refuse_queue_type(queue: object, type: object) -> None:
+    """Raises NotImplemented_ for a queue type that is not there."""
+    if type in _OTHER_TYPES:
+        raise NotImplemented_(f"{queue} of type '{type}': only classic queues are implemented")
 
 
 def validate_consume_arguments(queue: object, arguments: Arguments) -> None:

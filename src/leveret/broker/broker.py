@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from ..limits import POLICY_STEP_MS, UPKEEP_STEP_MS
+from ..limits import POLICY_STEP_MS, UPKEEP_STEP_MS, VHOST_STEP_MS
+from ..wire.definitions import ClearParameter, DeleteVHost, SetParameter, SetVHost
 from ..wire.records import (
     Bind,
     DeclareExchange,
@@ -20,24 +21,46 @@ from ..wire.records import (
     Unbind,
 )
 from .alarms import Alarms
+from .connections import Connections
 from .events import Events
 from .notices import Notices
 from .paging import Pager
+from .parameters import Parameters
 from .queue import Queue
 from .reapplying import Reapplying
 from .ticks import Ticks
 from .upkeep import Upkeep
-from .vhost import VHost
+from .vhosts import DEFAULT, VHosts
 
 if TYPE_CHECKING:
-    from ..ports import Clock, Log, Randomness, Scheduler, Spill
+    from collections.abc import Iterator
+
+    from ..ports import Accounts, Clock, Log, Position, Randomness, Scheduler, Spill
     from ..wire import Pool
-    from ..wire.records import DefinitionOp
+    from ..wire.definitions import AccountOp, BrokerOp
+    from ..wire.records import DefinitionOp, ObjectOp
     from .binding import Destination
     from .lane import Lane
 
 _QUEUES_PER_LOOK: Final = 8
 """Queues that deliver between two looks at the clock."""
+
+
+class _Nobody:
+    """The accounts of a broker that is not told of any."""
+
+    __slots__ = ()
+
+    def apply(self, op: AccountOp | DeleteVHost) -> None:
+        """Nobody asks for them."""
+
+    def all(self) -> Iterator[AccountOp]:
+        """None."""
+        return iter(())
+
+    def user_limit(self, user: str, limit: str) -> int | None:
+        """No limit."""
+        return None
 
 
 class Broker:
@@ -47,14 +70,17 @@ class Broker:
         "_active",
         "_last_id",
         "_scheduler",
+        "accounts",
         "alarms",
         "clock",
+        "connections",
         "events",
         "lanes",
         "log",
         "notices",
         "objects",
         "pager",
+        "parameters",
         "pool",
         "randomness",
         "reapplying",
@@ -75,8 +101,11 @@ class Broker:
         *,
         spill: Spill | None = None,
         paging_budget: int = 0,
+        accounts: Accounts | None = None,
     ) -> None:
-        """Without `alarms` none is ever set; without a `spill` all messages stay in memory."""
+        """Without `alarms` none is ever set; without a `spill` all messages stay in memory. `accounts`: who may log in,
+        which is kept in the same log.
+        """
         self.alarms = alarms or Alarms()
         self.log = log
         self.clock = clock
@@ -95,10 +124,13 @@ class Broker:
         """The exchanges and queues of all virtual hosts by their id."""
         self.lanes: dict[int, Lane] = {}
         """The lanes of all queues by the id that the log knows them by."""
-        self.vhosts: dict[str, VHost] = {}
-        self.vhosts["/"] = VHost(self, "/")
+        self.accounts: Accounts = accounts or _Nobody()
+        self.parameters = Parameters()
+        self.connections = Connections(self.parameters, self.accounts)
         self.notices = Notices(self)
         self.events = Events(self)
+        self.vhosts = VHosts(self)
+        self.vhosts.apply(SetVHost(DEFAULT, self.peek_id(), "Default virtual host"))
 
     # -- ids -----------------------------------------------------------------------------------------------------
 
@@ -162,6 +194,8 @@ class Broker:
                     break
             if self.reapplying.pending:
                 self.reapplying.step(POLICY_STEP_MS)
+            if self.vhosts.pending:
+                self.vhosts.step(VHOST_STEP_MS)
             if self.notices.pending:
                 self.notices.step()
             self.pager.step()
@@ -169,12 +203,44 @@ class Broker:
             if active or self.upkeep.pending:  # our own fault, in one queue: nobody else asks for the others' turn
                 self._scheduler.wake()
             raise
-        return bool(late or active or self.upkeep.pending or self.reapplying.pending)
+        return bool(late or active or self.upkeep.pending or self.reapplying.pending or self.vhosts.pending)
 
     # -- ops -----------------------------------------------------------------------------------------------------
 
+    def commit(self, op: BrokerOp) -> Position:
+        """A change of the whole broker: it goes to the log and is made. When it is on disk."""
+        position = self.log.append([op])
+        told = self.events.of_op(op) if self.events.wanted else ()
+        self.apply(op)
+        for name, about in told:
+            self.events.emit(name, about)
+        return position
+
     def apply(self, op: DefinitionOp) -> None:
         """Make the change that an op describes: now, or again after a restart."""
+        match op:
+            case SetVHost():
+                self.vhosts.apply(op)
+            case DeleteVHost():
+                self.vhosts.apply(op)
+                self.accounts.apply(op)
+            case SetParameter() | ClearParameter():
+                self.parameters.apply(op)
+            case (
+                DeclareExchange()
+                | DeleteExchange()
+                | DeclareQueue()
+                | DeleteQueue()
+                | Bind()
+                | Unbind()
+                | SetPolicy()
+                | DeletePolicy()
+            ):
+                self._apply_object(op)
+            case _:
+                self.accounts.apply(op)
+
+    def _apply_object(self, op: ObjectOp) -> None:
         vhost = self.vhosts[op.vhost]
         match op:
             case DeclareExchange():

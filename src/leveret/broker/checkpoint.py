@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from ..limits import CHECKPOINT_LOG_MIN, CHECKPOINT_RECORD_SIZE
 from ..wire import Usage
+from ..wire.definitions import DeleteVHost
 from ..wire.records import (
     Bind,
     BindingState,
+    BrokerState,
     DeclareExchange,
     DeclareQueue,
     EndCheckpoint,
@@ -30,10 +32,12 @@ from ..wire.records import (
 )
 from .names import is_reserved
 from .queue import Queue
+from .vhosts import DEFAULT
 
 if TYPE_CHECKING:
     from ..ports import CheckpointLog
     from ..wire import Extent
+    from ..wire.definitions import BrokerOp
     from .broker import Broker
     from .exchange import Exchange
     from .lane import Lane
@@ -195,6 +199,8 @@ class Checkpointing:
         # Who is declared from here on is in what follows the checkpoint's begin: nobody is told of twice.
         exchanges = self._durable_exchanges()
         queues = [queue for queue in self._broker.objects.values() if isinstance(queue, Queue) and queue.durable]
+        # All at once: whatever is said of a virtual host from here on, it is there.
+        self._tell([BrokerState(op) for op in self._of_broker()])
         # First, so that what is told after them is declared with them.
         yield from self._append(
             PolicyState(policy.op)
@@ -218,6 +224,14 @@ class Checkpointing:
         live = self._note_sparse(segments, usage)
         log.end_checkpoint(EndCheckpoint(begin, self._broker.last_id, clean), live, lambda: None)
         self._size = self._told
+
+    def _of_broker(self) -> Iterator[BrokerOp]:
+        broker = self._broker
+        if DEFAULT not in broker.vhosts:  # which every broker has from the start
+            yield DeleteVHost(DEFAULT)
+        yield from [vhost.definition for vhost in broker.vhosts.values()]
+        yield from broker.parameters.all()
+        yield from broker.accounts.all()
 
     def _tell(self, record: list[Op]) -> None:
         before = self._log.end

@@ -9,6 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ..wire.definitions import (
+    ClearParameter,
+    ClearPermission,
+    ClearTopicPermission,
+    DeleteUser,
+    DeleteVHost,
+    SetParameter,
+    SetPermission,
+    SetTopicPermission,
+    SetUser,
+    SetVHost,
+)
 from ..wire.fields import Arguments, Long, Timestamp, decode_table
 from ..wire.properties import Properties
 from ..wire.records import (
@@ -24,13 +36,14 @@ from ..wire.records import (
 from .exchanges import TopicExchange
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from ..wire.fields import Value
-    from ..wire.records import DefinitionOp
+    from ..wire.records import DefinitionOp, ObjectOp
     from .binding import Binding, Destination
     from .broker import Broker
     from .consumer import Consumer
+    from .objects import Objects
 
 NAME: Final = "amq.rabbitmq.event"
 VHOST: Final = "/"
@@ -47,12 +60,21 @@ class Events:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._exchange = TopicExchange(_ID, VHOST, NAME, durable=True, internal=True)
-        router = broker.vhosts[VHOST].router
-        router.add(self._exchange)
-        broker.objects[_ID] = self._exchange
-        self._bindings = router.bindings_from(self._exchange)
+        self._bindings: Collection[Binding] = ()
         broker.alarms.on_change = self._alarm
+
+    def attach(self, vhost: Objects) -> None:
+        """A virtual host is new: the default one has the exchange."""
+        if vhost.name == VHOST:
+            self._exchange = TopicExchange(_ID, VHOST, NAME, durable=True, internal=True)
+            vhost.router.add(self._exchange)
+            self._broker.objects[_ID] = self._exchange
+            self._bindings = vhost.router.bindings_from(self._exchange)
+
+    def detach(self, vhost: Objects) -> None:
+        """A virtual host is gone."""
+        if vhost.name == VHOST:
+            self._bindings = ()
 
     @property
     def wanted(self) -> bool:
@@ -71,7 +93,7 @@ class Events:
         properties = Properties(headers=headers, delivery_mode=2, timestamp=Timestamp(now_ms // 1000))
         self._broker.notices.add(self._exchange, name, properties)
 
-    def of_ops(self, ops: list[DefinitionOp]) -> list[tuple[str, dict[str, Value]]]:
+    def of_ops(self, ops: list[ObjectOp]) -> list[tuple[str, dict[str, Value]]]:
         """What these ops are going to do, in the order in which RabbitMQ tells it: to be emitted when it is done."""
         found: list[tuple[str, dict[str, Value]]] = []
         gone: dict[Binding, None] = {}
@@ -88,10 +110,11 @@ class Events:
                 found += [("binding.deleted", _about_binding(each)) for each in dropped if each not in gone]
                 gone.update(dict.fromkeys(dropped))
             else:
-                found += self._of_op(op)
+                found += self.of_op(op)
         return found
 
-    def _of_op(self, op: DefinitionOp) -> list[tuple[str, dict[str, Value]]]:
+    def of_op(self, op: DefinitionOp) -> list[tuple[str, dict[str, Value]]]:
+        """What this op is going to do; for a deletion of an object see `of_ops`."""
         match op:
             case DeclareExchange():
                 about: dict[str, Value] = {"name": op.name, "vhost": op.vhost, "type": op.type, "durable": op.durable}
@@ -115,6 +138,32 @@ class Events:
                 return [("policy.set", about)]
             case DeletePolicy():
                 return [("policy.cleared", {"name": op.name, "vhost": op.vhost})]
+            case SetVHost():
+                return [] if op.name in self._broker.vhosts else [("vhost.created", {"name": op.name})]
+            case DeleteVHost():
+                return [("vhost.deleted", {"name": op.name})]
+            case SetUser():
+                return [("user.created", {"name": op.name})]
+            case DeleteUser():
+                return [("user.deleted", {"name": op.name})]
+            case SetPermission():
+                about = {"user": op.user, "vhost": op.vhost}
+                about |= {"configure": op.configure, "write": op.write, "read": op.read}
+                return [("permission.created", about)]
+            case ClearPermission():
+                return [("permission.deleted", {"user": op.user, "vhost": op.vhost})]
+            case SetTopicPermission():
+                about = {"user": op.user, "vhost": op.vhost, "exchange": op.exchange}
+                return [("topic.permission.created", about | {"write": op.write, "read": op.read})]
+            case ClearTopicPermission():
+                about = {"user": op.user, "vhost": op.vhost}
+                return [
+                    ("topic.permission.deleted", about | ({} if op.exchange is None else {"exchange": op.exchange}))
+                ]
+            case SetParameter():
+                return [("parameter.set", {"component": op.component, "name": op.name, "vhost": op.vhost})]
+            case ClearParameter():
+                return [("parameter.cleared", {"component": op.component, "name": op.name, "vhost": op.vhost})]
             case _:
                 return []
 

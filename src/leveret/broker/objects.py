@@ -12,6 +12,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..authorize import EVERYTHING, READ, authorize, authorize_topic
 from ..errors import AccessRefused, NotFound, PolicyError, PreconditionFailed, ResourceLocked
 from ..wire.fields import Arguments
 from ..wire.records import (
@@ -19,22 +20,23 @@ from ..wire.records import (
     Bind,
     DeclareExchange,
     DeclareQueue,
-    DefinitionOp,
     DeleteExchange,
     DeletePolicy,
     DeleteQueue,
+    ObjectOp,
     Op,
     SetPolicy,
     Unbind,
 )
 from . import names
-from .arguments import validate_queue_arguments
+from .arguments import refuse_queue_type, validate_queue_arguments
 from .binding import Binding
 from .delaying import DelayStore, exchange_of, store_name
 from .equivalence import require_same_exchange, require_same_queue
 from .exchange import exchange_kind, make_exchange
-from .exchanges import DelayedMessageExchange
+from .exchanges import DelayedMessageExchange, TopicExchange
 from .levels import max_priority
+from .parameters import MAX_QUEUES
 from .policies import Policies
 from .queue import Queue
 from .reapplying import configure_exchange, configure_queue
@@ -46,8 +48,10 @@ from .settlement import settle_op
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from ..authorize import Rights
     from ..ports import Position
     from ..wire import Extent, Selection
+    from ..wire.definitions import SetVHost
     from .binding import Destination
     from .broker import Broker
     from .exchange import Exchange
@@ -70,11 +74,27 @@ class QueueDeleted(NamedTuple):
 class Objects:
     """Exchanges, queues and bindings of one virtual host."""
 
-    __slots__ = ("_broker", "_defined", "_exclusive", "name", "objects", "policies", "queues", "router", "tracer")
+    __slots__ = (
+        "_broker",
+        "_defined",
+        "_exclusive",
+        "closing",
+        "definition",
+        "name",
+        "objects",
+        "policies",
+        "queues",
+        "router",
+        "tracer",
+    )
 
-    def __init__(self, broker: Broker, name: str) -> None:
+    def __init__(self, broker: Broker, definition: SetVHost) -> None:
         self._broker = broker
-        self.name = name
+        self.definition = definition
+        """What is said of it."""
+        self.name = name = definition.name
+        self.closing = False
+        """It is being deleted: nobody opens it any more."""
         self.router = Router(name, broker.randomness)
         self.queues: dict[str, Queue] = {}
         self.policies = Policies()
@@ -85,7 +105,7 @@ class Objects:
         self._exclusive: dict[Hashable, dict[int, Queue]] = {}
         self._defined: Position | None = None
         """The newest record about objects: who finds a durable one there waits until it is durable, too."""
-        for exchange in predeclared(name, broker.next_id):
+        for exchange in predeclared(name, definition.first_id):
             self.router.add(exchange)
             self.objects[exchange.id] = exchange
 
@@ -108,12 +128,14 @@ class Objects:
         auto_delete: bool = False,
         internal: bool = False,
         arguments: Arguments = Arguments.EMPTY,
+        rights: Rights = EVERYTHING,
     ) -> Position | None:
         """exchange.declare. The default exchange is refused even when it is only looked up (RabbitMQ)."""
         name = names.clean(name)
         if not passive:
             exchange_kind(type)  # RabbitMQ's order: a type that is not there comes before anything about the name
         _refuse_default(name)
+        authorize(rights, f"exchange.declare{' passive' if passive else ''}", self.name, exchange=name)
         if passive:
             self.exchange(name)
             return None
@@ -125,19 +147,23 @@ class Objects:
             self._broker.peek_id(), self.name, name, type, durable, auto_delete, internal, arguments.raw
         )
         names.refuse_reserved("exchange", name)
+        alternate = arguments.get("alternate-exchange")
+        if isinstance(alternate, str):
+            authorize(rights, "exchange.declare with alternate-exchange", self.name, exchange=name, alternate=alternate)
         made = make_exchange(op)  # refuses bad arguments before anything is changed
-        ops: list[DefinitionOp] = [op]
+        ops: list[ObjectOp] = [op]
         if isinstance(made, DelayedMessageExchange):
             ops.append(DeclareQueue(op.id + 1, self.name, store_name(name), durable, False, False, b""))
         return self._commit(ops)
 
-    def delete_exchange(self, name: str, *, if_unused: bool = False) -> Position | None:
+    def delete_exchange(self, name: str, *, if_unused: bool = False, rights: Rights = EVERYTHING) -> Position | None:
         """exchange.delete. Deleting what is not there succeeds, unless it is under the broker's own prefix."""
         name = names.clean(name)
         _refuse_default(name)
         exchange = self.router.exchanges.get(name)
         if name.startswith(names.RESERVED_PREFIX):
             raise AccessRefused(f"deletion of system exchange '{name}' in vhost '{self.name}' not allowed")
+        authorize(rights, "exchange.delete", self.name, exchange=name)
         if exchange is None:
             return None
         if if_unused and next(iter(self.router.bindings_from(exchange)), None) is not None:
@@ -145,10 +171,18 @@ class Objects:
         return self._commit(self._deletions(exchange))
 
     def bind(
-        self, source: str, destination: str, routing_key: str, arguments: Arguments, *, to_queue: bool, owner: Hashable
+        self,
+        source: str,
+        destination: str,
+        routing_key: str,
+        arguments: Arguments,
+        *,
+        to_queue: bool,
+        owner: Hashable,
+        rights: Rights = EVERYTHING,
     ) -> Position | None:
         """queue.bind and exchange.bind. Binding twice is one binding."""
-        found, target = self._ends(source, destination, to_queue)
+        found, target = self._ends(source, destination, routing_key, to_queue, rights)
         _require_access(target, owner)
         binding = Binding(found, target, routing_key, arguments)
         found.validate_binding(binding)
@@ -163,29 +197,46 @@ class Objects:
         raise NotImplementedError
 
     def unbind(
-        self, source: str, destination: str, routing_key: str, arguments: Arguments, *, to_queue: bool, owner: Hashable
+        self,
+        source: str,
+        destination: str,
+        routing_key: str,
+        arguments: Arguments,
+        *,
+        to_queue: bool,
+        owner: Hashable,
+        rights: Rights = EVERYTHING,
     ) -> Position | None:
         """queue.unbind and exchange.unbind. Removing what is not there, or from what is not there, succeeds."""
         try:
-            found, target = self._ends(source, destination, to_queue)
+            found, target = self._ends(source, destination, routing_key, to_queue, rights)
         except NotFound:
             return None
         if self.router.find(found, target, routing_key, arguments) is None:
             return None
         _require_access(target, owner)
-        ops: list[DefinitionOp] = [Unbind(self.name, found.id, target.id, routing_key, arguments.raw)]
+        ops: list[ObjectOp] = [Unbind(self.name, found.id, target.id, routing_key, arguments.raw)]
         if found.auto_delete and len(list(islice(self.router.bindings_from(found), 2))) == 1:
             ops += self._deletions(found)
         return self._commit(ops)
 
-    def _ends(self, source: str, destination: str, to_queue: bool) -> tuple[Exchange, Destination]:
+    def _ends(
+        self, source: str, destination: str, routing_key: str, to_queue: bool, rights: Rights
+    ) -> tuple[Exchange, Destination]:
         """What a binding binds. When both are missing, the source is named (RabbitMQ)."""
         source, destination = names.clean(source), names.clean(destination)
+        if to_queue:
+            authorize(rights, "queue.bind destination", self.name, queue=destination)
+        else:
+            authorize(rights, "exchange.bind destination", self.name, destination=destination)
         _refuse_default(source)
         if not to_queue:
             _refuse_default(destination)
         if to_queue and is_reply_name(destination):
             raise AccessRefused("cannot bind or unbind to a volatile (direct reply-to) queue")
+        authorize(rights, "bind source", self.name, source=source)
+        if isinstance(self.router.exchanges.get(source), TopicExchange):
+            authorize_topic(rights, READ, self.name, source, routing_key)
         found = self.exchange(source)
         return found, self._queue(destination) if to_queue else self.exchange(destination)
 
@@ -213,25 +264,42 @@ class Objects:
         auto_delete: bool = False,
         arguments: Arguments = Arguments.EMPTY,
         owner: Hashable = None,
+        rights: Rights = EVERYTHING,
+        generated: bool = False,
     ) -> QueueDeclared:
-        """queue.declare; without a name the broker makes one."""
+        """queue.declare; without a name the broker makes one. `generated`: somebody else has done that."""
         name = names.clean(name)
         if is_reply_name(name):  # RabbitMQ: whatever is asked for, it is looked up
             if name != REPLY_NAME and not self.router.is_reachable(name):
                 raise NotFound(f"no queue '{name}' in vhost '{self.name}'")
             return QueueDeclared(name, 0, 1, None)
         if passive:
+            authorize(rights, "queue.declare passive", self.name, queue=name)
             return self._declared(self._used(self.queue(name, owner)), None)
-        names.refuse_reserved("queue", name)  # RabbitMQ: also when it exists, as a queue that the broker named does
+        if not name:
+            name = names.generate(self._broker.randomness)
+        elif not generated:
+            names.refuse_reserved("queue", name)  # RabbitMQ: also when it exists, as one that the broker named does
+        authorize(rights, "queue.declare", self.name, queue=name)
         existing = self.queues.get(name)
         if existing is not None:
             if existing.owner is not (owner if exclusive else None):
                 raise _locked(existing)
             require_same_queue(existing, durable, auto_delete, arguments)
             return self._declared(self._used(existing), self._defined if existing.durable else None)
-        if not name:
-            name = names.generate(self._broker.randomness)
-        validate_queue_arguments(f"queue '{name}' in vhost '{self.name}'", arguments)
+        dead_letter_exchange = arguments.get("x-dead-letter-exchange")
+        if isinstance(dead_letter_exchange, str):
+            parts = {"queue": name, "dead_letter_exchange": dead_letter_exchange}
+            authorize(rights, "queue.declare with x-dead-letter-exchange", self.name, **parts)
+        limit = self._broker.parameters.vhost_limit(self.name, MAX_QUEUES)
+        if limit is not None and len(self.queues) >= limit:
+            raise PreconditionFailed(
+                f"cannot declare queue '{name}': queue limit in vhost '{self.name}' ({limit}) is reached"
+            )
+        title = f"queue '{name}' in vhost '{self.name}'"
+        if durable and not exclusive and not auto_delete and "x-queue-type" not in arguments:
+            refuse_queue_type(title, self.definition.default_queue_type)
+        validate_queue_arguments(title, arguments)
         op = DeclareQueue(
             self._broker.peek_id(),
             self.name,
@@ -259,9 +327,16 @@ class Objects:
         return QueueDeclared(queue.name, queue.message_count, len(queue.consumers), position)
 
     def delete_queue(
-        self, name: str, *, if_unused: bool = False, if_empty: bool = False, owner: Hashable = None
+        self,
+        name: str,
+        *,
+        if_unused: bool = False,
+        if_empty: bool = False,
+        owner: Hashable = None,
+        rights: Rights = EVERYTHING,
     ) -> QueueDeleted:
         """queue.delete. Deleting what is not there succeeds with 0 messages."""
+        authorize(rights, "queue.delete", self.name, queue=names.clean(name))
         if names.clean(name) not in self.queues:
             return QueueDeleted(0, None)
         queue = self.queue(name, owner)
@@ -301,7 +376,24 @@ class Objects:
 
     # -- ops -----------------------------------------------------------------------------------------------------
 
-    def _commit(self, ops: list[DefinitionOp]) -> Position | None:
+    def drop_queue(self, queue: Queue) -> None:
+        """Delete it, whoever has it."""
+        self._delete(queue)
+
+    def drop_exchange(self, exchange: Exchange) -> None:
+        """Delete it, whatever is bound to it."""
+        self._commit(self._deletions(exchange))
+
+    def discard(self) -> None:
+        """The virtual host is gone, with all that is left in it."""
+        for queue in [*self.queues.values()]:
+            self.apply_delete_queue(DeleteQueue(queue.id, self.name))
+        for exchange in [*self.router.exchanges.values()]:
+            if (store := getattr(exchange, "store", None)) is not None:
+                self.apply_delete_queue(DeleteQueue(store.id, self.name))
+            self.apply_delete_exchange(DeleteExchange(exchange.id, self.name))
+
+    def _commit(self, ops: list[ObjectOp]) -> Position | None:
         kept: list[Op] = [op for op in ops if self._is_durable(op)]
         position = None
         if kept:
@@ -314,7 +406,7 @@ class Objects:
             events.emit(name, about)
         return position
 
-    def _is_durable(self, op: DefinitionOp) -> bool:
+    def _is_durable(self, op: ObjectOp) -> bool:
         """Whether an op says something about an object that outlives the process; a binding does if both ends do."""
         match op:
             case DeclareExchange() | DeclareQueue():
@@ -326,10 +418,10 @@ class Objects:
             case SetPolicy() | DeletePolicy():
                 return True
 
-    def _deletions(self, first: Destination) -> list[DefinitionOp]:
+    def _deletions(self, first: Destination) -> list[ObjectOp]:
         """Deleting an object takes along each auto-delete exchange that loses its last binding by it."""
         gone = {first.id}
-        ops: list[DefinitionOp] = []
+        ops: list[ObjectOp] = []
         doomed: deque[Destination] = deque((first,))
         while doomed:
             target = doomed.popleft()

@@ -13,8 +13,8 @@ import msgspec
 
 from ..errors import PolicyError
 from ..limits import POLICIES_MAX, POLICY_DEFINITION_SIZE_MAX, SHORTSTR_MAX
+from ..patterns import compile_pattern
 from ..wire.records import SetPolicy
-from .patterns import compile_pattern
 from .policy_keys import NOT_FOR_CLASSIC_QUEUES, NUMBER_MAX, problem_of, problem_of_pattern, shown
 from .settings import queue_settings
 

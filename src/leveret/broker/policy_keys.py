@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from ..patterns import compile_pattern
 from .arguments import LOCATORS, QUEUE_MODES, QUEUE_VERSION
 from .exchange import ALTERNATE_EXCHANGE, erlang_term
-from .patterns import compile_pattern
 from .settings import OVERFLOWS
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ from ..wire.records import (
     BeginCheckpoint,
     Bind,
     BindingState,
+    BrokerState,
     DeclareExchange,
     DeclareQueue,
     DeleteExchange,
@@ -46,7 +47,7 @@ from .queue import Queue
 
 if TYPE_CHECKING:
     from ..wire import Step
-    from ..wire.records import CheckpointOp, DefinitionOp
+    from ..wire.records import CheckpointOp, DefinitionOp, StateOp
     from .binding import Destination
     from .broker import Broker
 
@@ -115,7 +116,7 @@ class Restoring:
                 self._incomplete.clear()
                 self._broker.skip_ids(op.last_id)
                 self._clean = op.clean
-            case PolicyState() | ExchangeState() | QueueState() | QueueEnd() | BindingState():
+            case BrokerState() | PolicyState() | ExchangeState() | QueueState() | QueueEnd() | BindingState():
                 if self._ours:
                     self._state(op)
             case DeclareExchange() | DeclareQueue():
@@ -128,12 +129,18 @@ class Restoring:
                 if op.source in self._objects and op.destination in self._objects:
                     self._broker.apply(op)
             case SetPolicy() | DeletePolicy():
+                if op.vhost in self._broker.vhosts:
+                    self._broker.apply(op)
+            case _:
                 self._broker.apply(op)
 
-    def _state(self, op: PolicyState | ExchangeState | QueueState | QueueEnd | BindingState) -> None:
+    def _state(self, op: StateOp) -> None:
         match op:
+            case BrokerState():
+                self._broker.apply(op.op)
             case PolicyState():
-                self._broker.apply(op.policy)
+                if op.policy.vhost in self._broker.vhosts:
+                    self._broker.apply(op.policy)
             case ExchangeState():
                 self._declare(op.declaration)
             case BindingState():
@@ -142,7 +149,9 @@ class Restoring:
             case QueueState():
                 self._declare(op.declaration)
                 self._incomplete.clear()  # the end of the one before is lost, if there is one
-                queue = self._objects[op.declaration.id]
+                queue = self._objects.get(op.declaration.id)
+                if queue is None:
+                    return  # its virtual host is lost
                 assert isinstance(queue, Queue)
                 self._incomplete.update(lane.id for lane in queue.lanes)
                 self._told, self._torn = 0, False
@@ -156,6 +165,9 @@ class Restoring:
                 self._told, self._torn = 0, False
 
     def _declare(self, op: DeclareExchange | DeclareQueue) -> None:
+        if op.vhost not in self._broker.vhosts:
+            assert self._damaged
+            return  # what made it is lost
         if self._damaged:
             if op.id in self._objects:
                 return

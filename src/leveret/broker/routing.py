@@ -31,7 +31,7 @@ from .exchange import Chance, Exchange
 from .exchanges import DefaultExchange, DirectExchange, FanoutExchange, HeadersExchange, TopicExchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ..ports import Randomness
     from ..wire import Batch, KeyTable
@@ -60,11 +60,11 @@ PREDECLARED: Final[tuple[tuple[str, type[Exchange], bool], ...]] = (
 """Name, kind and whether internal, of what every virtual host has beside the default exchange; all durable."""
 
 
-def predeclared(vhost: str, next_id: Callable[[], int]) -> list[Exchange]:
-    """The exchanges that a new virtual host starts with; the default exchange first."""
-    exchanges: list[Exchange] = [DefaultExchange(next_id(), vhost, "", durable=True)]
-    for name, kind, internal in PREDECLARED:
-        exchanges.append(kind(next_id(), vhost, name, durable=True, internal=internal))
+def predeclared(vhost: str, first_id: int) -> list[Exchange]:
+    """The exchanges that a new virtual host starts with, with consecutive ids; the default exchange first."""
+    exchanges: list[Exchange] = [DefaultExchange(first_id, vhost, "", durable=True)]
+    for id, (name, kind, internal) in enumerate(PREDECLARED, first_id + 1):
+        exchanges.append(kind(id, vhost, name, durable=True, internal=internal))
     return exchanges
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ..authorize import EVERYTHING, authorize
 from ..errors import AccessRefused, AmqpError, NotImplemented_, PreconditionFailed
 from ..wire import ACK, EXPIRATION, PERSISTENT, Batch, Extent, Selection
 from ..wire.records import PURGED, Op
@@ -17,6 +18,7 @@ from .consumer import Consumer
 from .copies import without_bcc
 from .events import about_consumer
 from .objects import Objects
+from .permits import NotWritable
 from .placement import place
 from .queue import Queue
 from .settlement import settle_op, settle_ops
@@ -26,6 +28,7 @@ from .tracing import Tracer
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from ..authorize import Rights
     from ..ports import Position, Publisher
     from ..wire import Pool
     from .binding import Destination
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     from .settlement import Portion as Portion
 
 _KEPT: Final = PERSISTENT | EXPIRATION
+_BEFORE_EXCHANGE: Final = (NotImplemented_, NotWritable)
+"""For this a message is refused before its exchange is looked for."""
 
 
 class QueuePurged(NamedTuple):
@@ -62,8 +67,9 @@ class VHost(Objects):
         """Where messages are in memory."""
         return self._broker.pool
 
-    def purge_queue(self, name: str, *, owner: Hashable = None) -> QueuePurged:
+    def purge_queue(self, name: str, *, owner: Hashable = None, rights: Rights = EVERYTHING) -> QueuePurged:
         """queue.purge: ready messages go, outstanding ones stay."""
+        authorize(rights, "queue.purge", self.name, queue=name)
         queue = self.queue(name, owner)
         count = queue.message_count
         ready = [(lane, extent, rows) for lane in queue.lanes for extent, rows in lane.ready_rows()]
@@ -115,13 +121,12 @@ class VHost(Objects):
         if limit is not None:
             if refusal is None:
                 return
-            # What is immediate is refused before its exchange is looked for.
-            error = None if isinstance(refusal, NotImplemented_) else _error_at(cells, limit)
+            error = None if isinstance(refusal, _BEFORE_EXCHANGE) else _error_at(cells, limit)
             raise error or refusal
 
     def check_publish(self, batch: Batch, limit: int | None = None, refusal: AmqpError | None = None) -> None:
         """What `publish` would refuse of a batch that waits for its transaction. Raises the first row's error."""
-        last = len(batch) if limit is None else limit - isinstance(refusal, NotImplemented_)
+        last = len(batch) if limit is None else limit - isinstance(refusal, _BEFORE_EXCHANGE)
         for queues, rows in self.router.routes(batch):
             if isinstance(queues, AmqpError) and (0 if rows is None else rows[0]) <= last:
                 raise queues
@@ -195,10 +200,13 @@ class VHost(Objects):
 
     # -- messages out --------------------------------------------------------------------------------------------
 
-    def get(self, name: str, *, no_ack: bool, owner: Hashable, consumer: Consumer) -> Got | Queue | None:
+    def get(
+        self, name: str, *, no_ack: bool, owner: Hashable, consumer: Consumer, rights: Rights = EVERYTHING
+    ) -> Got | Queue | None:
         """basic.get; `consumer` says which channel asks. A queue when its first message has to be read from disk: ask
         again when it is loaded (`Queue.when_loaded`).
         """
+        authorize(rights, "basic.get", self.name, queue=name)
         queue = self._used(self.queue(name, owner))
         now_ms = self._broker.clock.wall_ms()
         if queue.next_expiry_ms <= now_ms:
@@ -218,8 +226,9 @@ class VHost(Objects):
         """A no_ack get was rendered: its message is settled now."""
         self.settle([(got.owner, got.extent, got.selection)], ACK)
 
-    def consume(self, name: str, consumer: Consumer, *, owner: Hashable) -> None:
+    def consume(self, name: str, consumer: Consumer, *, owner: Hashable, rights: Rights = EVERYTHING) -> None:
         """basic.consume. An exclusive consumer is alone on its queue, which a single active one must never be."""
+        authorize(rights, "basic.consume", self.name, queue=name)
         queue = self.queue(name, owner)
         validate_consume_arguments(queue, consumer.arguments)
         if queue.settings.single_active_consumer:

@@ -6,5 +6,6 @@ from .connection import Connection, Session
 from .housekeeper import Housekeeper
 from .server import Server
 from .turn import Turn
+from .workers import Workers
 
-__all__ = ["Connection", "Housekeeper", "Server", "Session", "Turn"]
+__all__ = ["Connection", "Housekeeper", "Server", "Session", "Turn", "Workers"]

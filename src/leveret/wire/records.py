@@ -22,6 +22,7 @@ import msgspec
 
 from . import Selection, encode_publish, encode_relocate, encode_settle
 from . import encode_op as encode_body
+from .definitions import BrokerOp, Definition
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -41,10 +42,6 @@ REJECTED: Final = 1
 PURGED: Final = 2
 EXPIRED: Final = 3
 OVERFLOWED: Final = 4
-
-
-class Definition(msgspec.Struct, frozen=True, tag=True, tag_field="op"):
-    """An op that creates, changes or removes an object."""
 
 
 class DeclareExchange(Definition, frozen=True, tag="exchange"):
@@ -144,6 +141,12 @@ class BindingState(msgspec.Struct, frozen=True, tag_field="op", tag="binding sta
     binding: Bind
 
 
+class BrokerState(msgspec.Struct, frozen=True, tag_field="op", tag="broker state"):
+    """A virtual host, user, permission or parameter of a checkpoint. Those come first."""
+
+    op: BrokerOp = msgspec.field(name="is")
+
+
 class PolicyState(msgspec.Struct, frozen=True, tag_field="op", tag="policy state"):
     """A policy of a checkpoint."""
 
@@ -214,8 +217,11 @@ class Expire:
     expiries: Expiries
 
 
-DefinitionOp = DeclareExchange | DeleteExchange | DeclareQueue | DeleteQueue | Bind | Unbind | SetPolicy | DeletePolicy
-CheckpointOp = BeginCheckpoint | EndCheckpoint | PolicyState | ExchangeState | QueueState | QueueEnd | BindingState
+ObjectOp = DeclareExchange | DeleteExchange | DeclareQueue | DeleteQueue | Bind | Unbind | SetPolicy | DeletePolicy
+"""About the objects of one virtual host."""
+DefinitionOp = ObjectOp | BrokerOp
+StateOp = BrokerState | PolicyState | ExchangeState | QueueState | QueueEnd | BindingState
+CheckpointOp = BeginCheckpoint | EndCheckpoint | StateOp
 Op = Publish | Settle | Relocate | ExtentState | Expire | DefinitionOp | CheckpointOp | Mark
 
 _definition_encoder: Final = msgspec.msgpack.Encoder()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from ..limits import PATTERN_LENGTH_MAX, PATTERN_SIZE_MAX, PATTERN_TIMEOUT_S
+from .limits import PATTERN_LENGTH_MAX, PATTERN_SIZE_MAX, PATTERN_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,11 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
             return False
 
     return matches
+
+
+def escape_pattern(text: str) -> str:
+    """A pattern of which only this text is a match."""
+    return re.escape(text)
 
 
 def _size(pattern: bytes) -> int:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from leveret.broker.patterns import compile_pattern
 from leveret.limits import PATTERN_LENGTH_MAX, PATTERN_SIZE_MAX
+from leveret.patterns import compile_pattern
 
 UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 

@@ -1,0 +1,62 @@
+"""Runtime parameters (RabbitMQ page "Parameters and Policies"): values by virtual host, component and name.
+
+Those of no virtual host are global. Policies are kept elsewhere; limits of a virtual host are the parameter `limits` of
+the component `vhost-limits`, as in RabbitMQ, so that definition files have them where it has them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ..wire.definitions import ClearParameter, SetParameter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..wire.definitions import ParameterOp
+
+VHOST_LIMITS: Final = "vhost-limits"
+LIMITS: Final = "limits"
+MAX_CONNECTIONS: Final = "max-connections"
+MAX_QUEUES: Final = "max-queues"
+
+
+class Parameters:
+    """All of one broker."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, str, str], Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, vhost: str, component: str, name: str) -> Any:
+        """The value; None when there is none."""
+        return self._values.get((vhost, component, name))
+
+    def vhost_limit(self, vhost: str, limit: str) -> int | None:
+        """MAX_CONNECTIONS or MAX_QUEUES of a virtual host; None: no limit (what is negative means so)."""
+        if not self._values:
+            return None
+        limits = self._values.get((vhost, VHOST_LIMITS, LIMITS))
+        value = limits.get(limit, -1) if isinstance(limits, dict) else -1
+        return value if value >= 0 else None
+
+    def all(self) -> Iterator[SetParameter]:
+        """Each as the op that sets it."""
+        for (vhost, component, name), value in self._values.items():
+            yield SetParameter(vhost, component, name, value)
+
+    def apply(self, op: ParameterOp) -> None:
+        """Make the change that an op describes."""
+        match op:
+            case SetParameter():
+                self._values[op.vhost, op.component, op.name] = op.value
+            case ClearParameter():
+                self._values.pop((op.vhost, op.component, op.name), None)
+
+    def vhost_deleted(self, vhost: str) -> None:
+        """Its parameters go with it."""
+        self._values = {key: value for key, value in self._values.items() if key[0] != vhost}
