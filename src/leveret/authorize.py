@@ -92,7 +92,7 @@ TABLE: Final[dict[str, tuple[Need, ...]]] = {
     "exchange.declare passive": (_ANY_EXCHANGE,),
     "exchange.delete": (_need(CONFIGURE, "exchange"),),
     "exchange.bind destination": (_need(WRITE, "exchange", "destination"),),
-    "queue.bind destination": (_need(WRITE, "queue", "destination"),),
+    "queue.bind destination": (_need(WRITE, "queue"),),
     "bind source": (_need(READ, "exchange", "source"),),
     "queue.declare": (_need(CONFIGURE, "queue"),),
     "queue.declare with x-dead-letter-exchange": (
