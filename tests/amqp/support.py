@@ -7,7 +7,7 @@ waiting path; `World(late=False)` answers at once, and `world.held = True` keeps
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ from leveret.wire.records import Op, Settle
 
 if TYPE_CHECKING:
     from leveret.ports import Fetched
+    from leveret.wire.definitions import AccountOp
 
 TRANSIENT = b"\x00\x00"
 PERSISTENT = b"\x10\x00\x02"
@@ -171,6 +172,22 @@ class FakeAccess:
         return bool(answers)
 
 
+class SameLimits:
+    """Accounts of users that all have the same limits."""
+
+    def __init__(self, limits: dict[str, int]) -> None:
+        self._limits = limits
+
+    def apply(self, op: object) -> None:
+        pass
+
+    def all(self) -> Iterator[AccountOp]:
+        return iter(())
+
+    def user_limit(self, user: str, limit: str) -> int | None:
+        return self._limits.get(limit)
+
+
 class CountingNames:
     """Names instead of chance."""
 
@@ -213,7 +230,9 @@ class Content:
 class World:
     """A broker and the connections to it; time stands still unless told."""
 
-    def __init__(self, *, late: bool = True, settings: Settings | None = None) -> None:
+    def __init__(
+        self, *, late: bool = True, settings: Settings | None = None, user_limits: dict[str, int] | None = None
+    ) -> None:
         self.clock = ManualClock()
         self.log = LateLog()
         self.log.late = late
@@ -224,7 +243,15 @@ class World:
         self.memory_used = 0
         self.disk_free: int | None = 1000
         alarms = Alarms(lambda: self.memory_used, 1000, lambda: self.disk_free, 500)
-        self.broker = Broker(self.log, self.clock, CountingNames(), self.scheduler, self.pool, alarms)
+        self.broker = Broker(
+            self.log,
+            self.clock,
+            CountingNames(),
+            self.scheduler,
+            self.pool,
+            alarms,
+            accounts=SameLimits(user_limits or {}),
+        )
         self.settings = settings or Settings(login_refusal_delay_ms=0)
         self.held = False
         """Late answers do not come while this is set."""

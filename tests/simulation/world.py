@@ -71,7 +71,8 @@ class World:
         restoring.finish()
         self.log.open(self.recovered)
         self.checkpointing = Checkpointing(self.broker, self.log, record_size)
-        self.vhost = self.broker.vhosts["/"]
+        if "/" in self.broker.vhosts:
+            self.vhost = self.broker.vhosts["/"]
 
     def _fatal(self, error: OSError) -> None:
         self.failure = error
