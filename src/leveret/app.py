@@ -32,7 +32,10 @@ from .broker.broker import Broker as Brain
 from .broker.housekeeping import Housekeeping
 from .broker.vhosts import DEFAULT as DEFAULT_VHOST
 from .clock import SystemClock
-from .errors import ConfigError, PolicyError
+from .errors import ConfigError, DefinitionError, PolicyError
+from .management import definitions
+from .management.exporting import export
+from .management.importing import import_
 from .net import Housekeeper, Server, Turn, Workers
 from .resources import FreeSpace, Watch, budget, total_memory
 from .storage import Storage
@@ -41,7 +44,7 @@ from .wire.definitions import SetUser
 from .wire.records import SetPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from .broker.vhost import VHost
@@ -85,6 +88,7 @@ class Node:
     ) -> None:
         """Raises ConfigError when the directory cannot be used. `fatal` is told when the disk cannot be trusted."""
         self.budget = budget(options, total_memory())
+        self._load_definitions = options.load_definitions
         self.clock = SystemClock()
         self.turn = Turn(loop, self.clock)
         self.storage: Storage | None = None
@@ -144,6 +148,8 @@ class Node:
         """Recover what was kept, and serve there from now on. Raises ConfigError when that is not possible."""
         if self.storage is not None:
             self.storage.recover(self.brain)
+        if self._load_definitions is not None:
+            self._load(self._load_definitions)
         self.administration.found(GUEST, DEFAULT_VHOST)
         addresses = self.server.listen(host, port)
         if self.storage is not None:
@@ -151,6 +157,16 @@ class Node:
         self.housekeeper.start(self.clock.monotonic_ms())
         self.watch.tick(self.clock.monotonic_ms())
         return addresses
+
+    def _load(self, path: Path) -> None:
+        """Import the definitions that every start begins with. Raises ConfigError."""
+        try:
+            self.import_definitions(path.read_bytes())
+        except OSError as error:
+            raise ConfigError(f"cannot read {path}: {error.strerror} (from load-definitions)") from None
+        except DefinitionError as error:
+            raise ConfigError(f"cannot import {path}: {error}") from None
+        logger.info("definitions of %s are imported", path)
 
     def _memory_used(self) -> int:
         """Bytes of payload in memory, and those that wait to be written."""
@@ -171,6 +187,25 @@ class Node:
     def _open_session(self, peer: Address, local: Address, shell: Connection) -> Session:
         ends = Peer(peer.host, peer.port, local.host, local.port, loopback=_is_loopback(peer.host))
         return Session(self.brain, self.access, self.pool, self.clock, peer=ends, settings=self.settings, shell=shell)
+
+    def import_definitions(self, data: bytes, vhost: str | None = None) -> Position | None:
+        """Make what a definition file tells of; when it is on disk. Raises DefinitionError."""
+        if vhost is not None and vhost not in self.brain.vhosts:
+            raise DefinitionError(f"vhost '{vhost}' does not exist")
+        hashing = self.credentials.hashing
+        return import_(
+            self.brain,
+            self.accounts,
+            definitions.read(data),
+            lambda password: (hash_password(password, os.urandom(SALT_SIZE), hashing), hashing),
+            vhost,
+        )
+
+    def export_definitions(self, vhost: str | None = None) -> bytes:
+        """What there is, as a definition file. Raises DefinitionError."""
+        if vhost is not None and vhost not in self.brain.vhosts:
+            raise DefinitionError(f"vhost '{vhost}' does not exist")
+        return definitions.write(export(self.brain, self.accounts, vhost))
 
     async def stop(self) -> None:
         """Close every connection with 320, wait for the answers, and leave what is kept in good order."""
@@ -255,6 +290,53 @@ class Broker:
         """Take a policy away again. Raises PolicyError when there is none."""
         await self._done(self._vhost(vhost).clear_policy(name, operator=operator))
 
+    async def add_vhost(self, name: str, **said: Any) -> None:
+        """Make a virtual host, or change what is said of it: `description`, `tags`, `default_queue_type`, `protected`.
+
+        Raises VHostError.
+        """
+        await self._done(self._running.brain.vhosts.put(name, **said))
+
+    async def delete_vhost(self, name: str) -> None:
+        """With everything in it; its connections are closed. Raises VHostError."""
+        deleted: asyncio.Future[Position | None] = asyncio.get_running_loop().create_future()
+        self._running.brain.vhosts.delete(name, deleted.set_result)
+        await self._done(await deleted)
+
+    async def add_user(self, name: str, password: str, *, tags: Iterable[str] = ()) -> None:
+        """Make a user, or change its password and tags. It may do nothing before `set_permissions`.
+
+        Raises AccountError.
+        """
+        hashed: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
+        self._running.credentials.hash(password.encode(), lambda *result: hashed.set_result(result))
+        await self._done(self._running.administration.put_user(name, *await hashed, tuple(tags)))
+
+    async def delete_user(self, name: str) -> None:
+        """With its permissions; its connections are closed. Raises AccountError."""
+        await self._done(self._running.administration.delete_user(name))
+
+    async def set_permissions(
+        self, user: str, *, vhost: str = "/", configure: str = ".*", write: str = ".*", read: str = ".*"
+    ) -> None:
+        """What a user may do in a virtual host: three regular expressions. Raises AccountError."""
+        await self._done(self._running.administration.set_permission(user, vhost, configure, write, read))
+
+    async def clear_permissions(self, user: str, *, vhost: str = "/") -> None:
+        """The user may do nothing there any more. Raises AccountError."""
+        await self._done(self._running.administration.clear_permission(user, vhost))
+
+    async def import_definitions(self, data: bytes, *, vhost: str | None = None) -> None:
+        """Make what a definition file tells of, all or nothing; of one virtual host, if it is named.
+
+        Raises DefinitionError, which says what is wrong where (RabbitMQ page "Definitions").
+        """
+        await self._done(self._running.import_definitions(data, vhost))
+
+    def export_definitions(self, *, vhost: str | None = None) -> bytes:
+        """What there is, as a definition file; of one virtual host, if it is named. Raises DefinitionError."""
+        return self._running.export_definitions(vhost)
+
     def trace_on(self, vhost: str = "/") -> None:
         """What is published and delivered is published to `amq.rabbitmq.trace` as well, until `trace_off` or the end.
 
@@ -265,6 +347,11 @@ class Broker:
     def trace_off(self, vhost: str = "/") -> None:
         """No more traces. Raises PolicyError when there is no such virtual host."""
         self._vhost(vhost).trace(False)
+
+    @property
+    def _running(self) -> Node:
+        assert self._node is not None, "it is not started"
+        return self._node
 
     def _vhost(self, name: str) -> VHost:
         assert self._node is not None, "it is not started"

@@ -68,6 +68,7 @@ class Options:
     """Milliseconds; 0: no limit."""
     default_consumer_prefetch: int = 0
     """Messages; 0: no limit."""
+    load_definitions: Path | None = None
     log_level: str = "info"
 
 
@@ -260,6 +261,7 @@ TABLE: Final = (
         "Prefetch of consumers on channels without a basic.qos; 0: no limit.",
         "COUNT",
     ),
+    Option("load-definitions", _path, "Definition file that is imported at every start.", "FILE"),
     Option("log-level", _one_of(LOG_LEVELS), f"How much to tell: {', '.join(LOG_LEVELS)}.", "LEVEL"),
 )
 

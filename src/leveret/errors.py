@@ -27,6 +27,7 @@
         DamageError                 a data directory that cannot be trusted
       PolicyError                   a policy that is refused
       VHostError                    a virtual host that is not there, or must stay
+      DefinitionError               a definition file that cannot be imported
       AccountError                  a user, permission or parameter that is refused
       SyncError     (OSError)       the disk's fault: what was written may be lost
 
@@ -75,6 +76,10 @@ class PolicyError(LeveretError):
 
 class VHostError(LeveretError):
     """A virtual host that cannot be made, changed or deleted."""
+
+
+class DefinitionError(LeveretError):
+    """A definition file that cannot be imported; the text says which place of it."""
 
 
 class AccountError(LeveretError):

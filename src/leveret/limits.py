@@ -64,6 +64,8 @@ NAME_BYTES_MAX: Final = 255
 """Of a user, a tag, a virtual host."""
 TAGS_MAX: Final = 64
 PASSWORD_HASH_SIZE_MAX: Final = 1024
+DEFINITIONS_SIZE_MAX: Final = 256 * 1024 * 1024
+"""A file of 1,000,000 queues."""
 RIGHTS_CACHED_MAX: Final = 1_000
 """Decisions of one user in one virtual host."""
 CREDENTIALS_REMEMBERED_MAX: Final = 10_000

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+CTL = Path("/usr/lib/rabbitmq/bin/rabbitmqctl")
 START_S = 120
 STOP_S = 60
 PLUGINS = (
@@ -46,11 +47,12 @@ class RabbitMQ:
             f"listeners.tcp.default = {self.host}:{self.port}\ndisk_free_limit.absolute = 1MB\n"
             "vm_memory_high_watermark.relative = 0.9\n"
         )
+        self._node = f"differential{self.port}@localhost"
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ_")} | {
             "HOME": str(self._folder),
             "ERL_EPMD_PORT": str(self._mapper_port),
             "ERL_EPMD_ADDRESS": self.host,
-            "RABBITMQ_NODENAME": f"differential{self.port}@localhost",
+            "RABBITMQ_NODENAME": self._node,
             "RABBITMQ_DIST_PORT": str(_free_port()),
             "RABBITMQ_MNESIA_BASE": str(self._folder / "data"),
             "RABBITMQ_LOG_BASE": str(self._folder / "log"),
@@ -69,6 +71,18 @@ class RabbitMQ:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+    def ctl(self, *arguments: str) -> str:
+        """Run its command line tool; what that says."""
+        done = subprocess.run(
+            [CTL, "-q", "-n", self._node, *arguments],
+            env=self._environment,
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     @property
     def log(self) -> str:

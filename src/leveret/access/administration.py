@@ -107,11 +107,7 @@ class Administration:
     def set_user_limits(self, name: str, limits: Mapping[str, int]) -> Position | None:
         """`max-connections` and `max-channels`, over what is set; below 0: none any more."""
         self._user(name)
-        for limit, value in limits.items():
-            if limit not in USER_LIMITS:
-                raise AccountError(f'Unrecognised terms [{{<<"{limit}">>,{value}}}] in user-limits')
-            if type(value) is not int:
-                raise AccountError(f'<<"{limit}">> should be number, actually was {value!r}')
+        require_limits(limits)
         before = self._accounts.limits(name)
         after = {limit: value for limit, value in {**before, **limits}.items() if value >= 0}
         return None if after == before else self._commit(SetUserLimits(name, after))
@@ -170,6 +166,16 @@ class Administration:
     def _vhost(self, name: str) -> None:
         if name not in self._vhosts:
             raise AccountError(f'Virtual host "{name}" does not exist')
+
+
+def require_limits(limits: Mapping[str, object]) -> dict[str, int]:
+    """Raises AccountError for what is no limit of a user."""
+    for limit, value in limits.items():
+        if limit not in USER_LIMITS:
+            raise AccountError(f'Unrecognised terms [{{<<"{limit}">>,{value}}}] in user-limits')
+        if type(value) is not int:
+            raise AccountError(f'<<"{limit}">> should be number, actually was {value!r}')
+    return {**limits}  # type: ignore[dict-item]
 
 
 def require_name(what: str, name: str) -> None:

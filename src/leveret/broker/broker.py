@@ -33,12 +33,12 @@ from .upkeep import Upkeep
 from .vhosts import DEFAULT, VHosts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ..ports import Accounts, Clock, Log, Position, Randomness, Scheduler, Spill
     from ..wire import Pool
     from ..wire.definitions import AccountOp, BrokerOp
-    from ..wire.records import DefinitionOp, ObjectOp
+    from ..wire.records import DefinitionOp, ObjectOp, Op
     from .binding import Destination
     from .lane import Lane
 
@@ -214,6 +214,22 @@ class Broker:
         self.apply(op)
         for name, about in told:
             self.events.emit(name, about)
+        return position
+
+    def commit_all(self, changes: Sequence[tuple[DefinitionOp, bool]]) -> Position | None:
+        """Many changes that are one record: all of them outlive a crash, or none. Each with whether it outlives the
+        process at all.
+        """
+        kept: list[Op] = [op for op, durable in changes if durable]
+        position = self.log.append(kept) if kept else None
+        for op, _ in changes:
+            told = self.events.of_op(op) if self.events.wanted else ()
+            self.apply(op)
+            for name, about in told:
+                self.events.emit(name, about)
+        if position is not None:
+            for vhost in self.vhosts.values():
+                vhost.defined(position)
         return position
 
     def apply(self, op: DefinitionOp) -> None:

@@ -376,6 +376,10 @@ class Objects:
 
     # -- ops -----------------------------------------------------------------------------------------------------
 
+    def defined(self, position: Position) -> None:
+        """Objects were declared by this record."""
+        self._defined = position
+
     def drop_queue(self, queue: Queue) -> None:
         """Delete it, whoever has it."""
         self._delete(queue)

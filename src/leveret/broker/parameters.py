@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
+from ..errors import AccountError
+from ..limits import NAME_BYTES_MAX, PARAMETER_SIZE_MAX
 from ..wire.definitions import ClearParameter, SetParameter
 
 if TYPE_CHECKING:
@@ -19,6 +23,30 @@ VHOST_LIMITS: Final = "vhost-limits"
 LIMITS: Final = "limits"
 MAX_CONNECTIONS: Final = "max-connections"
 MAX_QUEUES: Final = "max-queues"
+
+
+def require_parameter(op: SetParameter) -> None:
+    """Raises AccountError for one that cannot be set, with RabbitMQ's text if it has one."""
+    if not op.name or len(op.name.encode(errors="replace")) > NAME_BYTES_MAX:
+        raise AccountError(f"the name of a parameter has 1 to {NAME_BYTES_MAX} bytes")
+    try:
+        size = len(msgspec.json.encode(op.value))
+    except (TypeError, ValueError):
+        raise AccountError(f"the value of parameter '{op.name}' cannot be kept: it has what JSON has not") from None
+    if size > PARAMETER_SIZE_MAX:
+        raise AccountError(f"the value of parameter '{op.name}' of {size} bytes is larger than {PARAMETER_SIZE_MAX}")
+    if op.component == VHOST_LIMITS:
+        _require_limits(op)
+
+
+def _require_limits(op: SetParameter) -> None:
+    if op.name != LIMITS or not isinstance(op.value, dict):
+        raise AccountError(f"the limits of a vhost are the parameter '{LIMITS}', an object")
+    for limit, value in op.value.items():
+        if limit not in (MAX_CONNECTIONS, MAX_QUEUES):
+            raise AccountError(f'Unrecognised terms [{{<<"{limit}">>,{value}}}] in limits')
+        if type(value) is not int:
+            raise AccountError(f'<<"{limit}">> should be number, actually was {value!r}')
 
 
 class Parameters:
