@@ -37,6 +37,7 @@ from .management import definitions
 from .management.exporting import export
 from .management.importing import import_
 from .net import Housekeeper, Server, Turn, Workers
+from .net.tls import login_name
 from .resources import FreeSpace, Watch, budget, total_memory
 from .storage import Storage
 from .store.memory import MemoryLog
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from .broker.vhost import VHost
     from .config import Options
     from .net import Connection
-    from .net.server import Address
+    from .net.server import Address, Ends
     from .ports import Position
 
 # Everybody knows this password, so its salt may be known as well.
@@ -184,9 +185,13 @@ class Node:
         self.alarms.check_memory()
         return more
 
-    def _open_session(self, peer: Address, local: Address, shell: Connection) -> Session:
-        ends = Peer(peer.host, peer.port, local.host, local.port, loopback=_is_loopback(peer.host))
-        return Session(self.brain, self.access, self.pool, self.clock, peer=ends, settings=self.settings, shell=shell)
+    def _open_session(self, ends: Ends, shell: Connection) -> Session:
+        peer, local = ends.peer, ends.local
+        # Of somebody else's word for it only who is here himself can be said to be here.
+        loopback = _is_loopback(peer.host) and (ends.proxy is None or _is_loopback(ends.proxy.host))
+        name = "" if ends.tls is None else login_name(ends.tls)
+        known = Peer(peer.host, peer.port, local.host, local.port, loopback, ends.tls, name)
+        return Session(self.brain, self.access, self.pool, self.clock, peer=known, settings=self.settings, shell=shell)
 
     def import_definitions(self, data: bytes, vhost: str | None = None) -> Position | None:
         """Make what a definition file tells of; when it is on disk. Raises DefinitionError."""

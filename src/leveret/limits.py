@@ -17,6 +17,8 @@ FRAME_FUDGE: Final = 8
 """RabbitMQ forgives a frame payload this much over the negotiated maximum (clients count the envelope differently)."""
 CHANNEL_MAX: Final = 2047
 HEARTBEAT_S: Final = 60
+PRELUDE_TIMEOUT_MS: Final = 5_000
+"""For a TLS handshake, or a PROXY header."""
 HANDSHAKE_TIMEOUT_MS: Final = 10_000
 CLOSE_TIMEOUT_MS: Final = 3_000
 """How long a peer has to answer connection.close before its socket is dropped."""

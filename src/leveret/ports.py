@@ -317,6 +317,21 @@ class Undecided(Exception):
         self.ask = ask
 
 
+class Tls(NamedTuple):
+    """What a TLS connection agreed on. Names are empty without a certificate that was verified."""
+
+    protocol: str
+    """`tlsv1.3`"""
+    cipher: str
+    bits: int
+    subject: str = ""
+    issuer: str = ""
+    common_names: tuple[str, ...] = ()
+    alternative_names: tuple[tuple[str, str], ...] = ()
+    """(kind, value) each."""
+    validity: str = ""
+
+
 class Remote(NamedTuple):
     """Where a login comes from. `certificate`: the name that the client's certificate gives, if it proved one."""
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from leveret.clock import SystemClock
 from leveret.net import Connection, Server, Turn
 from leveret.net.poller import READABLE
-from leveret.net.server import Address
+from leveret.net.proxy import Trusted
+from leveret.net.server import Address, Ends
+from leveret.net.tls import TlsContext
 
 
 @dataclass(eq=False)
@@ -117,6 +119,7 @@ class Sockets:
 
     def __init__(self) -> None:
         self.watchers: dict[int, Socket] = {}
+        self.again: list[tuple[int, int]] = []
         self._ready: list[tuple[int, int]] = []
 
     def add(self, serve: Callable[[], object] = lambda: None) -> int:
@@ -135,7 +138,13 @@ class Sockets:
 class Fixture:
     """A running server, its sessions in order of arrival, and the port."""
 
-    def __init__(self, configure: Callable[[FakeSession], None]) -> None:
+    def __init__(
+        self,
+        configure: Callable[[FakeSession], None],
+        tls: TlsContext | None = None,
+        proxied: Trusted | None = None,
+    ) -> None:
+        self.ends: list[Ends] = []
         self.clock = SystemClock()
         loop = asyncio.get_running_loop()
         self.turn = Turn(loop, self.clock)
@@ -144,11 +153,11 @@ class Fixture:
         self._arrived = asyncio.Event()
         self._writers: list[asyncio.StreamWriter] = []
         self.server = Server(loop, self.turn, self.clock, self._open)
-        self.port = self.server.listen("127.0.0.1", 0)[0].port
+        self.port = self.server.listen("127.0.0.1", 0, tls=tls, proxied=proxied)[0].port
 
-    def _open(self, peer: Address, local: Address, shell: Connection) -> FakeSession:
-        assert local.port == self.port
-        session = FakeSession(shell, peer)
+    def _open(self, ends: Ends, shell: Connection) -> FakeSession:
+        self.ends.append(ends)
+        session = FakeSession(shell, ends.peer)
         self._configure(session)
         self.sessions.append(session)
         self._arrived.set()

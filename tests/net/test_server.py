@@ -18,7 +18,7 @@ from .support import FakeSession, serving
 
 def make_server() -> Server:
     loop, clock = asyncio.get_running_loop(), SystemClock()
-    return Server(loop, Turn(loop, clock), clock, lambda peer, local, shell: FakeSession(shell, peer))
+    return Server(loop, Turn(loop, clock), clock, lambda ends, shell: FakeSession(shell, ends.peer))
 
 
 async def test_a_port_in_use_is_one_clear_line() -> None:

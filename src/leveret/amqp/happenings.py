@@ -52,7 +52,7 @@ def _login(session: Session, name: str) -> dict[str, Value]:
         "connection_name": str(session.peer),
         "protocol": _PROTOCOL,
         "auth_mechanism": client.mechanism,
-        "ssl": session.peer.tls,
+        "ssl": session.peer.tls is not None,
         **_ends(session),
     }
 
@@ -72,7 +72,7 @@ def connection_created(session: Session) -> None:
         "channel_max": client.channel_max,
         "frame_max": client.frame_max,
         "timeout": 0 if session.heartbeat is None else session.heartbeat.timeout_s,
-        "ssl": session.peer.tls,
+        "ssl": session.peer.tls is not None,
         "connected_at": session.broker.clock.wall_ms(),
         "node": NODE,
         "user_who_performed_action": connection.user.name,

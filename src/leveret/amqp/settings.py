@@ -6,7 +6,7 @@ import platform
 from dataclasses import dataclass, field
 
 from .. import __version__, limits
-from ..ports import Remote
+from ..ports import Remote, Tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,14 @@ class Peer:
     local_host: str
     local_port: int
     loopback: bool
-    tls: bool = False
+    tls: Tls | None = None
     certificate: str = ""
     """The name that the peer's certificate gives it, if it proved one."""
 
     @property
     def remote(self) -> Remote:
         """Where a login comes from."""
-        return Remote(self.host, self.loopback, self.certificate, self.tls)
+        return Remote(self.host, self.loopback, self.certificate, self.tls is not None)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port} -> {self.local_host}:{self.local_port}"

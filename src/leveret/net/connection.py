@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .server import Server
+    from .tls import TlsTransport
     from .transport import Transport
 
 CLOSE_GRACE_MS: Final = 100
@@ -114,7 +115,7 @@ class Connection:
         self._server = server
         self._turn = server.turn
         self._session: Session | None = None
-        self._transport: Transport | None = None
+        self._transport: Transport | TlsTransport | None = None
         self._dirty = False  # a flush is asked for
         self._stepping = False  # input is left over
         self._reading = True
@@ -126,7 +127,7 @@ class Connection:
         """`127.0.0.1:50000 -> 127.0.0.1:5672`, for logs."""
         self.tick_at_ms: int | None = None
 
-    def attach(self, transport: Transport, session: Session) -> None:
+    def attach(self, transport: Transport | TlsTransport, session: Session) -> None:
         """The socket, and the session that this connection is the shell of."""
         self._transport = transport
         self._session = session
@@ -290,7 +291,7 @@ class Connection:
             self._failed()
         self.wake()
 
-    def _end_of_input(self, transport: Transport) -> None:
+    def _end_of_input(self, transport: Transport | TlsTransport) -> None:
         """The peer closed its end. All that it sent was acted on: a connection with input left over is not read."""
         self._end("client unexpectedly closed TCP connection", logging.WARNING)
         if not transport.unsent:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 READABLE: Final = select.EPOLLIN
 WRITABLE: Final = select.EPOLLOUT
+HUNG_UP: Final = select.EPOLLRDHUP
+"""The peer closed its end; what it sent before is still there."""
 
 
 class Watcher(Protocol):
@@ -28,7 +30,7 @@ class Watcher(Protocol):
 class Poller:
     """One per event loop."""
 
-    __slots__ = ("_epoll", "_loop", "poll", "watchers")
+    __slots__ = ("_epoll", "_loop", "again", "poll", "watchers")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, ready: Callable[[], None]) -> None:
         """`ready` is called when there is something to `poll`, again and again until it was polled and dealt with."""
@@ -36,6 +38,10 @@ class Poller:
         self._epoll = select.epoll()
         self.poll: Callable[[float, int], list[tuple[int, int]]] = self._epoll.poll
         """`poll(0, at_most) -> [(file number, events)]`."""
+        self.again: list[tuple[int, int]] = []
+        """What has more to be read without the socket being told ready: (file number, events), served in the next
+        turn.
+        """
         self.watchers: dict[int, Watcher] = {}
         """By file number: of what is handed out some may be closed by the time it is looked at."""
         loop.add_reader(self._epoll.fileno(), ready)

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import logging
 import socket
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,14 +18,19 @@ from .. import limits
 from ..errors import ConfigError
 from .connection import CLOSE_GRACE_MS, Connection
 from .poller import READABLE
+from .prelude import ProxyHeader, TlsHandshake
 from .timers import Timers
+from .tls import TlsTransport, tls_of
 from .transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..ports import Clock
+    from ..ports import Clock, Tls
     from .connection import Session
+    from .prelude import Prelude
+    from .proxy import Proxied, Trusted
+    from .tls import TlsContext
     from .turn import Turn
 
 ACCEPTS_PER_TURN: Final = 16
@@ -49,6 +55,19 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Both ends of a connection. `proxy`: who says where it comes from, and really is at the other end."""
+
+    peer: Address
+    local: Address
+    proxy: Address | None = None
+    tls: Tls | None = None
+
+    def __str__(self) -> str:
+        return f"{self.peer} -> {self.local}"
+
+
 class Server:
     """All listeners of one protocol and their connections, on one event loop."""
 
@@ -57,11 +76,11 @@ class Server:
         loop: asyncio.AbstractEventLoop,
         turn: Turn,
         clock: Clock,
-        open_session: Callable[[Address, Address, Connection], Session],
+        open_session: Callable[[Ends, Connection], Session],
         *,
         protocol: str = "AMQP",
     ) -> None:
-        """`open_session(peer, local, shell)` makes the session of an accepted connection; `protocol` is for logs."""
+        """`open_session(ends, shell)` makes the session of an accepted connection; `protocol` is for logs."""
         self._loop = loop
         self._open_session = open_session
         self._protocol = protocol
@@ -74,13 +93,18 @@ class Server:
         self.timers = Timers(loop, clock)
         self.connections: dict[Connection, None] = {}
         """In order of arrival."""
+        self.preludes: dict[Prelude, None] = {}
+        """Sockets that are not connections yet."""
 
     # -- listening -----------------------------------------------------------------------------------------------
 
-    def listen(self, host: str, port: int) -> list[Address]:
+    def listen(
+        self, host: str, port: int, *, tls: TlsContext | None = None, proxied: Trusted | None = None
+    ) -> list[Address]:
         """Listen on every address that the host name has (port 0: a free one, the same on all); where that is.
 
-        Raises ConfigError when that is not possible.
+        `proxied`: every connection begins with a PROXY header, and comes from there. Raises ConfigError when that is
+        not possible.
         """
         try:
             found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -101,7 +125,7 @@ class Server:
                     ) from None
                 failure = error  # localhost is often ::1 too, on machines without IPv6
                 continue
-            self._listeners.append(_Listener(listener, self._accept))
+            self._listeners.append(_Listener(listener, self._accept, tls, proxied))
             addresses.append(Address(*listener.getsockname()[:2]))
         if not addresses:
             raise ConfigError(f"cannot listen on {host}:{port}: {_why(failure)}")
@@ -126,10 +150,10 @@ class Server:
             listener.socket.close()
         self._listeners.clear()
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: _Listener) -> None:
         for _ in range(ACCEPTS_PER_TURN):
             try:
-                accepted, peer = listener.accept()
+                accepted, peer = listener.socket.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
@@ -139,18 +163,64 @@ class Server:
                 self._rest()
                 self._resume_accepting = self._loop.call_later(ACCEPT_PAUSE_MS / 1000, self._accept_again)
                 return
-            self._open(accepted, Address(*peer[:2]))
+            address = Address(*peer[:2])
+            try:
+                self._begin(listener, accepted, address)
+            except OSError as error:  # gone between accept and now
+                logger.info("connection from %s ended at once: %s", address, _why(error))
+                accepted.close()
 
-    def _open(self, accepted: socket.socket, peer: Address) -> None:
+    def _begin(self, listener: _Listener, accepted: socket.socket, peer: Address) -> None:
+        """What comes before the protocol, if anything does. Raises OSError."""
+        ends = Ends(peer, Address(*accepted.getsockname()[:2]))
+        if listener.proxied is not None:
+            if not listener.proxied.has(peer.host):
+                logger.warning("closing %s connection %s: no PROXY headers are taken from there", self._protocol, ends)
+                accepted.close()
+                return
+            ProxyHeader(
+                self,
+                accepted,
+                f"{self._protocol} connection {ends}",
+                lambda accepted, header: self._proxied(listener, accepted, header, ends),
+            ).start()
+        elif listener.tls is not None:
+            self._shake_hands(listener.tls, accepted, ends)
+        else:
+            self._open(accepted, ends)
+
+    def _proxied(self, listener: _Listener, accepted: socket.socket, header: Proxied, ends: Ends) -> None:
+        if header.source is not None and header.destination is not None:
+            ends = Ends(Address(*header.source), Address(*header.destination), ends.peer)
         try:
-            local = Address(*accepted.getsockname()[:2])
-            connection = Connection(self, f"{peer} -> {local}")
-            session = self._open_session(peer, local, connection)
-            transport = Transport(accepted, self.turn.poller, connection)
-        except OSError as error:  # gone between accept and now
-            logger.info("connection from %s ended at once: %s", peer, _why(error))
+            if listener.tls is not None:
+                self._shake_hands(listener.tls, accepted, ends)
+            else:
+                self._open(accepted, ends)
+        except OSError as error:
+            logger.info("connection %s ended at once: %s", ends, _why(error))
             accepted.close()
-            return
+
+    def _shake_hands(self, context: TlsContext, accepted: socket.socket, ends: Ends) -> None:
+        def done(wrapped: ssl.SSLSocket) -> None:
+            try:
+                self._open(wrapped, Ends(ends.peer, ends.local, ends.proxy, tls_of(wrapped)))
+            except OSError as error:
+                logger.info("connection %s ended at once: %s", ends, _why(error))
+                wrapped.close()
+
+        TlsHandshake(self, accepted, f"{self._protocol} connection {ends}", context, done).start()
+
+    def _open(self, accepted: socket.socket, ends: Ends) -> None:
+        """It is a connection from here on. Raises OSError."""
+        connection = Connection(self, str(ends))
+        session = self._open_session(ends, connection)
+        transport: Transport | TlsTransport
+        if isinstance(accepted, ssl.SSLSocket):
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            transport = TlsTransport(accepted, self.turn.poller, connection)
+        else:
+            transport = Transport(accepted, self.turn.poller, connection)
         logger.info("accepting %s connection %s", self._protocol, connection.name)
         self._sessions += 1
         self.connections[connection] = None
@@ -175,6 +245,8 @@ class Server:
     async def stop(self, text: str, timeout_ms: int = limits.CLOSE_TIMEOUT_MS) -> None:
         """Accept nobody, tell every peer, wait for their answers; after `timeout_ms` drop those that gave none."""
         self._close_listeners()
+        for prelude in list(self.preludes):
+            prelude.abort()
         for connection in list(self.connections):
             connection.shutdown(text)
         if await self._until(lambda: not self._sessions, timeout_ms):
@@ -197,18 +269,26 @@ class Server:
 
 
 class _Listener:
-    """A listening socket, as the turn sees it."""
+    """A listening socket, as the turn sees it, and what comes before the protocol on its connections."""
 
-    __slots__ = ("_accept", "number", "socket")
+    __slots__ = ("_accept", "number", "proxied", "socket", "tls")
 
-    def __init__(self, listening: socket.socket, accept: Callable[[socket.socket], None]) -> None:
+    def __init__(
+        self,
+        listening: socket.socket,
+        accept: Callable[[_Listener], None],
+        tls: TlsContext | None,
+        proxied: Trusted | None,
+    ) -> None:
         self._accept = accept
         self.socket = listening
         self.number = listening.fileno()
+        self.tls = tls
+        self.proxied = proxied
 
     def ready(self, events: int) -> None:
         """Somebody connected."""
-        self._accept(self.socket)
+        self._accept(self)
 
 
 def _listener(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:

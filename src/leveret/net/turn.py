@@ -168,12 +168,15 @@ class Turn:
         if self._held:
             self._release(idle)
         self.lengths.add((perf_counter_ns() - started_ns) // 1000)
-        if more or self._ready or self._unfinished or self._held:
+        if more or self._ready or self._unfinished or self._held or self.poller.again:
             self.wake()
 
     def _serve(self, end_ns: int) -> int:
         """The sockets that are ready have their turns, until all had or time is up; how many there were."""
         ready = self._ready or self.poller.poll(0, limits.READERS_PER_TURN)
+        if self.poller.again:
+            ready = [*ready, *self.poller.again]
+            self.poller.again = []
         readers = len(ready)
         sharing = min(readers, len(self._views) - 1)
         self.view, self.large_view = self._views[sharing], self._large_views[sharing]
