@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import leveret
-from leveret.app import SystemRandomness
 from leveret.errors import ConfigError, DamageError, PolicyError
+from leveret.node import SystemRandomness
 
 HEADER = b"AMQP\x00\x00\x09\x01"
 

@@ -1,4 +1,4 @@
-"""Every operation of the table, done by users with every combination of permissions, through a session over the brain."""
+"""Every operation of the table, done by users with every set of permissions, through a session over the brain."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .app import Broker
+    from .embedded import Broker
 
 __all__ = ["Broker", "__version__"]
 
@@ -17,8 +17,8 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    if name == "Broker":  # on demand: importing the package costs nothing, and floors below `app` do not depend on it
+    if name == "Broker":  # on demand: importing the package costs nothing, and floors below do not depend on it
         import importlib
 
-        return importlib.import_module(".app", __name__).Broker
+        return importlib.import_module(".embedded", __name__).Broker
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,6 +19,8 @@ CHANNEL_MAX: Final = 2047
 HEARTBEAT_S: Final = 60
 PRELUDE_TIMEOUT_MS: Final = 5_000
 """For a TLS handshake, or a PROXY header."""
+CERTIFICATES_LOOK_MS: Final = 10_000
+"""Between two looks at whether certificates have changed."""
 HANDSHAKE_TIMEOUT_MS: Final = 10_000
 CLOSE_TIMEOUT_MS: Final = 3_000
 """How long a peer has to answer connection.close before its socket is dropped."""

@@ -19,24 +19,25 @@ from .support import World, sha256
 
 
 class TestTheFirstStart:
+    may = SetPermission("guest", "/", ".*", ".*", ".*")
     guest = SetUser("guest", sha256("guest"), SHA256, ("administrator",))
 
     def test_there_is_a_user_who_may_do_everything(self) -> None:
         world = World()
-        world.administration.found(self.guest, "/")
-        assert world.record == [self.guest, SetPermission("guest", "/", ".*", ".*", ".*"), Founded()]
+        world.administration.found(self.guest, self.may)
+        assert world.record == [self.guest, self.may, Founded()]
 
     def test_later_starts_do_nothing(self) -> None:
         world = World()
-        world.administration.found(self.guest, "/")
+        world.administration.found(self.guest, self.may)
         world.administration.delete_user("guest")
-        assert world.administration.found(self.guest, "/") is None
+        assert world.administration.found(self.guest, self.may) is None
         assert world.accounts.users == {}
 
     def test_who_was_imported_is_enough(self) -> None:
         world = World()
         world.user("ann", "a")
-        world.administration.found(self.guest, "/")
+        world.administration.found(self.guest, self.may)
         assert [*world.accounts.users] == ["ann"]
 
 

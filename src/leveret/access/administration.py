@@ -63,13 +63,13 @@ class Administration:
 
     # -- the first start -----------------------------------------------------------------------------------------
 
-    def found(self, user: SetUser | None, vhost: str) -> Position | None:
-        """The first start: there is this user, with all permissions in the virtual host. Later starts do nothing."""
+    def found(self, user: SetUser | None, may: SetPermission) -> Position | None:
+        """The first start: there is this user, with what it may do, unless there are others; later ones do nothing."""
         if self._accounts.founded:
             return None
         if user is not None and not self._accounts.users:
-            self._commit(user)
-            self._commit(SetPermission(user.name, vhost, ".*", ".*", ".*"))
+            self.put_user(user.name, user.password_hash, user.hashing, user.tags)
+            self.set_permission(user.name, may.vhost, may.configure, may.write, may.read)
         return self._commit(Founded())
 
     # -- users ---------------------------------------------------------------------------------------------------

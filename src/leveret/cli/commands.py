@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__, config
+from . import config as config_commands
 from . import data
 
 app = typer.Typer(
@@ -57,7 +58,7 @@ def serve(**values: object) -> None:
 
     flags = []
     for option in config.TABLE:
-        value = values[option.field]
+        value = values.get(option.field)
         if isinstance(value, bool):
             flags.append(f"--{option.name}" if value else f"--no-{option.name}")
         elif value is not None:
@@ -67,7 +68,7 @@ def serve(**values: object) -> None:
 
 def _parameter(option: config.Option) -> inspect.Parameter:
     text = option.help
-    if option.metavar and option.default is not None:
+    if option.metavar and option.default not in (None, (), ""):
         text += f" [dim]\\[default: {option.shown or option.default}][/dim]"
     text += f" [dim yellow]\\[env: {option.variable}][/dim yellow]"
     names = [f"--{option.name}"] if option.metavar else [f"--{option.name}/--no-{option.name}"]
@@ -78,9 +79,10 @@ def _parameter(option: config.Option) -> inspect.Parameter:
     )
 
 
-_parameters = [_parameter(option) for option in config.TABLE]
+_parameters = [_parameter(option) for option in config.TABLE if not option.secret]
 # Typer reads a command's options from its signature; this one comes from the table.
 serve.__signature__ = inspect.Signature(_parameters)  # type: ignore[attr-defined]
 serve.__annotations__ = {parameter.name: parameter.annotation for parameter in _parameters}
 app.command()(serve)
 data.register(app)
+config_commands.register(app)

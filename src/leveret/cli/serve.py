@@ -20,6 +20,8 @@ def parse(arguments: list[str]) -> dict[str, object]:
     """What the flags say, by option; None where they say nothing. Raises ConfigError."""
     parser = _Parser(prog="leveret serve", add_help=False, allow_abbrev=False)
     for option in config.TABLE:
+        if option.secret:
+            continue
         if option.metavar:
             parser.add_argument(f"--{option.name}", dest=option.name)
         else:
@@ -30,10 +32,10 @@ def parse(arguments: list[str]) -> dict[str, object]:
 def serve(arguments: list[str], started_ns: int) -> int:
     """Run a broker until it is told to stop; the exit code. `started_ns`: perf_counter_ns when the program began."""
     try:
-        options = config.load(parse(arguments), os.environ)
+        loaded = config.load_all(parse(arguments), os.environ)
         from ..app import run  # only now: a wrong option is told at once
 
-        return run(options, started_ns)
+        return run(loaded, started_ns)
     except ConfigError as error:
         print(f"leveret: {error}", file=sys.stderr)
         return 2

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ConfigError
+from ..limits import CERTIFICATES_LOOK_MS
 from ..ports import Tls
 from .poller import READABLE, WRITABLE
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .poller import Poller, Watcher
+    from .timers import Timers
 
 VERSIONS: Final = {"tlsv1.2": ssl.TLSVersion.TLSv1_2, "tlsv1.3": ssl.TLSVersion.TLSv1_3}
 """What can be offered, as RabbitMQ calls it. Older ones are broken."""
@@ -143,6 +145,30 @@ class TlsContext:
             found = self._by_name.get(name) or self._by_name.get("*." + name.partition(".")[2])
             if found is not None:
                 wrapped.context = found
+
+
+class Reloading:
+    """Looks every now and then whether certificates have changed."""
+
+    def __init__(self, timers: Timers, contexts: Iterable[TlsContext]) -> None:
+        self._timers = timers
+        self._contexts = list(dict.fromkeys(contexts))
+        self.tick_at_ms: int | None = None
+
+    def start(self, now_ms: int) -> None:
+        """Look again in a while."""
+        if self._contexts:
+            self._timers.at(now_ms + CERTIFICATES_LOOK_MS, self)
+
+    def tick(self, now_ms: int) -> None:
+        """It is time."""
+        self.reload()
+        self.start(now_ms)
+
+    def reload(self) -> None:
+        """Read what has changed, now."""
+        for context in self._contexts:
+            context.reload()
 
 
 class TlsTransport:

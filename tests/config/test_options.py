@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from leveret.config import DEFAULTS, TABLE, Options, data_directory, load, parse_size
+from leveret.config import DEFAULTS, TABLE, Option, Options, data_directory, load, parse_size
 from leveret.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_defaults_hold_when_nobody_says() -> None:
@@ -24,38 +28,83 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None
     )
 
 
-def test_every_option_is_a_flag_a_variable_and_a_key(tmp_path: Path) -> None:
-    samples = {
-        "host": "::1",
-        "port": 99,
-        "management-port": 98,
-        "data-dir": "/srv/x",
-        "ephemeral": True,
-        "durability": "os",
-        "vm-memory-high-watermark": 0.5,
-        "disk-free-limit": 1_000_000,
-        "paging-budget": 0.25,
-        "segment-size": 2_000_000,
-        "channel-max": 100,
-        "consumer-max-per-channel": 5,
-        "frame-max": 65_536,
-        "heartbeat": 10,
-        "max-message-size": 1_000_000,
-        "consumer-timeout": 1_800_000,
-        "default-consumer-prefetch": 250,
-        "log-level": "debug",
-    }
-    assert {option.name for option in TABLE} == {*samples, "config"}
-    for option in TABLE:
-        if option.name == "config":
-            continue
-        value = samples[option.name]
-        expected = Path(value) if option.name == "data-dir" else value
-        file = tmp_path / f"{option.name}.toml"
-        file.write_text(f"{option.name} = {str(value).lower() if value is True else repr(value)}\n")
-        assert getattr(load({option.name: str(value)}, {}), option.field) == expected
-        assert getattr(load({}, {option.variable: str(value)}), option.field) == expected
-        assert getattr(load({"config": str(file)}, {}), option.field) == expected
+SAMPLES: dict[str, object] = {
+    "host": "::1",
+    "port": 99,
+    "listen": ["127.0.0.1:5672", "[::1]:5673"],
+    "management-port": 98,
+    "data-dir": "/srv/x",
+    "ephemeral": True,
+    "durability": "os",
+    "vm-memory-high-watermark": 0.5,
+    "disk-free-limit": 1_000_000,
+    "paging-budget": 0.25,
+    "segment-size": 2_000_000,
+    "cluster-name": "hats",
+    "load-definitions": "/srv/definitions.json",
+    "connection-max": 7,
+    "channel-max": 100,
+    "channel-max-per-node": 8,
+    "consumer-max-per-channel": 5,
+    "frame-max": 65_536,
+    "heartbeat": 10,
+    "handshake-timeout": 5_000,
+    "max-message-size": 1_000_000,
+    "consumer-timeout": 1_800_000,
+    "default-consumer-prefetch": 250,
+    "auth-mechanisms": ["PLAIN", "EXTERNAL"],
+    "anonymous-login-user": "ann",
+    "anonymous-login-pass": "hidden",
+    "loopback-users": ["guest", "ann"],
+    "default-user": "admin",
+    "default-pass": "hidden",
+    "default-vhost": "shop",
+    "default-user-tags": ["monitoring"],
+    "default-permissions-configure": "^c",
+    "default-permissions-write": "^w",
+    "default-permissions-read": "^r",
+    "password-hashing": "rabbit_password_hashing_sha512",
+    "login-failures-max": 3,
+    "tls-port": 5671,
+    "tls-listen": ["5671"],
+    "tls-certfile": "/srv/cert.pem",
+    "tls-keyfile": "/srv/key.pem",
+    "tls-cafile": "/srv/ca.pem",
+    "tls-password": "hidden",
+    "tls-verify": True,
+    "tls-require-certificate": True,
+    "tls-versions": ["tlsv1.3"],
+    "tls-ciphers": "ECDHE-RSA-AES256-GCM-SHA384",
+    "tls-honor-cipher-order": True,
+    "tls-login-from": "common_name",
+    "tls-login-san-type": "email",
+    "tls-login-san-index": 1,
+    "proxy-protocol": True,
+    "proxy-trusted": ["10.0.0.0/8"],
+    "log-level": "debug",
+    "log-file": "/srv/log",
+    "log-format": "json",
+    "log-rotation-size": 1_000_000,
+    "log-rotation-count": 9,
+    "log-categories": ["connection=error"],
+}
+PATHS = {option.name for option in TABLE if option.metavar in ("FILE", "DIR")}
+
+
+def test_there_is_a_sample_of_each() -> None:
+    assert {option.name for option in TABLE} == {*SAMPLES, "config", "rabbitmq-conf"}
+
+
+@pytest.mark.parametrize("option", [option for option in TABLE if option.name in SAMPLES], ids=lambda one: one.name)
+def test_every_option_is_a_flag_a_variable_and_a_key(option: Option, tmp_path: Path) -> None:
+    value = SAMPLES[option.name]
+    expected = Path(str(value)) if option.name in PATHS else tuple(value) if isinstance(value, list) else value
+    text = ",".join(value) if isinstance(value, list) else str(value)
+    file = tmp_path / f"{option.name}.toml"
+    file.write_text(f"{option.name} = {str(value).lower() if value is True else repr(value)}\n")
+    assert getattr(load({option.name: text}, {}), option.field) == expected
+    assert getattr(load({}, {option.variable: text}), option.field) == expected
+    assert getattr(load({"config": str(file)}, {}), option.field) == expected
 
 
 @pytest.mark.parametrize(
@@ -82,7 +131,7 @@ def test_every_option_is_a_flag_a_variable_and_a_key(tmp_path: Path) -> None:
         (
             {"log-level": "loud"},
             {},
-            "log-level must be one of debug, info, warning, error, not 'loud' (from --log-level)",
+            "log-level must be one of debug, info, warning, error, critical, none, not 'loud' (from --log-level)",
         ),
         ({}, {"LEVERET_EPHEMERAL": "maybe"}, "ephemeral must be true or false, not 'maybe' (from LEVERET_EPHEMERAL)"),
         ({"durability": "none"}, {}, "durability must be one of fsync, os, not 'none' (from --durability)"),
@@ -196,12 +245,24 @@ def test_a_decimal_point_makes_a_share() -> None:
     assert load({"disk-free-limit": "1.5"}, {}).disk_free_limit == 1.5
 
 
-def test_the_page_has_every_option_with_its_default() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text()
+def test_the_page_is_current() -> None:
+    script = ROOT / "scripts" / "config_page.py"
+    done = subprocess.run([sys.executable, str(script), "--check"], check=False)
+    assert done.returncode == 0, "run scripts/config_page.py"
+
+
+def test_secrets_have_no_flag() -> None:
+    from leveret.cli.serve import parse
+
+    assert [option.name for option in TABLE if option.secret] == [
+        "anonymous-login-pass",
+        "default-pass",
+        "tls-password",
+    ]
     for option in TABLE:
-        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{option.name}` |")]
-        default = option.shown or option.default
-        assert isinstance(default, bool | None) or f"| `{default}` |" in row
+        if option.secret:
+            with pytest.raises(ConfigError):
+                parse([f"--{option.name}=hidden"])
 
 
 def test_what_is_shown_as_default_is_the_default() -> None:

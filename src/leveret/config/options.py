@@ -1,0 +1,320 @@
+"""The options in one table: `leveret serve` makes its flags and help from it, the page on configuration its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ..access.mechanisms import AMQPLAIN, MECHANISMS, PLAIN
+from ..access.passwords import ARGON2ID, SHA256, SHA512
+from ..limits import (
+    CHANNEL_MAX,
+    CONSUMERS_PER_CHANNEL_MAX,
+    EXPIRY_MAX_MS,
+    FRAME_MAX,
+    HANDSHAKE_TIMEOUT_MS,
+    HEARTBEAT_S,
+    LOGIN_FAILURES_MAX,
+    MESSAGE_SIZE_MAX,
+    PREFETCH_MAX,
+)
+from .values import (
+    PORT_MAX,
+    U32_MAX,
+    Amount,
+    amount,
+    number,
+    one_of,
+    parse_endpoint,
+    parse_frame_max,
+    parse_host,
+    parse_message_size,
+    parse_path,
+    parse_segment_size,
+    parse_size,
+    parse_switch,
+    parse_text,
+    words,
+)
+
+LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical", "none")
+DURABILITIES: Final = ("fsync", "os")
+TLS_VERSIONS: Final = ("tlsv1.3", "tlsv1.2")
+LOGIN_SOURCES: Final = ("distinguished_name", "common_name", "subject_alternative_name")
+SAN_TYPES: Final = ("dns", "ip", "email", "uri")
+HASHINGS: Final = (ARGON2ID, SHA256, SHA512)
+U16_MAX: Final = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a broker runs with."""
+
+    host: str = "127.0.0.1"
+    port: int = 5672
+    listen: tuple[str, ...] = ()
+    """Endpoints instead of `host` and `port`."""
+    management_port: int = 15672
+    data_dir: Path | None = None
+    """None: where this system keeps data of applications (`data_directory`)."""
+    config: Path | None = None
+    rabbitmq_conf: Path | None = None
+    ephemeral: bool = False
+    durability: str = "fsync"
+    vm_memory_high_watermark: Amount = 0.6
+    """A share of the machine's memory."""
+    disk_free_limit: Amount = 50_000_000
+    """A share of the machine's memory."""
+    paging_budget: Amount = 0.4
+    """A share of `vm_memory_high_watermark`."""
+    segment_size: int = 16 << 20
+    cluster_name: str = "leveret@localhost"
+    load_definitions: Path | None = None
+
+    # What clients may ask for.
+    connection_max: int = 0
+    """0: no limit of ours."""
+    channel_max: int = CHANNEL_MAX
+    """Per connection; 0: no limit of ours."""
+    channel_max_per_node: int = 0
+    """0: no limit of ours."""
+    consumer_max_per_channel: int = CONSUMERS_PER_CHANNEL_MAX
+    frame_max: int = FRAME_MAX
+    """Bytes; 0: no limit of ours."""
+    heartbeat: int = HEARTBEAT_S
+    """Seconds that the broker proposes; 0: none."""
+    handshake_timeout: int = HANDSHAKE_TIMEOUT_MS
+    max_message_size: int = MESSAGE_SIZE_MAX
+    consumer_timeout: int = 0
+    """Milliseconds; 0: no limit."""
+    default_consumer_prefetch: int = 0
+    """Messages; 0: no limit."""
+
+    # Who may log in.
+    auth_mechanisms: tuple[str, ...] = (PLAIN, AMQPLAIN)
+    anonymous_login_user: str = ""
+    anonymous_login_pass: str = field(default="", repr=False)
+    loopback_users: tuple[str, ...] = ("guest",)
+    default_user: str = "guest"
+    default_pass: str = field(default="guest", repr=False)
+    default_vhost: str = "/"
+    default_user_tags: tuple[str, ...] = ("administrator",)
+    default_permissions_configure: str = ".*"
+    default_permissions_write: str = ".*"
+    default_permissions_read: str = ".*"
+    password_hashing: str = ARGON2ID
+    login_failures_max: int = LOGIN_FAILURES_MAX
+
+    # TLS and what comes before it.
+    tls_port: int = 0
+    """0: none."""
+    tls_listen: tuple[str, ...] = ()
+    tls_certfile: Path | None = None
+    tls_keyfile: Path | None = None
+    tls_cafile: Path | None = None
+    tls_password: str = field(default="", repr=False)
+    tls_verify: bool = False
+    tls_require_certificate: bool = False
+    tls_versions: tuple[str, ...] = TLS_VERSIONS
+    tls_ciphers: str = ""
+    tls_honor_cipher_order: bool = True
+    tls_login_from: str = "distinguished_name"
+    tls_login_san_type: str = "dns"
+    tls_login_san_index: int = 0
+    proxy_protocol: bool = False
+    proxy_trusted: tuple[str, ...] = ()
+
+    # The log.
+    log_level: str = "info"
+    log_file: Path | None = None
+    log_format: str = "text"
+    log_rotation_size: int = 10 * 1024 * 1024
+    log_rotation_count: int = 5
+    log_categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One row of the table."""
+
+    name: str
+    """As in the TOML file and, with two dashes, as a flag."""
+    parse: Callable[[object], object]
+    """Raises ValueError, whose text completes the sentence `port must be ...`."""
+    help: str
+    metavar: str = ""
+    """Empty for a switch: its flag takes no value."""
+    shown: str = ""
+    """The default as one would write it, where that is not how Python does."""
+    variables: tuple[str, ...] = ()
+    """Environment variables of RabbitMQ (its own or its container's) that mean the same."""
+    secret: bool = False
+    """Never shown, and no flag: flags are in the list of processes."""
+
+    @property
+    def field(self) -> str:
+        """The attribute of `Options`."""
+        return self.name.replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return "LEVERET_" + self.field.upper()
+
+    @property
+    def default(self) -> object:
+        """What holds when nobody says."""
+        return getattr(DEFAULTS, self.field)
+
+
+def _mechanism(value: object) -> str:
+    return one_of(tuple(name.lower() for name in MECHANISMS))(value).upper()
+
+
+DEFAULTS: Final = Options()
+
+TABLE: Final = (
+    Option("host", parse_host, "Address or host name to listen on.", "HOST", variables=("RABBITMQ_NODE_IP_ADDRESS",)),
+    Option(
+        "port",
+        number(PORT_MAX),
+        "Port for AMQP; 0 takes a free one and says which.",
+        "PORT",
+        variables=("RABBITMQ_NODE_PORT",),
+    ),
+    Option(
+        "listen", words(parse_endpoint), "Where to listen instead of host and port: 127.0.0.1:5672,[::1]:5672.", "LIST"
+    ),
+    Option("management-port", number(PORT_MAX), "Port for the management interface.", "PORT"),
+    Option("data-dir", parse_path, "Directory for everything that is kept.", "DIR"),
+    Option("config", parse_path, "TOML file with these options.", "FILE"),
+    Option(
+        "rabbitmq-conf",
+        parse_path,
+        "File in the format of rabbitmq.conf, or a directory of such files.",
+        "FILE",
+        variables=("RABBITMQ_CONFIG_FILE",),
+    ),
+    Option("ephemeral", parse_switch, "Keep nothing: messages and definitions live in memory only."),
+    Option(
+        "durability",
+        one_of(DURABILITIES),
+        "When a message counts as kept: fsync (it is on disk) or os (the system has it).",
+        "WORD",
+    ),
+    Option(
+        "vm-memory-high-watermark",
+        amount(1.0),
+        "Payload that blocks publishers: a share of all memory, or a size.",
+        "AMOUNT",
+    ),
+    Option(
+        "disk-free-limit",
+        amount(100.0),
+        "Less free space blocks publishers: a size, or a share of all memory.",
+        "AMOUNT",
+        "50MB",
+    ),
+    Option("paging-budget", amount(1.0), "More payload leaves memory: a share of the watermark, or a size.", "AMOUNT"),
+    Option("segment-size", parse_segment_size, "Size of one file of the log, at least 1MiB.", "SIZE", "16MiB"),
+    Option("cluster-name", parse_text, "What the broker says it is called.", "NAME"),
+    Option("load-definitions", parse_path, "Definition file that is imported at every start.", "FILE"),
+    Option("connection-max", number(U32_MAX), "Connections of this node; 0: no limit.", "COUNT"),
+    Option("channel-max", number(U16_MAX), "Channels per connection; 0: no limit.", "COUNT"),
+    Option("channel-max-per-node", number(U32_MAX), "Channels of this node; 0: no limit.", "COUNT"),
+    Option("consumer-max-per-channel", number(U32_MAX), "Consumers per channel.", "COUNT"),
+    Option(
+        "frame-max", parse_frame_max, "Size of one frame that is proposed to clients; 0: no limit.", "SIZE", "128KiB"
+    ),
+    Option("heartbeat", number(U16_MAX), "Seconds that are proposed to clients; 0: none.", "SECONDS"),
+    Option("handshake-timeout", number(EXPIRY_MAX_MS, 1), "How long a client may take to log in, in ms.", "MS"),
+    Option("max-message-size", parse_message_size, "The largest message, at most 512MiB.", "SIZE", "16MiB"),
+    Option(
+        "consumer-timeout",
+        number(EXPIRY_MAX_MS),
+        "How long a consumer may leave a message unacknowledged, in ms; 0: as long as it likes.",
+        "MS",
+    ),
+    Option(
+        "default-consumer-prefetch",
+        number(PREFETCH_MAX),
+        "Prefetch of consumers on channels without a basic.qos; 0: no limit.",
+        "COUNT",
+    ),
+    Option(
+        "auth-mechanisms",
+        words(_mechanism),
+        f"How clients may log in: {', '.join(MECHANISMS)}.",
+        "LIST",
+        "PLAIN,AMQPLAIN",
+    ),
+    Option("anonymous-login-user", parse_text, "Who logs in with ANONYMOUS.", "NAME"),
+    Option("anonymous-login-pass", parse_text, "That user's password.", "TEXT", secret=True),
+    Option("loopback-users", words(), "Users who may only come from this machine; none, if empty.", "LIST", "guest"),
+    Option(
+        "default-user",
+        parse_text,
+        "User that the first start makes; none, if empty.",
+        "NAME",
+        variables=("RABBITMQ_DEFAULT_USER",),
+    ),
+    Option(
+        "default-pass",
+        parse_text,
+        "That user's password.",
+        "TEXT",
+        variables=("RABBITMQ_DEFAULT_PASS",),
+        secret=True,
+    ),
+    Option(
+        "default-vhost",
+        parse_text,
+        "Virtual host that the first start makes.",
+        "NAME",
+        variables=("RABBITMQ_DEFAULT_VHOST",),
+    ),
+    Option("default-user-tags", words(), "Tags of the first user.", "LIST", "administrator"),
+    Option("default-permissions-configure", parse_text, "What the first user may configure.", "PATTERN"),
+    Option("default-permissions-write", parse_text, "What the first user may write to.", "PATTERN"),
+    Option("default-permissions-read", parse_text, "What the first user may read.", "PATTERN"),
+    Option("password-hashing", one_of(HASHINGS), "How new passwords are kept.", "WORD"),
+    Option(
+        "login-failures-max",
+        number(U32_MAX),
+        "Failed logins of one address in a minute, before it has to wait; 0: any number.",
+        "COUNT",
+    ),
+    Option("tls-port", number(PORT_MAX), "Port for AMQP over TLS; 0: none.", "PORT"),
+    Option("tls-listen", words(parse_endpoint), "Where to listen for TLS instead of host and tls-port.", "LIST"),
+    Option("tls-certfile", parse_path, "Certificate of the broker, with those that it needs, in PEM.", "FILE"),
+    Option("tls-keyfile", parse_path, "The key of that certificate, in PEM.", "FILE"),
+    Option("tls-cafile", parse_path, "Who signs the certificates of clients, in PEM.", "FILE"),
+    Option("tls-password", parse_text, "The password of the key.", "TEXT", secret=True),
+    Option("tls-verify", parse_switch, "Whether a certificate that a client shows has to be good."),
+    Option("tls-require-certificate", parse_switch, "Whether a client has to show one."),
+    Option("tls-versions", words(one_of(TLS_VERSIONS)), "Versions that are offered.", "LIST", "tlsv1.3,tlsv1.2"),
+    Option("tls-ciphers", parse_text, "Ciphers for TLS 1.2, in OpenSSL's notation; empty: its own choice.", "TEXT"),
+    Option("tls-honor-cipher-order", parse_switch, "Whether our order of ciphers counts, not the client's."),
+    Option("tls-login-from", one_of(LOGIN_SOURCES), "What of a certificate is the user's name (EXTERNAL).", "WORD"),
+    Option("tls-login-san-type", one_of(SAN_TYPES), "Which kind of alternative name.", "WORD"),
+    Option("tls-login-san-index", number(1000), "Which of them, from 0.", "NUMBER"),
+    Option("proxy-protocol", parse_switch, "Whether connections begin with a PROXY header."),
+    Option("proxy-trusted", words(), "Networks from which PROXY headers are believed; all, if empty.", "LIST"),
+    Option("log-level", one_of(LOG_LEVELS), f"How much to tell: {', '.join(LOG_LEVELS)}.", "LEVEL"),
+    Option("log-file", parse_path, "File for the log, beside the console.", "FILE"),
+    Option("log-format", one_of(("text", "json")), "How a line of the log looks: text or json.", "WORD"),
+    Option("log-rotation-size", parse_size, "Size at which the file is put aside; 0: never.", "SIZE", "10MiB"),
+    Option("log-rotation-count", number(10_000), "Files that were put aside and are kept.", "COUNT"),
+    Option("log-categories", words(), "Other levels of some categories: connection=warning,queue=debug.", "LIST"),
+)
+
+
+def data_directory(options: Options) -> Path:
+    """Where this broker keeps its data; nothing is made or touched."""
+    if options.data_dir is not None:
+        return options.data_dir
+    import platformdirs  # only when nobody says: `serve --data-dir` starts without it
+
+    return platformdirs.user_data_path("leveret", appauthor=False)
