@@ -417,7 +417,7 @@ def test_a_channel_before_open_is_unexpected() -> None:
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", [AWAIT_START_OK, AUTHENTICATING, AWAIT_SECURE_OK, AWAIT_TUNE_OK, AWAIT_OPEN])
+@pytest.mark.parametrize("state", [AWAIT_START_OK, AWAIT_SECURE_OK, AWAIT_TUNE_OK, AWAIT_OPEN])
 def test_a_handshake_takes_ten_seconds_at_most(state: State) -> None:
     link = arrive(state)
     link.world.tick(9_999)

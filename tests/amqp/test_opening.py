@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from leveret.amqp import Settings
 from leveret.amqp.handshake import AUTHENTICATING
-from leveret.limits import LOGIN_REFUSAL_DELAY_MS
+from leveret.limits import HANDSHAKE_TIMEOUT_MS, LOGIN_REFUSAL_DELAY_MS
 from leveret.ports import Undecided
 from leveret.wire.definitions import SetParameter
 from leveret.wire.fields import Arguments
@@ -78,6 +78,29 @@ class TestRefusals:
         assert link.on(0) == []
         world.tick(LOGIN_REFUSAL_DELAY_MS - 2_000)
         assert len(link.on(0)) == 1
+
+    def test_while_it_is_checked_no_time_is_counted(self) -> None:
+        world = World()
+        world.held = True
+        link = world.link()
+        link.feed(PROTOCOL_HEADER)
+        world.tick(HANDSHAKE_TIMEOUT_MS - 1)
+        link.send(START_OK, channel=0)
+        for _ in range(3):
+            world.tick(HANDSHAKE_TIMEOUT_MS)
+        assert not link.session.finished
+        world.held = False
+        world.run()
+        link.send(TUNE_OK, ConnectionOpen("/"), channel=0)
+        assert link.last(0) == ConnectionOpenOk()
+
+    def test_afterwards_it_is_counted_again(self) -> None:
+        world = World()
+        link = world.link()
+        link.feed(PROTOCOL_HEADER)
+        link.send(START_OK, channel=0)
+        world.tick(HANDSHAKE_TIMEOUT_MS)
+        assert link.session.finished
 
     def test_what_it_says_meanwhile_is_not_served(self) -> None:
         _, link = self.refused()

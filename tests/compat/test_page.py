@@ -22,7 +22,8 @@ def names_in(file: str) -> frozenset[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             found.add(node.name)
         elif isinstance(node, ast.ClassDef):
-            found.update(f"{node.name}::{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef))
+            tests = [inner for inner in node.body if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)]
+            found.update(f"{node.name}::{inner.name}" for inner in tests)
     return frozenset(name for name in found if name.rpartition("::")[2].startswith("test_"))
 
 

@@ -143,6 +143,7 @@ def _authenticated(session: Session, result: User | Challenge | None) -> None:
     """What became of the login; None: it is refused, why is in the log of who checked it."""
     client = session.client
     assert client is not None
+    session.deadline_ms += session.now_ms() - session.login_ms  # the peer cannot help how long that took
     if isinstance(result, User):
         client.user = result
         if session.broker.events.wanted:

@@ -33,7 +33,7 @@ from . import answers, ending, happenings, opening, timeouts
 from .channel import CLOSING as CHANNEL_CLOSING
 from .channel import Channel
 from .failures import NO_METHOD, SECOND_OPEN, error_of, method_of
-from .handshake import AUTHENTICATING, AWAIT_HEADER, CLOSED, CLOSING, CONNECTION, OPEN
+from .handshake import AUTHENTICATING, AWAIT_HEADER, CLOSED, CLOSING, CONNECTION, OPEN, OPENING
 from .methods import HANDLERS
 from .output import Output
 from .throttle import Throttle
@@ -261,7 +261,7 @@ class Session:
         if self.refuse_at_ms is not None and self.state is AUTHENTICATING and now_ms >= self.refuse_at_ms:
             opening.refuse(self)
             return None if self.state is CLOSED else self.deadline_ms
-        if self.state is not OPEN and now_ms >= self.deadline_ms:
+        if self.state is not OPEN and now_ms >= self.deadline_ms and not self._is_checked():
             if self.state is not CLOSING:
                 logger.error("AMQP connection %s: handshake timeout in state %s", self.peer, self.state)
             ending.end(self)
@@ -294,7 +294,11 @@ class Session:
             wanted_ms = min(wanted_ms, now_ms + left_ms)
         if self.refuse_at_ms is not None:
             wanted_ms = min(wanted_ms, self.refuse_at_ms)
-        return wanted_ms if self.state is OPEN else min(wanted_ms, self.deadline_ms)
+        return wanted_ms if self.state is OPEN or self._is_checked() else min(wanted_ms, self.deadline_ms)
+
+    def _is_checked(self) -> bool:
+        """Whether the peer has done its part, and who checks its login is still at it."""
+        return self.waiting != 0 and self.refuse_at_ms is None and self.state in (AUTHENTICATING, OPENING)
 
     def tick_soon(self) -> None:
         """Time matters now for something new: have a tick in this turn."""
