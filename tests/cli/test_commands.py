@@ -33,8 +33,7 @@ def test_help_of_serve_has_every_option(flag: str) -> None:
     assert done.returncode == 0
     for option in config.TABLE:
         assert (f"--{option.name}" in done.stdout) is not option.secret
-        assert option.variable in done.stdout
-        assert option.help in done.stdout
+        assert option.secret or (option.variable in done.stdout and option.help in done.stdout)
     assert "[default: 5672]" in done.stdout
 
 
