@@ -116,8 +116,12 @@ def authorize(rights: Rights, operation: str, vhost: str, **names: str) -> None:
     for permissions, kind, part in TABLE[operation]:
         name = names[part] or (DEFAULT_EXCHANGE if kind == "exchange" else "")
         if not any(rights.may(permission, kind, name) for permission in permissions):
-            text = f"{permissions[0]} access to {kind} '{name}' in vhost '{vhost}' refused for user '{rights.user}'"
-            raise AccessRefused(text)
+            raise AccessRefused(refusal(permissions[0], kind, name, vhost, rights.user))
+
+
+def refusal(permission: Permission, kind: Kind, name: str, vhost: str, user: str) -> str:
+    """The text for who may not."""
+    return f"{permission} access to {kind} '{name}' in vhost '{vhost}' refused for user '{user}'"
 
 
 def authorize_topic(rights: Rights, permission: Permission, vhost: str, exchange: str, routing_key: str) -> None:

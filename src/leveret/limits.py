@@ -72,6 +72,16 @@ DEFINITIONS_SIZE_MAX: Final = 256 * 1024 * 1024
 """A file of 1,000,000 queues."""
 RIGHTS_CACHED_MAX: Final = 1_000
 """Decisions of one user in one virtual host."""
+REMOTE_DECISIONS_MAX: Final = 16_384
+"""Those of somebody else, about one connection; more than keys that one decoder has."""
+TOKEN_SIZE_MAX: Final = 16 * 1024
+SCOPES_MAX: Final = 1_000
+FETCHES_MAX: Final = 100
+"""Questions to other servers at once."""
+FETCH_TIMEOUT_MS: Final = 15_000
+FETCH_BODY_MAX: Final = 1024 * 1024
+KEYS_LOOK_MS: Final = 30_000
+"""Between two looks for a key that is not known."""
 CREDENTIALS_REMEMBERED_MAX: Final = 10_000
 """Passwords that were right, each under a keyed hash."""
 LOGINS_WAITING_MAX: Final = 20_000

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 from . import config, limits, wire
 from .access.accounts import Accounts
 from .access.administration import Administration
-from .access.chain import Anonymous, Chain, Link
+from .access.chain import Anonymous, Chain
 from .access.credentials import Credentials
-from .access.internal import InternalBackend
 from .access.passwords import SALT_SIZE, SHA256, hash_password
 from .access.throttle import Throttle
 from .amqp import Peer, Session, Settings
+from .backends import Backends
 from .broker.alarms import Alarms
 from .broker.broker import Broker as Brain
 from .broker.housekeeping import Housekeeping
@@ -99,8 +99,9 @@ class Node:
         self.accounts = Accounts()
         self.workers = Workers(loop)
         self.credentials = Credentials(self.workers, SystemRandomness(), options.password_hashing)
+        self.backends = Backends(loop, options, self.clock, self.accounts, self.credentials)
         self.access = Chain(
-            [Link(InternalBackend(self.accounts, self.credentials))],
+            self.backends.links(),
             Throttle(self.clock, options.login_failures_max),
             mechanisms=options.auth_mechanisms,
             loopback_users=options.loopback_users,
@@ -250,6 +251,7 @@ class Node:
         await self.server.stop(SHUTDOWN)
         if self.storage is not None:
             await self.storage.stop()
+        await self.backends.stop()
         self.workers.stop()
         self.turn.stop()
 

@@ -44,6 +44,13 @@ log.dir = /var/log/rabbitmq
 log.connection.level = error
 log.file.formatter = json
 tcp_listen_options.backlog = 128
+auth_backends.1 = rabbit_auth_backend_oauth2
+auth_backends.2.authn = http
+auth_backends.2.authz = internal
+auth_oauth2.resource_server_id = rabbitmq
+auth_oauth2.scope_aliases.admin = rabbitmq.read:*/* rabbitmq.tag:administrator
+auth_oauth2.signing_keys.one = /srv/one.pem
+auth_http.user_path = http://localhost/user
 """
 
 
@@ -76,6 +83,10 @@ def test_an_example(tmp_path: Path) -> None:
     assert options.log_file == Path("/var/log/rabbitmq/rabbit.log")
     assert options.log_categories == ("connection=error",)
     assert options.log_format == "json"
+    assert options.auth_backends == ("oauth2", "http:internal")
+    assert options.auth_oauth2_scope_aliases == ("admin=rabbitmq.read:*/* rabbitmq.tag:administrator",)
+    assert options.auth_oauth2_signing_keys == ("one=/srv/one.pem",)
+    assert options.auth_http_user_path == "http://localhost/user"
 
 
 def test_nothing_to_warn_of_in_it(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..authorize import DEFAULT_EXCHANGE, WRITE, authorize, authorize_topic
+from ..authorize import DEFAULT_EXCHANGE, WRITE, authorize_topic, refusal
 from ..errors import AccessRefused
 from ..wire import CC, Selection
 from .copies import more_keys
@@ -68,7 +68,9 @@ class Permits:
             for key, rows in _by_key(batch):
                 exchange = self._denied.get(key)
                 if exchange is not None:
-                    return _first_row(rows), _not_writable(self._rights, self._vhost.name, exchange)
+                    name, user = exchange or DEFAULT_EXCHANGE, self._rights.user
+                    text = refusal(WRITE, "exchange", name, self._vhost.name, user)
+                    return _first_row(rows), NotWritable(text)
         return None
 
     def first_topic_refused(self, batch: Batch) -> Refusal | None:
@@ -91,14 +93,6 @@ class Permits:
             error.__traceback__ = None
             return error
         return None
-
-
-def _not_writable(rights: Rights, vhost: str, exchange: str) -> NotWritable:
-    try:
-        authorize(rights, "basic.publish", vhost, exchange=exchange)
-    except AccessRefused as error:
-        return NotWritable(error.explanation)
-    raise AssertionError("it was denied a moment ago")
 
 
 def _by_key(batch: Batch) -> list[tuple[int, Selection | None]]:

@@ -13,6 +13,7 @@ from ..limits import (
     CHANNEL_MAX,
     CONSUMERS_PER_CHANNEL_MAX,
     EXPIRY_MAX_MS,
+    FETCH_TIMEOUT_MS,
     FRAME_MAX,
     HANDSHAKE_TIMEOUT_MS,
     HEARTBEAT_S,
@@ -106,6 +107,29 @@ class Options:
     default_permissions_read: str = ".*"
     password_hashing: str = ARGON2ID
     login_failures_max: int = LOGIN_FAILURES_MAX
+    auth_backends: tuple[str, ...] = ("internal",)
+    """In the order in which they are asked; `who:what` asks one about credentials and the other about rights."""
+    auth_cache_backend: str = "internal"
+    auth_cache_ttl: int = 15_000
+    auth_http_method: str = "get"
+    auth_http_user_path: str = ""
+    auth_http_vhost_path: str = ""
+    auth_http_resource_path: str = ""
+    auth_http_topic_path: str = ""
+    auth_http_timeout: int = FETCH_TIMEOUT_MS
+    auth_oauth2_resource_server_id: str = ""
+    auth_oauth2_issuer: str = ""
+    auth_oauth2_jwks_url: str = ""
+    auth_oauth2_signing_keys: tuple[str, ...] = ()
+    """`name=file` each."""
+    auth_oauth2_default_key: str = ""
+    auth_oauth2_username_claims: tuple[str, ...] = ("sub", "client_id")
+    auth_oauth2_additional_scopes_key: str = ""
+    auth_oauth2_scope_prefix: str = ""
+    auth_oauth2_scope_aliases: tuple[str, ...] = ()
+    """`alias=scope scope` each."""
+    auth_oauth2_verify_aud: bool = True
+    auth_oauth2_algorithms: tuple[str, ...] = ()
 
     # TLS and what comes before it.
     tls_port: int = 0
@@ -286,6 +310,34 @@ TABLE: Final = (
         "Failed logins of one address in a minute, before it has to wait; 0: any number.",
         "COUNT",
     ),
+    Option(
+        "auth-backends",
+        words(),
+        "Who is asked about users: internal, http, oauth2, cache; of http:internal the second about rights.",
+        "LIST",
+        "internal",
+    ),
+    Option("auth-cache-backend", one_of(("internal", "http", "oauth2")), "Whose answers the cache remembers.", "WORD"),
+    Option("auth-cache-ttl", number(EXPIRY_MAX_MS, 1), "How long, in ms.", "MS"),
+    Option("auth-http-method", one_of(("get", "post")), "How the HTTP service is asked.", "WORD"),
+    Option("auth-http-user-path", parse_text, "Where it is asked about logins.", "URL"),
+    Option("auth-http-vhost-path", parse_text, "Where it is asked about virtual hosts.", "URL"),
+    Option("auth-http-resource-path", parse_text, "Where it is asked about queues and exchanges.", "URL"),
+    Option("auth-http-topic-path", parse_text, "Where it is asked about routing keys.", "URL"),
+    Option("auth-http-timeout", number(EXPIRY_MAX_MS, 1), "How long an answer may take, in ms.", "MS"),
+    Option("auth-oauth2-resource-server-id", parse_text, "What tokens are for: their audience.", "TEXT"),
+    Option("auth-oauth2-issuer", parse_text, "Who makes tokens; it is asked where its keys are.", "URL"),
+    Option("auth-oauth2-jwks-url", parse_text, "Where the keys are that tokens are signed with.", "URL"),
+    Option("auth-oauth2-signing-keys", words(), "Keys in files: name=file.pem.", "LIST"),
+    Option("auth-oauth2-default-key", parse_text, "The key of tokens that name none.", "NAME"),
+    Option(
+        "auth-oauth2-username-claims", words(), "The first claim that is there is the user.", "LIST", "sub,client_id"
+    ),
+    Option("auth-oauth2-additional-scopes-key", parse_text, "Another claim with scopes.", "NAME"),
+    Option("auth-oauth2-scope-prefix", parse_text, "How our scopes begin; empty: the resource's id and a dot.", "TEXT"),
+    Option("auth-oauth2-scope-aliases", words(), "Scopes that stand for others: alias=scope scope.", "LIST"),
+    Option("auth-oauth2-verify-aud", parse_switch, "Whether tokens have to be for this resource."),
+    Option("auth-oauth2-algorithms", words(), "How tokens may be signed; empty: any way that is safe.", "LIST"),
     Option("tls-port", number(PORT_MAX), "Port for AMQP over TLS; 0: none.", "PORT"),
     Option("tls-listen", words(parse_endpoint), "Where to listen for TLS instead of host and tls-port.", "LIST"),
     Option("tls-certfile", parse_path, "Certificate of the broker, with those that it needs, in PEM.", "FILE"),

@@ -168,6 +168,22 @@ KEYS: Final[dict[str, tuple[str, _Convert]]] = {
     "default_permissions.write": ("default-permissions-write", _same),
     "default_permissions.read": ("default-permissions-read", _same),
     "password_hashing_module": ("password-hashing", lambda value: _HASHINGS.get(value, value)),
+    "auth_cache.cached_backend": ("auth-cache-backend", lambda value: _backend(value)),
+    "auth_cache.cache_ttl": ("auth-cache-ttl", _same),
+    "auth_http.http_method": ("auth-http-method", _same),
+    "auth_http.user_path": ("auth-http-user-path", _same),
+    "auth_http.vhost_path": ("auth-http-vhost-path", _same),
+    "auth_http.resource_path": ("auth-http-resource-path", _same),
+    "auth_http.topic_path": ("auth-http-topic-path", _same),
+    "auth_http.request_timeout": ("auth-http-timeout", _same),
+    "auth_oauth2.resource_server_id": ("auth-oauth2-resource-server-id", _same),
+    "auth_oauth2.issuer": ("auth-oauth2-issuer", _same),
+    "auth_oauth2.jwks_uri": ("auth-oauth2-jwks-url", _same),
+    "auth_oauth2.jwks_url": ("auth-oauth2-jwks-url", _same),
+    "auth_oauth2.default_key": ("auth-oauth2-default-key", _same),
+    "auth_oauth2.additional_scopes_key": ("auth-oauth2-additional-scopes-key", _same),
+    "auth_oauth2.scope_prefix": ("auth-oauth2-scope-prefix", _same),
+    "auth_oauth2.verify_aud": ("auth-oauth2-verify-aud", _same),
     "ssl_options.certfile": ("tls-certfile", _same),
     "ssl_options.keyfile": ("tls-keyfile", _same),
     "ssl_options.cacertfile": ("tls-cafile", _same),
@@ -192,8 +208,15 @@ _LISTS: Final = {
     "auth_mechanisms.": "auth-mechanisms",
     "ssl_options.versions.": "tls-versions",
     "ssl_options.ciphers.": "tls-ciphers",
+    "auth_oauth2.preferred_username_claims.": "auth-oauth2-username-claims",
+    "auth_oauth2.algorithms.": "auth-oauth2-algorithms",
 }
 """Keys that end in a number or a name of no meaning: their values are one list."""
+_NAMED: Final = {
+    "auth_oauth2.signing_keys.": "auth-oauth2-signing-keys",
+    "auth_oauth2.scope_aliases.": "auth-oauth2-scope-aliases",
+}
+"""Keys that end in a name of meaning: `name=value`."""
 _FLAGS: Final = {"loopback_users.": "loopback-users", "default_user_tags.": "default-user-tags"}
 """Keys that end in a name: it is in the list if the value is true."""
 
@@ -232,11 +255,10 @@ WITHOUT_EFFECT: Final = (
 )
 """Keys about how RabbitMQ works inside, or whose default is the only thing that Leveret does: nothing to warn of."""
 LACKING: Final = (
-    ("auth_backends.", "other sources of users than the internal list"),
-    ("auth_http.", "users of an HTTP service"),
+    ("auth_http.", "this setting of the HTTP service"),
     ("auth_ldap.", "users of an LDAP server"),
-    ("auth_oauth2.", "OAuth 2"),
-    ("auth_cache.", "a cache of other sources of users"),
+    ("auth_oauth2.", "this part of OAuth 2"),
+    ("auth_cache.", "this part of the cache"),
     ("cluster_formation.", "clusters"),
     ("cluster_", "clusters"),
     ("stream.", "streams"),
@@ -276,8 +298,9 @@ def _take(found: Read, line: Line) -> None:
         except ValueError as error:
             raise ConfigError(f"{key} must be {error}, not {value!r} ({where})") from None
         return
-    if any(key.startswith(prefix) for prefix in (*_LISTS, *_FLAGS)) or key in ("listeners.tcp", "listeners.ssl"):
-        return  # they are looked at together
+    together = (*_LISTS, *_FLAGS, *_NAMED, "auth_backends.")
+    if any(key.startswith(prefix) for prefix in together) or key in ("listeners.tcp", "listeners.ssl"):
+        return
     if key == "loopback_users" or _is_log(key):
         return
     if any(key == known or (known[-1] in "._" and key.startswith(known)) for known in WITHOUT_EFFECT):
@@ -312,7 +335,31 @@ def _join(found: Read, lines: Mapping[str, Line]) -> None:
         found.values.append(("loopback-users", [], f"{none.key}, {none.where}"))
     if (none := lines.get("listeners.tcp")) is not None and none.value == "none":
         found.values.append(("listen", ["none"], f"{none.key}, {none.where}"))
+    for prefix, name in _NAMED.items():
+        named = [line for key, line in lines.items() if key.startswith(prefix)]
+        if named:
+            pairs = [f"{line.key.removeprefix(prefix)}={line.value}" for line in named]
+            found.values.append((name, pairs, f"{named[0].key}, {named[0].where}"))
+    _join_backends(found, [line for key, line in lines.items() if key.startswith("auth_backends.")])
     _join_log(found, lines)
+
+
+def _backend(value: str) -> str:
+    """Backends have a short name, and that of their module."""
+    return value.removeprefix("rabbit_auth_backend_")
+
+
+def _join_backends(found: Read, said: list[Line]) -> None:
+    by_number: dict[str, dict[str, str]] = {}
+    for line in said:
+        _, number, *part = line.key.split(".")
+        by_number.setdefault(number, {})[".".join(part)] = _backend(line.value)
+    links = [
+        parts[""] if "" in parts else f"{parts.get('authn', 'internal')}:{parts.get('authz', 'internal')}"
+        for _, parts in sorted(by_number.items())
+    ]
+    if links:
+        found.values.append(("auth-backends", links, f"{said[0].key}, {said[0].where}"))
 
 
 def _join_log(found: Read, lines: Mapping[str, Line]) -> None:
