@@ -12,6 +12,7 @@ from .access.internal import InternalBackend
 from .access.oauth2 import ALGORITHMS, OAuth2Backend, Resource
 from .errors import ConfigError
 from .net.fetching import FetchedKeys, Fetcher
+from .net.ldap import Directory, LdapBackend
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from .access.backend import Backend
     from .access.credentials import Credentials
     from .config import Options
-    from .ports import Clock
+    from .ports import Clock, Workers
 
-NAMES = ("internal", "http", "oauth2", "cache")
+NAMES = ("internal", "http", "ldap", "oauth2", "cache")
 
 
 class Backends:
@@ -36,10 +37,12 @@ class Backends:
         clock: Clock,
         accounts: Accounts,
         credentials: Credentials,
+        workers: Workers,
     ) -> None:
         self._loop = loop
         self._options = options
         self._clock = clock
+        self._workers = workers
         self._made: dict[str, Backend] = {"internal": InternalBackend(accounts, credentials)}
         self._fetchers: list[Fetcher] = []
 
@@ -60,7 +63,7 @@ class Backends:
         if name not in NAMES:
             raise ConfigError(f"auth-backends must be of {', '.join(NAMES)}, not {name!r}")
         if name not in self._made:
-            make = {"http": self._http, "oauth2": self._oauth2, "cache": self._cache}[name]
+            make = {"http": self._http, "ldap": self._ldap, "oauth2": self._oauth2, "cache": self._cache}[name]
             self._made[name] = make()
         return self._made[name]
 
@@ -88,14 +91,32 @@ class Backends:
                 raise ConfigError(f"the backend http needs auth-http-{name}-path, a URL")
         return HttpBackend(paths, self._fetcher(options.auth_http_method))
 
+    def _ldap(self) -> Backend:
+        options = self._options
+        if not options.auth_ldap_servers:
+            raise ConfigError("the backend ldap needs auth-ldap-servers")
+        directory = Directory(
+            options.auth_ldap_servers,
+            options.auth_ldap_port,
+            options.auth_ldap_use_ssl,
+            options.auth_ldap_use_starttls,
+            options.auth_ldap_cafile,
+            options.auth_ldap_user_dn_pattern,
+            options.auth_ldap_dn_lookup_attribute,
+            options.auth_ldap_dn_lookup_base,
+            options.auth_ldap_dn_lookup_bind_dn,
+            options.auth_ldap_dn_lookup_bind_password,
+            _pairs(options.auth_ldap_tag_groups),
+            _pairs(options.auth_ldap_vhost_groups),
+            options.auth_ldap_timeout,
+        )
+        return LdapBackend(directory, self._workers)
+
     def _oauth2(self) -> Backend:
         options = self._options
         if not options.auth_oauth2_resource_server_id:
             raise ConfigError("the backend oauth2 needs auth-oauth2-resource-server-id")
-        aliases = {}
-        for entry in options.auth_oauth2_scope_aliases:
-            alias, _, given = entry.partition("=")
-            aliases[alias] = given.split()
+        aliases = {alias: given.split() for alias, given in _pairs(options.auth_oauth2_scope_aliases).items()}
         unknown = [name for name in options.auth_oauth2_algorithms if name not in ALGORITHMS]
         if unknown:
             raise ConfigError(f"auth-oauth2-algorithms must be of {', '.join(ALGORITHMS)}, not {unknown[0]!r}")
@@ -118,6 +139,11 @@ class Backends:
             options.auth_oauth2_issuer,
         )
         return OAuth2Backend(resource, keys, self._clock)
+
+
+def _pairs(entries: tuple[str, ...]) -> dict[str, str]:
+    """Of `name=value` each."""
+    return {name: value for name, _, value in (entry.partition("=") for entry in entries)}
 
 
 def _key(entry: str) -> tuple[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from .config import TABLE
 from .errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def set_up(options: Options) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if options.log_file is not None:
         handlers.append(_file(options))
-    redact = Redact([options.default_pass, options.anonymous_login_pass, options.tls_password])
+    redact = Redact([getattr(options, option.field) for option in TABLE if option.secret])
     for handler in handlers:
         handler.setFormatter(_formatter(options.log_format))
         handler.addFilter(redact)

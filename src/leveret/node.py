@@ -99,7 +99,7 @@ class Node:
         self.accounts = Accounts()
         self.workers = Workers(loop)
         self.credentials = Credentials(self.workers, SystemRandomness(), options.password_hashing)
-        self.backends = Backends(loop, options, self.clock, self.accounts, self.credentials)
+        self.backends = Backends(loop, options, self.clock, self.accounts, self.credentials, self.workers)
         self.access = Chain(
             self.backends.links(),
             Throttle(self.clock, options.login_failures_max),

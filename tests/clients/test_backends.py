@@ -224,9 +224,10 @@ async def test_a_token_that_ends_and_one_that_is_renewed() -> None:
 
 def test_options_that_cannot_be() -> None:
     for flags, text in [
-        (["--auth-backends=nobody"], "auth-backends must be of internal, http, oauth2, cache, not 'nobody'"),
+        (["--auth-backends=nobody"], "auth-backends must be of internal, http, ldap, oauth2, cache, not 'nobody'"),
         (["--auth-backends=http"], "the backend http needs auth-http-user-path, a URL"),
         (["--auth-backends=oauth2"], "the backend oauth2 needs auth-oauth2-resource-server-id"),
+        (["--auth-backends=ldap"], "the backend ldap needs auth-ldap-servers"),
         ([*OAUTH, "--auth-oauth2-signing-keys=a=/nowhere.pem"], "cannot read /nowhere.pem: No such file"),
         ([*OAUTH, "--auth-oauth2-algorithms=none"], "auth-oauth2-algorithms must be of RS256, "),
     ]:

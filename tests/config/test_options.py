@@ -74,6 +74,19 @@ SAMPLES: dict[str, object] = {
     "auth-http-resource-path": "http://x/resource",
     "auth-http-topic-path": "http://x/topic",
     "auth-http-timeout": 1_000,
+    "auth-ldap-servers": ["a", "b"],
+    "auth-ldap-port": 636,
+    "auth-ldap-use-ssl": True,
+    "auth-ldap-use-starttls": True,
+    "auth-ldap-cafile": "/srv/ca.pem",
+    "auth-ldap-user-dn-pattern": "cn=${username},ou=people",
+    "auth-ldap-dn-lookup-attribute": "uid",
+    "auth-ldap-dn-lookup-base": "ou=people",
+    "auth-ldap-dn-lookup-bind-dn": "cn=reader",
+    "auth-ldap-dn-lookup-bind-password": "hidden",
+    "auth-ldap-tag-groups": ["administrator=cn=admins,ou=groups"],
+    "auth-ldap-vhost-groups": ["/=cn=all,ou=groups"],
+    "auth-ldap-timeout": 1_000,
     "auth-oauth2-resource-server-id": "rabbitmq",
     "auth-oauth2-issuer": "https://id",
     "auth-oauth2-jwks-url": "https://id/keys",
@@ -277,6 +290,7 @@ def test_secrets_have_no_flag() -> None:
     assert [option.name for option in TABLE if option.secret] == [
         "anonymous-login-pass",
         "default-pass",
+        "auth-ldap-dn-lookup-bind-password",
         "tls-password",
     ]
     for option in TABLE:

@@ -138,7 +138,7 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, line: str, text: st
         ("hartbeat = 1", "line 1: unknown key hartbeat; did you mean heartbeat?"),
         ("xyz = 1", "line 1: unknown key xyz"),
         ("mqtt.allow_anonymous = true", "line 1: mqtt.allow_anonymous has no effect, Leveret does not have MQTT"),
-        ("auth_ldap.servers.1 = x", "Leveret does not have users of an LDAP server"),
+        ("auth_ldap.queries.tags = x", "Leveret does not have this part of LDAP"),
         ("cluster_formation.peer_discovery_backend = x", "Leveret does not have clusters"),
     ],
 )

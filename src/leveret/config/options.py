@@ -26,6 +26,7 @@ from .values import (
     U32_MAX,
     Amount,
     amount,
+    entries,
     number,
     one_of,
     parse_endpoint,
@@ -46,6 +47,7 @@ TLS_VERSIONS: Final = ("tlsv1.3", "tlsv1.2")
 LOGIN_SOURCES: Final = ("distinguished_name", "common_name", "subject_alternative_name")
 SAN_TYPES: Final = ("dns", "ip", "email", "uri")
 HASHINGS: Final = (ARGON2ID, SHA256, SHA512)
+BACKENDS: Final = ("internal", "http", "ldap", "oauth2")
 U16_MAX: Final = 65_535
 
 
@@ -117,6 +119,21 @@ class Options:
     auth_http_resource_path: str = ""
     auth_http_topic_path: str = ""
     auth_http_timeout: int = FETCH_TIMEOUT_MS
+    auth_ldap_servers: tuple[str, ...] = ()
+    auth_ldap_port: int = 389
+    auth_ldap_use_ssl: bool = False
+    auth_ldap_use_starttls: bool = False
+    auth_ldap_cafile: Path | None = None
+    auth_ldap_user_dn_pattern: str = "${username}"
+    auth_ldap_dn_lookup_attribute: str = ""
+    auth_ldap_dn_lookup_base: str = ""
+    auth_ldap_dn_lookup_bind_dn: str = ""
+    auth_ldap_dn_lookup_bind_password: str = field(default="", repr=False)
+    auth_ldap_tag_groups: tuple[str, ...] = ()
+    """`tag=group` each."""
+    auth_ldap_vhost_groups: tuple[str, ...] = ()
+    """`vhost=group` each."""
+    auth_ldap_timeout: int = 10_000
     auth_oauth2_resource_server_id: str = ""
     auth_oauth2_issuer: str = ""
     auth_oauth2_jwks_url: str = ""
@@ -313,11 +330,11 @@ TABLE: Final = (
     Option(
         "auth-backends",
         words(),
-        "Who is asked about users: internal, http, oauth2, cache; of http:internal the second about rights.",
+        "Who is asked about users: internal, http, ldap, oauth2, cache; of ldap:internal the second about rights.",
         "LIST",
         "internal",
     ),
-    Option("auth-cache-backend", one_of(("internal", "http", "oauth2")), "Whose answers the cache remembers.", "WORD"),
+    Option("auth-cache-backend", one_of(BACKENDS), "Whose answers the cache remembers.", "WORD"),
     Option("auth-cache-ttl", number(EXPIRY_MAX_MS, 1), "How long, in ms.", "MS"),
     Option("auth-http-method", one_of(("get", "post")), "How the HTTP service is asked.", "WORD"),
     Option("auth-http-user-path", parse_text, "Where it is asked about logins.", "URL"),
@@ -325,6 +342,19 @@ TABLE: Final = (
     Option("auth-http-resource-path", parse_text, "Where it is asked about queues and exchanges.", "URL"),
     Option("auth-http-topic-path", parse_text, "Where it is asked about routing keys.", "URL"),
     Option("auth-http-timeout", number(EXPIRY_MAX_MS, 1), "How long an answer may take, in ms.", "MS"),
+    Option("auth-ldap-servers", words(), "LDAP servers, tried in order.", "LIST"),
+    Option("auth-ldap-port", number(PORT_MAX), "Their port.", "PORT"),
+    Option("auth-ldap-use-ssl", parse_switch, "Whether they speak TLS from the start."),
+    Option("auth-ldap-use-starttls", parse_switch, "Whether they are asked to speak TLS."),
+    Option("auth-ldap-cafile", parse_path, "Who signs their certificates, in PEM.", "FILE"),
+    Option("auth-ldap-user-dn-pattern", parse_text, "What a user is called there.", "TEXT"),
+    Option("auth-ldap-dn-lookup-attribute", parse_text, "Attribute by which users are looked up instead.", "NAME"),
+    Option("auth-ldap-dn-lookup-base", parse_text, "Below which entry.", "DN"),
+    Option("auth-ldap-dn-lookup-bind-dn", parse_text, "Who looks; anybody, if empty.", "DN"),
+    Option("auth-ldap-dn-lookup-bind-password", parse_text, "The password of who looks.", "TEXT", secret=True),
+    Option("auth-ldap-tag-groups", entries, "Groups whose members have a tag: tag=group;tag=group.", "LIST"),
+    Option("auth-ldap-vhost-groups", entries, "Groups whose members may use a vhost: vhost=group;vhost=group.", "LIST"),
+    Option("auth-ldap-timeout", number(EXPIRY_MAX_MS, 1), "How long an answer may take, in ms.", "MS"),
     Option("auth-oauth2-resource-server-id", parse_text, "What tokens are for: their audience.", "TEXT"),
     Option("auth-oauth2-issuer", parse_text, "Who makes tokens; it is asked where its keys are.", "URL"),
     Option("auth-oauth2-jwks-url", parse_text, "Where the keys are that tokens are signed with.", "URL"),

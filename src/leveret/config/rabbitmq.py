@@ -176,6 +176,16 @@ KEYS: Final[dict[str, tuple[str, _Convert]]] = {
     "auth_http.resource_path": ("auth-http-resource-path", _same),
     "auth_http.topic_path": ("auth-http-topic-path", _same),
     "auth_http.request_timeout": ("auth-http-timeout", _same),
+    "auth_ldap.port": ("auth-ldap-port", _same),
+    "auth_ldap.use_ssl": ("auth-ldap-use-ssl", _same),
+    "auth_ldap.use_starttls": ("auth-ldap-use-starttls", _same),
+    "auth_ldap.ssl_options.cacertfile": ("auth-ldap-cafile", _same),
+    "auth_ldap.user_dn_pattern": ("auth-ldap-user-dn-pattern", _same),
+    "auth_ldap.dn_lookup_attribute": ("auth-ldap-dn-lookup-attribute", lambda value: "" if value == "none" else value),
+    "auth_ldap.dn_lookup_base": ("auth-ldap-dn-lookup-base", lambda value: "" if value == "none" else value),
+    "auth_ldap.dn_lookup_bind.user_dn": ("auth-ldap-dn-lookup-bind-dn", _same),
+    "auth_ldap.dn_lookup_bind.password": ("auth-ldap-dn-lookup-bind-password", _same),
+    "auth_ldap.timeout": ("auth-ldap-timeout", lambda value: 10_000 if value == "infinity" else value),
     "auth_oauth2.resource_server_id": ("auth-oauth2-resource-server-id", _same),
     "auth_oauth2.issuer": ("auth-oauth2-issuer", _same),
     "auth_oauth2.jwks_uri": ("auth-oauth2-jwks-url", _same),
@@ -210,6 +220,7 @@ _LISTS: Final = {
     "ssl_options.ciphers.": "tls-ciphers",
     "auth_oauth2.preferred_username_claims.": "auth-oauth2-username-claims",
     "auth_oauth2.algorithms.": "auth-oauth2-algorithms",
+    "auth_ldap.servers.": "auth-ldap-servers",
 }
 """Keys that end in a number or a name of no meaning: their values are one list."""
 _NAMED: Final = {
@@ -256,7 +267,7 @@ WITHOUT_EFFECT: Final = (
 """Keys about how RabbitMQ works inside, or whose default is the only thing that Leveret does: nothing to warn of."""
 LACKING: Final = (
     ("auth_http.", "this setting of the HTTP service"),
-    ("auth_ldap.", "users of an LDAP server"),
+    ("auth_ldap.", "this part of LDAP"),
     ("auth_oauth2.", "this part of OAuth 2"),
     ("auth_cache.", "this part of the cache"),
     ("cluster_formation.", "clusters"),

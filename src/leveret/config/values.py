@@ -93,6 +93,14 @@ def words(each: Callable[[object], str] = parse_text) -> Callable[[object], tupl
     return parse
 
 
+def entries(value: object) -> tuple[str, ...]:
+    """A list of what has commas in it: of a file, or a text with semicolons."""
+    parts = value.split(";") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        raise ValueError("a list, or a text with semicolons")
+    return tuple(parse_text(part).strip() for part in parts if part != "")
+
+
 _SIZE: Final = re.compile(r"([0-9]{1,18}) ?(?:([kmgtp])(i?)b?)?", re.IGNORECASE)
 _SHARE: Final = re.compile(r"[0-9]*\.[0-9]+")
 
