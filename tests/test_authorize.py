@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from leveret.access.administration import TAGS
 from leveret.access.rights import UserRights
 from leveret.authorize import EVERYTHING, PERMISSIONS, TABLE, authorize
 from leveret.errors import AccessRefused
@@ -141,6 +142,41 @@ def test_every_operation_with_every_set_of_permissions(operation: str) -> None:
             shown = "configure" if permission == "any" else permission
             text = f"ACCESS_REFUSED - {shown} access to {kind} '{name}' in vhost '/' refused for user 'federator'"
             assert answer == ChannelClose(403, text, method.id >> 16, method.id & 0xFFFF), permissions
+
+
+@pytest.mark.parametrize("tag", TAGS)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_tags_allow_nothing_of_it(operation: str, tag: str) -> None:
+    accounts = AccessWorld()
+    link = connect({}, accounts=accounts)
+    accounts.administration.set_tags("federator", (tag,))
+    link.send(OPERATIONS[operation][0])
+    (answer,) = link.on(1)
+    assert isinstance(answer, ChannelClose)
+    assert answer.reply_code == 403
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_permissions_of_another_virtual_host_allow_nothing_here(operation: str) -> None:
+    accounts = AccessWorld("shop")
+    accounts.user("federator")
+    accounts.administration.set_permission("federator", "shop", ".*", ".*", ".*")
+    link = connect({}, accounts=accounts)
+    link.send(OPERATIONS[operation][0])
+    (answer,) = link.on(1)
+    assert isinstance(answer, ChannelClose)
+    assert answer.reply_code == 403
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_who_is_deleted_may_do_nothing_any_more(operation: str) -> None:
+    accounts = AccessWorld()
+    link = connect(dict.fromkeys(PERMISSIONS, ".*"), accounts=accounts)
+    accounts.administration.delete_user("federator")
+    link.send(OPERATIONS[operation][0])
+    (answer,) = link.on(1)
+    assert isinstance(answer, ChannelClose)
+    assert answer.reply_code == 403
 
 
 def test_every_operation_of_the_table_is_here() -> None:

@@ -11,6 +11,7 @@ from leveret import maintenance
 from leveret.disk.directory import Directory
 from leveret.errors import ConfigError, DamageError
 from leveret.maintenance import Examination, Report
+from leveret.wire.definitions import Founded, SetParameter, SetPermission, SetUser
 
 from .broker.support import Channel
 from .crash.test_corruption import QUEUES, SEGMENT_SIZE, Log, flipped, interesting, made, segments, take
@@ -76,6 +77,29 @@ def check_repair(log: Log, path: Path) -> dict[str, list[bytes]]:
     }
     assert report.messages == after.messages
     return found
+
+
+def test_users_and_virtual_hosts_are_kept(tmp_path: Path) -> None:
+    """By a repair, which writes down everything that it found."""
+    world = World(segment_size=SEGMENT_SIZE)
+    world.broker.vhosts.put("shop", description="of hats")
+    world.broker.vhosts["shop"].declare_queue("q", durable=True)
+    for op in (SetUser("ann", "", "argon2id", ("a",)), SetPermission("ann", "shop", "^c", "^w", "^r"), Founded()):
+        world.broker.commit(op)
+    world.broker.commit(SetParameter("shop", "vhost-limits", "limits", {"max-queues": 3}))
+    world.broker.vhosts.delete("/", lambda position: None)
+    world.run()
+    world.sync()
+    path = write(tmp_path / "data", dict(world.disk.files))
+    (path / "FORMAT").unlink()  # so that there is something to repair
+    report = examine(path)
+    assert (report.vhosts, report.users) == (1, 1)
+    repair(path)
+    again = World(read(path), segment_size=SEGMENT_SIZE)
+    assert [*again.accounts.all()] == [*world.accounts.all()]
+    assert [vhost.definition for vhost in again.broker.vhosts.values()] == [world.broker.vhosts["shop"].definition]
+    assert again.broker.parameters.vhost_limit("shop", "max-queues") == 3
+    assert [queue.name for queue in again.broker.queues()] == ["q"]
 
 
 class TestExamine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .config.values import split_endpoint
@@ -56,4 +57,14 @@ def _tls_options(options: Options) -> TlsOptions:
         options.tls_versions,
         options.tls_ciphers,
         options.tls_honor_cipher_order,
+        dict(_name(entry) for entry in options.tls_names),
     )
+
+
+def _name(entry: str) -> tuple[str, Certificate]:
+    """`host=certfile:keyfile`. Raises ConfigError."""
+    host, _, files = entry.partition("=")
+    certfile, _, keyfile = files.partition(":")
+    if not (host and certfile and keyfile):
+        raise ConfigError(f"tls-names must be host=certfile:keyfile, not {entry!r}")
+    return host, Certificate(Path(certfile), Path(keyfile))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from . import limits
+from .access.accounts import Accounts
 from .broker.broker import Broker
 from .broker.checkpoint import Checkpointing
 from .broker.names import is_reserved
@@ -33,6 +34,7 @@ from .store.recovery import Recovery, segment_at
 from .store.salvage import Gap, Salvage
 from .store.segments import Segments
 from .wire import Pool, Usage, unpack_block
+from .wire.definitions import SetUser
 from .wire.records import DEFINITION, PUBLISH, DeclareQueue, DeleteQueue, QueueState, decode_definition
 
 if TYPE_CHECKING:
@@ -100,6 +102,8 @@ class Report(msgspec.Struct, kw_only=True):
     size: int
     live: int
     dead: int
+    vhosts: int
+    users: int
     exchanges: int
     bindings: int
     queues: list[QueueReport]
@@ -256,6 +260,8 @@ class Examination:
             size=size,
             live=live,
             dead=size - live,
+            vhosts=len(self.brain.vhosts),
+            users=sum(1 for op in self.brain.accounts.all() if isinstance(op, SetUser)),
             exchanges=sum(1 for exchange in exchanges if not is_reserved(exchange.name)),
             bindings=sum(len(self.brain.vhosts[one.vhost].router.bindings_from(one)) for one in exchanges),
             queues=queues,
@@ -402,7 +408,7 @@ class _Alone:
 
 def _brain() -> Broker:
     alone = _Alone()
-    return Broker(MemoryLog(), SystemClock(), alone, alone, Pool(limits.ARENA_SIZE))
+    return Broker(MemoryLog(), SystemClock(), alone, alone, Pool(limits.ARENA_SIZE), accounts=Accounts())
 
 
 def _write_out(log: DiskLog) -> None:

@@ -12,7 +12,7 @@ from . import config, limits, wire
 from .access.accounts import Accounts
 from .access.administration import Administration
 from .access.chain import Anonymous, Chain
-from .access.credentials import Credentials
+from .access.credentials import Credentials, Rules
 from .access.passwords import SALT_SIZE, SHA256, hash_password
 from .access.throttle import Throttle
 from .amqp import Peer, Session, Settings
@@ -98,7 +98,12 @@ class Node:
         )
         self.accounts = Accounts()
         self.workers = Workers(loop)
-        self.credentials = Credentials(self.workers, SystemRandomness(), options.password_hashing)
+        self.credentials = Credentials(
+            self.workers,
+            SystemRandomness(),
+            options.password_hashing,
+            Rules(max(1, options.password_min_length), options.password_pattern),
+        )
         self.backends = Backends(loop, options, self.clock, self.accounts, self.credentials, self.workers)
         self.access = Chain(
             self.backends.links(),
@@ -232,13 +237,12 @@ class Node:
         if vhost is not None and vhost not in self.brain.vhosts:
             raise DefinitionError(f"vhost '{vhost}' does not exist")
         hashing = self.credentials.hashing
-        return import_(
-            self.brain,
-            self.accounts,
-            definitions.read(data),
-            lambda password: (hash_password(password, os.urandom(SALT_SIZE), hashing), hashing),
-            vhost,
-        )
+
+        def hashed(password: bytes) -> tuple[str, str]:
+            self.credentials.rules.require(password)
+            return hash_password(password, os.urandom(SALT_SIZE), hashing), hashing
+
+        return import_(self.brain, self.accounts, definitions.read(data), hashed, vhost)
 
     def export_definitions(self, vhost: str | None = None) -> bytes:
         """What there is, as a definition file. Raises DefinitionError."""

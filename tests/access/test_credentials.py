@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from leveret.access import credentials as module
-from leveret.access.credentials import Credentials
+from leveret.access.credentials import Credentials, Rules
 from leveret.access.passwords import ARGON2ID, SALT_SIZE, SHA256, hash_password
+from leveret.errors import AccountError
 from leveret.wire.definitions import SetUser
 
 from .support import CountingRandomness, LateWorkers, sha256
@@ -109,3 +110,25 @@ def test_new_passwords(hashing: str) -> None:
     setup.check(SetUser("bob", one, kind), b"a")
     setup.workers.work()
     assert setup.answers == [True]
+
+
+@pytest.mark.parametrize(
+    ("rules", "password", "problem"),
+    [
+        (Rules(), b"a", ""),
+        (Rules(), b"", "minimum required password length is set to 1"),
+        (Rules(8), b"1234567", "minimum required password length is set to 8"),
+        (Rules(8), b"12345678", ""),
+        (Rules(1, "^[a-z]+$"), b"abc", ""),
+        (Rules(1, "^[a-z]+$"), b"abc1", "provided password does not match the validator regular expression"),
+    ],
+)
+def test_rules(rules: Rules, password: bytes, problem: str) -> None:
+    credentials = Credentials(LateWorkers(), CountingRandomness(), SHA256, rules)
+    made: list[str] = []
+    if problem:
+        with pytest.raises(AccountError, match=problem):
+            credentials.hash(password, lambda *result: made.append(result[0]))
+    else:
+        credentials.hash(password, lambda *result: made.append(result[0]))
+    assert bool(made) is not bool(problem)

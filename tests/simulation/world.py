@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from leveret.access.accounts import Accounts
 from leveret.broker.broker import Broker
 from leveret.broker.checkpoint import Checkpointing
 from leveret.broker.restoring import Restoring
@@ -56,6 +57,7 @@ class World:
         self.spill_disk = SimulatedDisk()
         self.spill = DiskSpill(self.spill_disk)
         self.pool = Pool()
+        self.accounts = Accounts()
         self.broker = Broker(
             self.log,
             self.clock,
@@ -64,6 +66,7 @@ class World:
             self.pool,
             spill=self.spill,
             paging_budget=paging_budget,
+            accounts=self.accounts,
         )
         recovery = Recovery(FilesInMemory(self.disk.files))
         restoring = Restoring(self.broker, recovery.begin)

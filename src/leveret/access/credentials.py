@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from ..errors import AccountError
 from ..limits import CREDENTIALS_REMEMBERED_MAX, LOGINS_WAITING_MAX
 from . import passwords
+from .rights import has_match
 
 if TYPE_CHECKING:
     from ..ports import Randomness, Workers
@@ -22,13 +25,36 @@ if TYPE_CHECKING:
 _KEY_SIZE = 32
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What new passwords have to be like (RabbitMQ page "Passwords", section Credential Validation)."""
+
+    length_min: int = 1
+    pattern: str = ""
+    """A match anywhere in it is enough."""
+
+    def require(self, password: bytes) -> None:
+        """Raises AccountError, with RabbitMQ's text, for a password that must not be one."""
+        if len(password) < self.length_min:
+            raise AccountError(f"minimum required password length is set to {self.length_min}")
+        if self.pattern and not has_match(self.pattern)(password.decode(errors="replace")):
+            raise AccountError("provided password does not match the validator regular expression")
+
+
 class Credentials:
     """The passwords of one node's users. `hashing`: what new passwords are hashed with."""
 
-    __slots__ = ("_asked", "_key", "_randomness", "_remembered", "_workers", "hashing")
+    __slots__ = ("_asked", "_key", "_randomness", "_remembered", "_workers", "hashing", "rules")
 
-    def __init__(self, workers: Workers, randomness: Randomness, hashing: str = passwords.DEFAULT) -> None:
+    def __init__(
+        self,
+        workers: Workers,
+        randomness: Randomness,
+        hashing: str = passwords.DEFAULT,
+        rules: Rules | None = None,
+    ) -> None:
         self.hashing = hashing
+        self.rules = rules or Rules()
         self._workers = workers
         self._randomness = randomness
         self._key = _random_bytes(randomness, _KEY_SIZE)
@@ -70,7 +96,8 @@ class Credentials:
         self._workers.run(work, done)
 
     def hash(self, password: bytes, done: Callable[[str, str], None]) -> None:
-        """Told the hash to keep, and which kind it is."""
+        """Told the hash to keep, and which kind it is. Raises AccountError for a password that must not be one."""
+        self.rules.require(password)
         salt, hashing = _random_bytes(self._randomness, passwords.SALT_SIZE), self.hashing
         if passwords.is_slow(hashing):
             self._workers.run(

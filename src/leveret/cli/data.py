@@ -137,6 +137,8 @@ def _show(report: Report, everything: bool) -> None:
     ops = [_count(count, kind[:-1]) for kind, count in report.records.items() if count and kind != "records"]
     facts.add_row("read", _count(report.records["records"], "record") + (f": {', '.join(ops)}" if ops else ""))
     defined = [
+        _count(report.vhosts, "vhost"),
+        _count(report.users, "user"),
         _count(report.exchanges, "exchange"),
         _count(len(report.queues), "queue"),
         _count(report.bindings, "binding"),

@@ -34,6 +34,7 @@ from .values import (
     parse_host,
     parse_message_size,
     parse_path,
+    parse_pattern,
     parse_segment_size,
     parse_size,
     parse_switch,
@@ -108,6 +109,8 @@ class Options:
     default_permissions_write: str = ".*"
     default_permissions_read: str = ".*"
     password_hashing: str = ARGON2ID
+    password_min_length: int = 1
+    password_pattern: str = ""
     login_failures_max: int = LOGIN_FAILURES_MAX
     auth_backends: tuple[str, ...] = ("internal",)
     """In the order in which they are asked; `who:what` asks one about credentials and the other about rights."""
@@ -155,6 +158,8 @@ class Options:
     tls_certfile: Path | None = None
     tls_keyfile: Path | None = None
     tls_cafile: Path | None = None
+    tls_names: tuple[str, ...] = ()
+    """`host=certfile:keyfile` each."""
     tls_password: str = field(default="", repr=False)
     tls_verify: bool = False
     tls_require_certificate: bool = False
@@ -321,6 +326,8 @@ TABLE: Final = (
     Option("default-permissions-write", parse_text, "What the first user may write to.", "PATTERN"),
     Option("default-permissions-read", parse_text, "What the first user may read.", "PATTERN"),
     Option("password-hashing", one_of(HASHINGS), "How new passwords are kept.", "WORD"),
+    Option("password-min-length", number(1000, 1), "How long new passwords have to be, in bytes.", "COUNT"),
+    Option("password-pattern", parse_pattern, "What new passwords have to match; empty: nothing.", "PATTERN"),
     Option(
         "login-failures-max",
         number(U32_MAX),
@@ -372,6 +379,12 @@ TABLE: Final = (
     Option("tls-listen", words(parse_endpoint), "Where to listen for TLS instead of host and tls-port.", "LIST"),
     Option("tls-certfile", parse_path, "Certificate of the broker, with those that it needs, in PEM.", "FILE"),
     Option("tls-keyfile", parse_path, "The key of that certificate, in PEM.", "FILE"),
+    Option(
+        "tls-names",
+        entries,
+        "Other certificates, by the host that clients ask for (SNI): shop.example.com=shop.pem:shop.key;...",
+        "LIST",
+    ),
     Option("tls-cafile", parse_path, "Who signs the certificates of clients, in PEM.", "FILE"),
     Option("tls-password", parse_text, "The password of the key.", "TEXT", secret=True),
     Option("tls-verify", parse_switch, "Whether a certificate that a client shows has to be good."),

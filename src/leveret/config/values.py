@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ..limits import FRAME_MAX_MIN, MESSAGE_SIZE_HARD_MAX
+from ..patterns import compile_pattern
 
 SEGMENT_SIZE_MIN: Final = 1 << 20
 PORT_MAX: Final = 65_535
@@ -91,6 +92,16 @@ def words(each: Callable[[object], str] = parse_text) -> Callable[[object], tupl
         return tuple(each(part.strip() if isinstance(part, str) else part) for part in parts if part != "")
 
     return parse
+
+
+def parse_pattern(value: object) -> str:
+    """A regular expression."""
+    text = parse_text(value)
+    try:
+        compile_pattern(text)
+    except ValueError as error:
+        raise ValueError(f"a regular expression ({error.args[0]})") from None
+    return text
 
 
 def entries(value: object) -> tuple[str, ...]:
