@@ -70,6 +70,12 @@ TAGS_MAX: Final = 64
 PASSWORD_HASH_SIZE_MAX: Final = 1024
 DEFINITIONS_SIZE_MAX: Final = 256 * 1024 * 1024
 """A file of 1,000,000 queues."""
+API_BODY_MAX: Final = 64 * 1024 * 1024
+"""Of one request; a definition file is the largest."""
+PAGE_SIZE_MAX: Final = 500
+"""Objects on one page of a listing (RabbitMQ's too)."""
+API_GET_MAX: Final = 10_000
+"""Messages that one request gets."""
 RIGHTS_CACHED_MAX: Final = 1_000
 """Decisions of one user in one virtual host."""
 REMOTE_DECISIONS_MAX: Final = 16_384

@@ -193,6 +193,10 @@ class Channel:
         self._deliveries: Deliveries | None = None
         self._publishing: Publishing | None = None
 
+    def inspected(self) -> tuple[Deliveries | None, Publishing | None]:
+        """Its two sides, as far as they are there: looking makes none."""
+        return self._deliveries, self._publishing
+
     def move(self, moved: int) -> bool:
         """Let a method move the state; False when it has no place in this state."""
         state = CHANNEL[self.state].get(moved)

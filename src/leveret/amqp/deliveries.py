@@ -103,6 +103,11 @@ class Deliveries:
         output = self._output
         return OUTPUT_HIGH - output.size - output.unwritten
 
+    @property
+    def origin(self) -> Origin:
+        """Which channel this is."""
+        return self._origin(self._number)
+
     def when_room(self, callback: Callable[[], None]) -> None:
         """Call once when the peer has read some."""
         self._output.when_room(callback)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..errors import ChannelNumberError, CommandInvalid, ConnectionForced, NotAllowed
 from ..limits import INBOX_EVENTS_MAX, INITIAL_FRAME_MAX, PARTIAL_SIZE_MAX, TURN_BUDGET_MS
@@ -29,7 +29,7 @@ from ..wire.methods import (
     Method,
     decode_method,
 )
-from . import answers, ending, happenings, opening, timeouts
+from . import answers, ending, happenings, inspection, opening, timeouts
 from .channel import CLOSING as CHANNEL_CLOSING
 from .channel import Channel
 from .failures import NO_METHOD, SECOND_OPEN, error_of, method_of
@@ -75,6 +75,7 @@ class Session:
         "broker",
         "channels",
         "client",
+        "connected_at_ms",
         "connection",
         "deadline_ms",
         "decoder",
@@ -89,6 +90,7 @@ class Session:
         "parked",
         "peer",
         "pending",
+        "received_bytes",
         "refuse_at_ms",
         "resumed",
         "serving",
@@ -118,6 +120,9 @@ class Session:
         """When the last byte came; the shell sets it."""
         self.deadline_ms = self.last_received_ms + settings.handshake_timeout_ms
         """When a peer has to be done with the handshake, or with answering connection.close."""
+        self.connected_at_ms = 0
+        """When it was opened, in wall time."""
+        self.received_bytes = 0
         self.login_ms = 0
         """When the peer said who it is."""
         self.refuse_at_ms: int | None = None
@@ -154,6 +159,7 @@ class Session:
     def receive(self, data: Buffer, size: int) -> None:
         """Take the first `size` bytes; nothing of `data` is referred to afterwards."""
         self.left = None
+        self.received_bytes += size
         if self.connection is not None:
             self.connection.flow = False
         self.decoder.push(data, size)
@@ -309,6 +315,14 @@ class Session:
         """Something that the connection needs is gone (its user, its virtual host)."""
         if self.state is OPEN:
             ending.close_connection(self, ConnectionForced(text), 0)
+
+    def describe(self) -> dict[str, Any]:
+        """As the management API shows it; nothing when it is not open any more."""
+        return {} if self.connection is None else inspection.connection(self)
+
+    def describe_channels(self) -> list[dict[str, Any]]:
+        """Its channels, likewise."""
+        return inspection.channels(self)
 
     def shutdown(self, text: str) -> None:
         """The server stops: tell the peer, if it is so far."""

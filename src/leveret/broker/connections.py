@@ -6,7 +6,7 @@ ends.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import NotAllowed
 from .events import NODE
@@ -21,6 +21,14 @@ class Connected(Protocol):
 
     def close(self, text: str) -> None:
         """End it with 320 (connection forced) and this text. May come at any time, more than once."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """As the management API shows it."""
+        ...
+
+    def describe_channels(self) -> list[dict[str, Any]]:
+        """Its channels, likewise."""
         ...
 
 
@@ -55,6 +63,18 @@ class Connections:
 
     def __len__(self) -> int:
         return sum(map(len, self._by_vhost.values()))
+
+    def all(self) -> list[Connected]:
+        """Every one."""
+        return [connection for there in self._by_vhost.values() for connection in there]
+
+    def of_vhost(self, vhost: str) -> list[Connected]:
+        """Those of a virtual host."""
+        return [*self._by_vhost.get(vhost, ())]
+
+    def of_user(self, user: str) -> list[Connected]:
+        """Those of a user."""
+        return [*self._by_user.get(user, ())]
 
     def count(self, vhost: str) -> int:
         """How many a virtual host has."""

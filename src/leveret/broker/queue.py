@@ -69,6 +69,7 @@ class Queue(Lane):
         "_getters",
         "_settled",
         "_upkeep",
+        "acknowledged",
         "active",
         "active_consumer",
         "arguments",
@@ -76,6 +77,7 @@ class Queue(Lane):
         "auto_delete",
         "consumers",
         "cycle_told",
+        "delivered",
         "exclusive",
         "lease",
         "levels",
@@ -121,6 +123,10 @@ class Queue(Lane):
         super().__init__(id, durable=durable, pager=pager)
         self.vhost = vhost
         self.name = name
+        self.delivered = 0
+        """Messages that consumers and gets were handed, since the broker started; some more than once."""
+        self.acknowledged = 0
+        """And that they settled for good."""
         self.exclusive = exclusive
         self.auto_delete = auto_delete
         self.arguments = arguments
@@ -196,6 +202,11 @@ class Queue(Lane):
     def message_bytes(self) -> int:
         """Of their bodies."""
         return sum([lane.ready_bytes for lane in self.lanes])
+
+    @property
+    def published(self) -> int:
+        """Messages that came so far, since it was declared."""
+        return sum([lane.next_sequence for lane in self.lanes])
 
     @property
     def unacked_count(self) -> int:
@@ -335,6 +346,7 @@ class Queue(Lane):
             return None
         extent = lane.head()
         rows = lane.take(extent, 1)
+        self.delivered += 1
         if lane.stored:
             self._pager.ahead(lane)
         return extent, rows
@@ -431,6 +443,7 @@ class Queue(Lane):
             self._deliver(takers[place], lane, extent, Selection([row for row, _ in run]))
 
     def _deliver(self, consumer: Consumer, lane: Lane, extent: Extent, rows: Selection) -> None:
+        self.delivered += len(rows)
         if consumer.no_ack:
             consumer.channel.deliver(consumer, extent, rows)
             if self.durable:

@@ -273,6 +273,7 @@ class VHost(Objects):
             assert queue is not None
             if not queue.deleted:
                 queue.lane_of(extent).settle(extent, rows)
+            queue.acknowledged += len(rows)
             if not consumer.no_ack:
                 consumer.gave_back(len(rows))
 
