@@ -87,11 +87,14 @@ def _channel(session: Session, shared: Connection, one: Channel) -> dict[str, An
         "confirm": publishing is not None and publishing.confirms is not None,
         "transactional": publishing is not None and publishing.transaction is not None,
         "messages_unacknowledged": 0 if deliveries is None else len(deliveries.ledger),
-        "messages_unconfirmed": 0,
+        "messages_unconfirmed": 0
+        if publishing is None or publishing.confirms is None
+        else len(publishing.confirms),
         "messages_uncommitted": 0
         if publishing is None or publishing.transaction is None
         else sum(map(len, publishing.transaction.batches)),
         "acks_uncommitted": 0,
+        "counts": counts(one),
     }
 
 
@@ -101,3 +104,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     return value
+
+
+def counts(one: Channel) -> tuple[int, int, int]:
+    """Messages published, confirmed, and delivered on a channel, gets among them."""
+    deliveries, publishing = one.inspected()
+    published, confirmed = (0, 0) if publishing is None else (publishing.published_count, publishing.confirmed)
+    return published, confirmed, 0 if deliveries is None else deliveries.next_tag - 1

@@ -38,13 +38,17 @@ class Transaction:
 class Publishing:
     """The publishing side of one channel."""
 
-    __slots__ = ("_connection", "_number", "_output", "_vhost", "confirms", "replies", "transaction")
+    __slots__ = ("_connection", "_number", "_output", "_vhost", "confirmed", "confirms", "published_count", "replies", "transaction")
 
     def __init__(self, number: int, connection: Connection) -> None:
         self._number = number
         self._connection = connection
         self._output = connection.output
         self._vhost = connection.vhost
+        self.published_count = 0
+        """Messages since the channel opened."""
+        self.confirmed = 0
+        """And those of them that were accepted in confirm mode."""
         self.confirms: Confirms | None = None
         self.transaction: Transaction | None = None
         self.replies: Consumer | None = None
@@ -104,7 +108,11 @@ class Publishing:
             connection.throttle.follow(connection.log)
         if connection.pager.lagging:
             connection.throttle.follow(connection.pager)
+        self.published_count += count
         if self.confirms is not None:
+            accepted = count if rejected is None else count - len(rejected)
+            self.confirmed += accepted
+            self._vhost.counts.confirm += accepted
             self.confirms.add(count, position, rejected)
 
     @property

@@ -324,6 +324,20 @@ class Session:
         """Its channels, likewise."""
         return inspection.channels(self)
 
+    @property
+    def name(self) -> str:
+        """What others call it: both its ends."""
+        return str(self.peer)
+
+    def traffic(self) -> tuple[int, int]:
+        """Bytes received and sent."""
+        return self.received_bytes, self.out.taken
+
+    def channel_counts(self) -> list[tuple[str, tuple[int, int, int]]]:
+        """By the names of its channels: messages published, confirmed, and delivered, gets among them."""
+        name = str(self.peer)
+        return [(f"{name} ({one.number})", inspection.counts(one)) for one in self.channels.values()]
+
     def shutdown(self, text: str) -> None:
         """The server stops: tell the peer, if it is so far."""
         if self.state is OPEN:

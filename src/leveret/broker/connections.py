@@ -13,11 +13,17 @@ from .events import NODE
 from .parameters import MAX_CONNECTIONS
 
 if TYPE_CHECKING:
+    from .counts import Churn
     from .parameters import Parameters
 
 
 class Connected(Protocol):
     """A connection that is open."""
+
+    @property
+    def name(self) -> str:
+        """What others call it."""
+        ...
 
     def close(self, text: str) -> None:
         """End it with 320 (connection forced) and this text. May come at any time, more than once."""
@@ -29,6 +35,14 @@ class Connected(Protocol):
 
     def describe_channels(self) -> list[dict[str, Any]]:
         """Its channels, likewise."""
+        ...
+
+    def traffic(self) -> tuple[int, int]:
+        """Bytes received and sent."""
+        ...
+
+    def channel_counts(self) -> list[tuple[str, tuple[int, int, int]]]:
+        """By the names of its channels: messages published, confirmed, and delivered, gets among them."""
         ...
 
 
@@ -46,11 +60,12 @@ MAX_CHANNELS = "max-channels"
 class Connections:
     """All that are open, of one node."""
 
-    __slots__ = ("_by_user", "_by_vhost", "_channels", "_limits", "_parameters", "channels", "channels_max", "open_max")
+    __slots__ = ("_by_user", "_by_vhost", "_channels", "_churn", "_limits", "_parameters", "channels", "channels_max", "open_max")
 
-    def __init__(self, parameters: Parameters, limits: Limits) -> None:
+    def __init__(self, parameters: Parameters, limits: Limits, churn: Churn) -> None:
         self._parameters = parameters
         self._limits = limits
+        self._churn = churn
         self._by_vhost: dict[str, dict[Connected, None]] = {}
         self._by_user: dict[str, dict[Connected, None]] = {}
         self._channels: dict[str, int] = {}
@@ -97,10 +112,13 @@ class Connections:
         """One more. Raises as `check` does."""
         self.check(user, vhost)
         self._by_vhost.setdefault(vhost, {})[connection] = None
+        self._churn.connection_created += 1
         self._by_user.setdefault(user, {})[connection] = None
 
     def leave(self, connection: Connected, user: str, vhost: str) -> None:
         """It is over; nothing when it was not admitted."""
+        if connection in self._by_vhost.get(vhost, ()):
+            self._churn.connection_closed += 1
         for table, name in ((self._by_vhost, vhost), (self._by_user, user)):
             there = table.get(name)
             if there is not None:
@@ -125,6 +143,7 @@ class Connections:
         """One more."""
         self._channels[user] = self._channels.get(user, 0) + 1
         self.channels += 1
+        self._churn.channel_created += 1
 
     def close_channels(self, user: str, count: int) -> None:
         """So many channels of the user's are closed."""
@@ -134,6 +153,7 @@ class Connections:
         else:
             self._channels.pop(user, None)
         self.channels -= count
+        self._churn.channel_closed += count
 
     def close_vhost(self, vhost: str, text: str) -> None:
         """End those of a virtual host."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..limits import FLOW_BYTES, FLOW_MESSAGES, OUTPUT_STOP_READING
 from ..wire import Selection
+from .counts import Counts
 from .lane import Lane
 from .ring import Ring
 from .settings import PLAIN
@@ -69,15 +70,14 @@ class Queue(Lane):
         "_getters",
         "_settled",
         "_upkeep",
-        "acknowledged",
         "active",
         "active_consumer",
         "arguments",
         "attended",
         "auto_delete",
         "consumers",
+        "counts",
         "cycle_told",
-        "delivered",
         "exclusive",
         "lease",
         "levels",
@@ -123,10 +123,7 @@ class Queue(Lane):
         super().__init__(id, durable=durable, pager=pager)
         self.vhost = vhost
         self.name = name
-        self.delivered = 0
-        """Messages that consumers and gets were handed, since the broker started; some more than once."""
-        self.acknowledged = 0
-        """And that they settled for good."""
+        self.counts = Counts()
         self.exclusive = exclusive
         self.auto_delete = auto_delete
         self.arguments = arguments
@@ -212,6 +209,11 @@ class Queue(Lane):
     def unacked_count(self) -> int:
         """Outstanding messages of all priorities."""
         return sum([lane.unacked for lane in self.lanes])
+
+    @property
+    def unacked_bytes(self) -> int:
+        """Of the bodies of outstanding messages."""
+        return sum([extent.unacked_bytes for lane in self.lanes if lane.unacked for extent in lane.extents])
 
     def first_lane(self) -> Lane:
         """The lane that the next message comes from."""
@@ -346,7 +348,6 @@ class Queue(Lane):
             return None
         extent = lane.head()
         rows = lane.take(extent, 1)
-        self.delivered += 1
         if lane.stored:
             self._pager.ahead(lane)
         return extent, rows
@@ -443,13 +444,14 @@ class Queue(Lane):
             self._deliver(takers[place], lane, extent, Selection([row for row, _ in run]))
 
     def _deliver(self, consumer: Consumer, lane: Lane, extent: Extent, rows: Selection) -> None:
-        self.delivered += len(rows)
         if consumer.no_ack:
+            self.counts.deliver_no_ack += len(rows)
             consumer.channel.deliver(consumer, extent, rows)
             if self.durable:
                 self._settled(lane, extent, rows)
             lane.settle(extent, rows)
         else:
+            self.counts.deliver += len(rows)
             consumer.took(len(rows))
             consumer.channel.deliver(consumer, extent, rows)
 

@@ -7,28 +7,31 @@ from urllib.parse import quote
 
 from ..broker.events import NODE
 from .exporting import plain_arguments, queue_type
+from .statistics import LENGTHS, QUEUE_STATS, STATS, lengths, queue_stats
 
 if TYPE_CHECKING:
     from ..access.accounts import Accounts
     from ..broker.binding import Binding
-    from ..broker.broker import Broker
+    from ..broker.connections import Connections
     from ..broker.consumer import Consumer
     from ..broker.exchange import Exchange
     from ..broker.policies import Policy
     from ..broker.queue import Queue
     from ..broker.vhost import VHost
     from ..wire.definitions import SetPermission, SetTopicPermission, SetUser
+    from .statistics import View
 
 NODE_NAME: Final = f"rabbit@{NODE}"
 """Tools expect one of this form."""
 
 
-def queue(one: Queue) -> dict[str, Any]:
+def queue(one: Queue, view: View) -> dict[str, Any]:
     """A queue."""
     arguments = plain_arguments(one.arguments)
-    ready, unacked = one.message_count, one.unacked_count
-    size = one.message_bytes
-    return {
+    values = lengths(one)
+    ready, unacked = one.message_bytes, one.unacked_bytes
+    active = one.active_consumer
+    told = {
         "name": one.name,
         "vhost": one.vhost,
         "durable": one.durable,
@@ -38,11 +41,6 @@ def queue(one: Queue) -> dict[str, Any]:
         "type": queue_type(arguments),
         "node": NODE_NAME,
         "state": "running",
-        "messages": ready + unacked,
-        "messages_ready": ready,
-        "messages_unacknowledged": unacked,
-        "message_bytes": size,
-        "message_bytes_ready": size,
         "consumers": len(one.consumers),
         "consumer_capacity": 1.0 if one.ring else 0.0,
         "consumer_utilisation": 1.0 if one.ring else 0.0,
@@ -50,14 +48,29 @@ def queue(one: Queue) -> dict[str, Any]:
         "operator_policy": None if one.operator_policy is None else one.operator_policy.name,
         "effective_policy_definition": _in_effect(one),
         "exclusive_consumer_tag": next((each.tag for each in one.consumers if each.exclusive), None),
-        "single_active_consumer_tag": None,
-        "message_stats": {
-            "publish": one.published,
-            "deliver_get": one.delivered,
-            "ack": one.acknowledged,
-        },
-        "memory": size,
+        "single_active_consumer_tag": None if active is None else active.tag,
+        "message_bytes": ready + unacked,
+        "message_bytes_ready": ready,
+        "message_bytes_unacknowledged": unacked,
+        "memory": ready + unacked,
+        "storage_version": 2,
+        **view.lengths_of(one, values),
     }
+    stats = view.stats_of(one, QUEUE_STATS, queue_stats(one), len(LENGTHS))
+    if stats:
+        told["message_stats"] = stats
+    return told
+
+
+def one_queue(one: Queue, view: View, connections: Connections) -> dict[str, Any]:
+    """A queue alone: with its consumers, and whose it is."""
+    told = queue(one, view) | {"consumer_details": [consumer(each) for each in one.consumers]}
+    if one.owner is not None:
+        owner = next((each for each in connections.of_vhost(one.vhost) if each is one.owner), None)
+        about = {} if owner is None else owner.describe()
+        if about:
+            told["owner_pid_details"] = {name: about[name] for name in ("name", "peer_host", "peer_port")}
+    return told
 
 
 def _in_effect(one: Queue | Exchange) -> dict[str, Any]:
@@ -139,13 +152,13 @@ def consumer(one: Consumer) -> dict[str, Any]:
     }
 
 
-def vhost(one: VHost, broker: Broker) -> dict[str, Any]:
-    """A virtual host."""
+def vhost(one: VHost, view: View) -> dict[str, Any]:
+    """A virtual host, with its figures of the last sample: to sum them up takes long where there are many queues."""
     said = one.definition
-    ready = sum(each.message_count for each in one.queues.values())
-    unacked = sum(each.unacked_count for each in one.queues.values())
     default_type = said.default_queue_type or "classic"
-    return {
+    sampled = view.statistics.of(one).newest
+    values = sampled or (0,) * (len(LENGTHS) + len(STATS))
+    told = {
         "name": one.name,
         "description": said.description,
         "tags": [*said.tags],
@@ -154,12 +167,12 @@ def vhost(one: VHost, broker: Broker) -> dict[str, Any]:
         "metadata": {"description": said.description, "tags": [*said.tags], "default_queue_type": default_type},
         "tracing": one.tracer is not None,
         "cluster_state": {NODE_NAME: "stopping" if one.closing else "running"},
-        "messages": ready + unacked,
-        "messages_ready": ready,
-        "messages_unacknowledged": unacked,
-        "connections": broker.connections.count(one.name),
-        "queues": len(one.queues),
+        **view.lengths_of(one, values),
     }
+    stats = view.stats_of(one, STATS, values[len(LENGTHS) :], len(LENGTHS))
+    if stats:
+        told["message_stats"] = stats
+    return told
 
 
 def user(one: SetUser, accounts: Accounts) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ...ports import Remote, User
 from .reply import ApiError, forbidden, not_found
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from ...authorize import Rights
     from ...broker.broker import Broker
     from ...broker.vhost import VHost
+    from ...clock import Clock
     from ...ports import Access, Challenge, Position
+    from .options import ManagementOptions
 
 MANAGEMENT: Final = "management"
 POLICYMAKER: Final = "policymaker"
@@ -64,6 +67,25 @@ class Managed(Protocol):
 
     @property
     def access(self) -> Access: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def management(self) -> ManagementOptions: ...
+
+    @property
+    def listening(self) -> Sequence[tuple[str, str, int]]:
+        """Protocol, address and port of each listener."""
+        ...
+
+    def certificates_until(self) -> Mapping[str, float]:
+        """When the certificates end, by file, in seconds of the wall clock."""
+        ...
+
+    def effective(self) -> Mapping[str, Any]:
+        """Options as they are in effect, without secrets."""
+        ...
 
     def import_definitions(self, data: bytes, vhost: str | None = None) -> Position | None: ...
 
@@ -124,7 +146,13 @@ class Caller:
 
 async def log_in(request: Request, node: Managed) -> Caller:
     """By Basic authentication. Raises ApiError."""
-    name, password = _basic(request.headers.get("authorization", ""))
+    return await log_in_as(request, node, *basic_of(request))
+
+
+async def log_in_as(request: Request, node: Managed, name: bytes, password: bytes) -> Caller:
+    """With a name and a password. Raises ApiError."""
+    if b"\0" in name + password:
+        raise _failed_login()
     client = request.client
     host = "" if client is None else client.host
     remote = Remote(host, host == "::1" or host.startswith(("127.", "::ffff:127.")))
@@ -132,20 +160,25 @@ async def log_in(request: Request, node: Managed) -> Caller:
     node.access.authenticate("PLAIN", b"\0" + name + b"\0" + password, remote, answer.tell)
     user = await answer.get()
     if not isinstance(user, User):
-        raise ApiError(401, "not_authorized", "Login failed")
+        raise _failed_login()
     if not _MAY_CALL & set(user.tags):
-        raise ApiError(401, "not_authorized", "User can only log in via management")
+        raise ApiError(401, "not_authorized", "Not management user")
     return Caller(user, remote, node)
 
 
-def _basic(header: str) -> tuple[bytes, bytes]:
-    scheme, _, encoded = header.partition(" ")
+def basic_of(request: Request) -> tuple[bytes, bytes]:
+    """Name and password of the header `Authorization`. Raises ApiError."""
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
-        raise ApiError(401, "not_authorized", "Login failed")
+        raise _failed_login()
     try:
         name, colon, password = b64decode(encoded, validate=True).partition(b":")
     except (binascii.Error, ValueError):
-        raise ApiError(401, "not_authorized", "Login failed") from None
-    if not colon or b"\0" in name + password:
-        raise ApiError(401, "not_authorized", "Login failed")
+        raise _failed_login() from None
+    if not colon:
+        raise _failed_login()
     return name, password
+
+
+def _failed_login() -> ApiError:
+    return ApiError(401, "not_authorized", "Login failed")

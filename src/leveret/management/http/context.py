@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
 from ...errors import AccountError, AmqpError, DefinitionError, NotFound, PolicyError, VHostError
+from ...limits import HISTORY_MAX
 from ...ports import Undecided
+from ..statistics import Span, View
 from .reply import ApiError, bad_request, forbidden, not_found
 from .waiting import until
 
@@ -31,6 +33,21 @@ class Call:
         self.caller = caller
         self.node: Managed = caller.node
         self.broker: Broker = caller.node.brain
+
+    @property
+    def view(self) -> View:
+        """What of the past is asked for: `lengths_age` and `lengths_incr`, and so on, in seconds."""
+        spans = (self._span(name) for name in ("lengths", "msg_rates", "data_rates"))
+        return View(self.node.statistics, *spans)
+
+    def _span(self, name: str) -> Span | None:
+        query = self.request.query_params
+        age, step = query.get(f"{name}_age"), query.get(f"{name}_incr")
+        if age is None or step is None:
+            return None
+        if not (age.isdecimal() and step.isdecimal() and int(step) and int(age) // int(step) <= HISTORY_MAX):
+            raise bad_request(f"{name}_age and {name}_incr should be seconds")
+        return Span(int(age), int(step))
 
     def part(self, name: str) -> str:
         """A part of the path; it may have had any letters, encoded."""

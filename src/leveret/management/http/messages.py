@@ -142,7 +142,8 @@ async def get(call: Call) -> Response:
         raise bad_request(f"count should be from 1 to {API_GET_MAX}")
     vhost = call.broker.vhosts[queue.vhost]
     consumer = Consumer("", _Getter(call.caller.user.name), no_ack=False)
-    found, portions = [], []
+    found: list[dict[str, Any]] = []
+    portions: list[tuple[Consumer, Extent, Selection]] = []
     try:
         while len(found) < count:
             got = await call.allowed(

@@ -10,7 +10,7 @@ from ...wire.fields import Arguments
 from .. import describe
 from ..importing import table_of
 from .context import refusals
-from .reply import done, field, json, listing, not_found, object_of, pick
+from .reply import bad_request, columns_of, done, field, json, listing, not_found, object_of, pick
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,8 @@ async def _vhosts(call: Call) -> list[VHost]:
 async def list_queues(call: Call) -> Response:
     """Of a virtual host, or of all."""
     queues = [queue for vhost in await _vhosts(call) for queue in vhost.queues.values()]
-    return await listing(call.request, queues, describe.queue, lambda one: one.name)
+    view = call.view
+    return await listing(call.request, queues, lambda one: describe.queue(one, view), lambda one: one.name)
 
 
 async def queue_of(call: Call) -> Queue:
@@ -52,8 +53,8 @@ async def queue_of(call: Call) -> Queue:
 async def get_queue(call: Call) -> Response:
     """One, with its consumers."""
     queue = await queue_of(call)
-    told = describe.queue(queue) | {"consumer_details": [describe.consumer(one) for one in queue.consumers]}
-    columns = [column for column in call.request.query_params.get("columns", "").split(",") if column]
+    told = describe.one_queue(queue, call.view, call.broker.connections)
+    columns = columns_of(call.request.query_params)
     return json(pick(told, columns) if columns else told)
 
 
@@ -101,6 +102,15 @@ async def purge_queue(call: Call) -> Response:
     vhost = call.broker.vhosts[queue.vhost]
     purged = await call.allowed(lambda: vhost.purge_queue(queue.name, owner=queue.owner, rights=rights))
     await call.durable(purged.position)
+    return done()
+
+
+async def act_on_queue(call: Call) -> Response:
+    """`{"action": "sync" | "cancel_sync"}`, which mirrored queues had: nothing to do."""
+    await queue_of(call)
+    action = field(await object_of(call.request), "action", str)
+    if action not in ("sync", "cancel_sync"):
+        raise bad_request(f"unknown action '{action}'")
     return done()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -101,6 +101,36 @@ def field(said: Mapping[str, Any], name: str, kind: type[T], default: T | None =
     return value
 
 
+class Turns:
+    """Says when something long has to let others have their turn."""
+
+    __slots__ = ("_end_ns",)
+
+    def __init__(self) -> None:
+        self._end_ns = perf_counter_ns() + _SLICE_NS
+
+    @property
+    def over(self) -> bool:
+        """Whether it is time for `others`."""
+        return perf_counter_ns() > self._end_ns
+
+    async def others(self) -> None:
+        """They have their turn."""
+        await asyncio.sleep(0)
+        self._end_ns = perf_counter_ns() + _SLICE_NS
+
+    async def through(self, going: Generator[Any, None, T]) -> T:
+        """All of something that pauses often."""
+        while True:
+            try:
+                next(going)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            if self.over:
+                await self.others()
+
+
 async def listing(
     request: Request,
     items: Iterable[T],
@@ -113,56 +143,79 @@ async def listing(
     Others have their turn meanwhile. When the order is that of names only the page is described.
     """
     query = request.query_params
+    paged = "page" in query
+    if paged:
+        page, size = _number(query, "page", 1), min(_number(query, "page_size", PAGE_SIZE), PAGE_SIZE_MAX)
+    turns = Turns()
     found = list(items)
     total = len(found)
-    if "page" not in query:
-        described = await _describe(found, describe)
-        return json(_columns(_sorted(described, query.get("sort"), _is(query.get("sort_reverse"))), query))
-    page, size = _number(query, "page", 1), min(_number(query, "page_size", PAGE_SIZE), PAGE_SIZE_MAX)
-    wanted = query.get("name", "")
-    if wanted:
-        matches = _matches(wanted, _is(query.get("use_regex")))
-        found = [item for item in found if matches(name(item))]
+    if wanted := query.get("name"):
+        found = await _named(turns, found, name, _matches(wanted, _is(query.get("use_regex"))))
     filtered = len(found)
+    sort, reverse = query.get("sort"), _is(query.get("sort_reverse"))
+    columns = columns_of(query)
+    if not paged:
+        return _encoded(await _rows(turns, found, describe, columns, sort, reverse))
     pages = max(1, -(-filtered // size))
     if page > pages:
         raise bad_request(f"Page out of range, page: {page} page size: {size}, len: {filtered}")
-    sort, reverse = query.get("sort"), _is(query.get("sort_reverse"))
-    if sort in (None, "name"):
+    rows = slice((page - 1) * size, page * size)
+    if sort in (None, "", "name"):
         found.sort(key=name, reverse=reverse)
-        described = await _describe(found[(page - 1) * size : page * size], describe)
+        described = await _rows(turns, found[rows], describe, columns)
     else:
-        every = _sorted(await _describe(found, describe), sort, reverse)
-        described = every[(page - 1) * size : page * size]
-    return json(
-        {
-            "filtered_count": filtered,
-            "item_count": len(described),
-            "items": _columns(described, query),
-            "page": page,
-            "page_count": pages,
-            "page_size": size,
-            "total_count": total,
-        }
-    )
+        described = (await _rows(turns, found, describe, columns, sort, reverse))[rows]
+    about = {
+        "filtered_count": filtered,
+        "item_count": len(described),
+        "page": page,
+        "page_count": pages,
+        "page_size": size,
+        "total_count": total,
+    }
+    return _encoded(described, b'{"items":', b"," + _encoder.encode(about)[1:])
 
 
-async def _describe(items: list[T], describe: Callable[[T], dict[str, Any]]) -> list[dict[str, Any]]:
-    described = []
-    end_ns = perf_counter_ns() + _SLICE_NS
+async def _named(turns: Turns, items: list[T], name: Callable[[T], str], matches: Callable[[str], bool]) -> list[T]:
+    found = []
     for item in items:
-        described.append(describe(item))
-        if perf_counter_ns() > end_ns:
-            await asyncio.sleep(0)
-            end_ns = perf_counter_ns() + _SLICE_NS
-    return described
+        if matches(name(item)):
+            found.append(item)
+        if turns.over:
+            await turns.others()
+    return found
 
 
-def _sorted(items: list[dict[str, Any]], by: str | None, reverse: bool) -> list[dict[str, Any]]:
-    if by:
-        path = by.split(".")
-        items.sort(key=lambda item: _order(_at(item, path)), reverse=reverse)
-    return items
+async def _rows(
+    turns: Turns,
+    items: list[T],
+    describe: Callable[[T], dict[str, Any]],
+    columns: list[str],
+    sort: str | None = None,
+    reverse: bool = False,
+) -> list[bytes]:
+    """Each as JSON, in this order."""
+    path = sort.split(".") if sort else None
+    rows, keys = [], []
+    for item in items:
+        described = describe(item)
+        if path is not None:
+            keys.append(_order(_at(described, path)))
+        rows.append(_encoder.encode(pick(described, columns) if columns else described))
+        if turns.over:
+            await turns.others()
+    if path is None:
+        return rows
+    return [rows[place] for place in sorted(range(len(rows)), key=keys.__getitem__, reverse=reverse)]
+
+
+def _encoded(rows: list[bytes], before: bytes = b"", after: bytes = b"") -> Response:
+    return Response(before + b"[" + b",".join(rows) + b"]" + after, media_type="application/json")
+
+
+def columns_of(query: Mapping[str, str]) -> list[str]:
+    """Those that are asked for; none: all."""
+    return [column for column in query.get("columns", "").split(",") if column]
 
 
 def _order(value: object) -> tuple[int, Any]:
@@ -180,11 +233,6 @@ def _at(item: Any, path: list[str]) -> Any:
             return None
         item = item.get(name)
     return item
-
-
-def _columns(items: list[dict[str, Any]], query: Mapping[str, str]) -> list[dict[str, Any]]:
-    wanted = [column for column in query.get("columns", "").split(",") if column]
-    return [pick(item, wanted) for item in items] if wanted else items
 
 
 def pick(item: dict[str, Any], columns: list[str]) -> dict[str, Any]:

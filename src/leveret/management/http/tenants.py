@@ -36,17 +36,18 @@ async def whoami(call: Call) -> Response:
 
 async def list_vhosts(call: Call) -> Response:
     """Those that the caller may look at."""
+    view = call.view
     return await listing(
         call.request,
         await call.caller.vhosts(),
-        lambda one: describe.vhost(one, call.broker),
+        lambda one: describe.vhost(one, view),
         lambda one: one.name,
     )
 
 
 async def get_vhost(call: Call) -> Response:
     """One."""
-    return json(describe.vhost(await call.caller.vhost(call.part("vhost")), call.broker))
+    return json(describe.vhost(await call.caller.vhost(call.part("vhost")), call.view))
 
 
 async def put_vhost(call: Call) -> Response:
@@ -93,6 +94,14 @@ async def protect_vhost(call: Call) -> Response:
         raise not_found()
     with refusals():
         await call.durable(call.broker.vhosts.put(name, protected=call.request.method == "POST"))
+    return done()
+
+
+async def start_vhost(call: Call) -> Response:
+    """There is none that is not started."""
+    call.caller.require(ADMINISTRATOR)
+    if call.part("vhost") not in call.broker.vhosts or call.part("node") != describe.NODE_NAME:
+        raise not_found()
     return done()
 
 
@@ -179,6 +188,12 @@ async def delete_users(call: Call) -> Response:
     return done()
 
 
+async def hash_password(call: Call) -> Response:
+    """A hash as `PUT users` takes it."""
+    call.caller.require(ADMINISTRATOR)
+    return json({"ok": (await _hashed(call, call.part("password")))[0]})
+
+
 # Permissions
 
 
@@ -237,6 +252,8 @@ async def list_topic_permissions(call: Call) -> Response:
     accounts, path = call.node.accounts, call.request.path_params
     if "user" in path:
         _user(call)
+    if "vhost" in path and call.part("vhost") not in call.broker.vhosts:
+        raise not_found()
     found = [
         permission
         for name in accounts.users
@@ -245,6 +262,19 @@ async def list_topic_permissions(call: Call) -> Response:
         if "vhost" not in path or permission.vhost == call.part("vhost")
     ]
     return await listing(call.request, found, describe.topic_permission, lambda one: one.user)
+
+
+async def get_topic_permissions(call: Call) -> Response:
+    """Of a user in a virtual host, for each exchange."""
+    call.caller.require(ADMINISTRATOR)
+    vhost = call.part("vhost")
+    if vhost not in call.broker.vhosts:
+        raise not_found()
+    permissions = call.node.accounts.topic_permissions(_user(call).name).values()
+    found = [one for one in permissions if one.vhost == vhost]
+    if not found:
+        raise not_found()
+    return json([*map(describe.topic_permission, found)])
 
 
 async def put_topic_permission(call: Call) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import describe
+from ..statistics import CHANNEL_STATS, DATA
 from .caller import ADMINISTRATOR
 from .reply import done, forbidden, json, listing, not_found
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from ...broker.connections import Connected
+    from ..statistics import View
     from .context import Call
 
 CLOSED = "Closed via management plugin"
@@ -35,8 +37,20 @@ async def _visible(call: Call) -> list[Connected]:
 
 async def list_connections(call: Call) -> Response:
     """Open connections."""
-    found = [one.describe() for one in await _visible(call)]
-    return await listing(call.request, [one for one in found if one], lambda one: one, lambda one: str(one["name"]))
+    view = call.view
+    found = [one for one in await _visible(call) if one.describe()]
+    return await listing(call.request, found, lambda one: _told(one, view), lambda one: one.name)
+
+
+def _told(one: Connected, view: View) -> dict[str, Any]:
+    return one.describe() | view.data_of(one, DATA, one.traffic())
+
+
+def _with_stats(told: dict[str, Any], view: View) -> dict[str, Any]:
+    """A channel with what went through it."""
+    values = tuple(told.pop("counts"))
+    stats = view.stats_of(told["name"], CHANNEL_STATS, values, 0)
+    return told | {"message_stats": stats} if stats else told
 
 
 async def _connection(call: Call) -> tuple[Connected, dict[str, Any]]:
@@ -52,7 +66,7 @@ async def _connection(call: Call) -> tuple[Connected, dict[str, Any]]:
 
 async def get_connection(call: Call) -> Response:
     """One, by its name."""
-    return json((await _connection(call))[1])
+    return json(_told((await _connection(call))[0], call.view))
 
 
 async def delete_connection(call: Call) -> Response:
@@ -76,13 +90,21 @@ async def delete_connections_of_user(call: Call) -> Response:
 async def list_connection_channels(call: Call) -> Response:
     """The channels of a connection."""
     one, _ = await _connection(call)
-    return await listing(call.request, one.describe_channels(), lambda told: told, lambda told: str(told["name"]))
+    view, found = call.view, one.describe_channels()
+    return await listing(call.request, found, lambda told: _with_stats(told, view), lambda told: str(told["name"]))
+
+
+async def list_connection_sessions(call: Call) -> Response:
+    """Sessions are AMQP 1.0's: these connections have channels."""
+    await _connection(call)
+    return json([])
 
 
 async def list_channels(call: Call) -> Response:
     """Open channels."""
     found = [told for one in await _visible(call) for told in one.describe_channels()]
-    return await listing(call.request, found, lambda told: told, lambda told: str(told["name"]))
+    view = call.view
+    return await listing(call.request, found, lambda told: _with_stats(told, view), lambda told: str(told["name"]))
 
 
 async def get_channel(call: Call) -> Response:
@@ -98,7 +120,7 @@ async def get_channel(call: Call) -> Response:
                     for consumer in map(describe.consumer, queue.consumers)
                     if consumer["channel_details"]["name"] == name
                 ]
-                return json(told | {"consumer_details": mine})
+                return json(_with_stats(told, call.view) | {"consumer_details": mine})
     raise not_found()
 
 
