@@ -87,9 +87,7 @@ def _channel(session: Session, shared: Connection, one: Channel) -> dict[str, An
         "confirm": publishing is not None and publishing.confirms is not None,
         "transactional": publishing is not None and publishing.transaction is not None,
         "messages_unacknowledged": 0 if deliveries is None else len(deliveries.ledger),
-        "messages_unconfirmed": 0
-        if publishing is None or publishing.confirms is None
-        else len(publishing.confirms),
+        "messages_unconfirmed": 0 if publishing is None or publishing.confirms is None else len(publishing.confirms),
         "messages_uncommitted": 0
         if publishing is None or publishing.transaction is None
         else sum(map(len, publishing.transaction.batches)),

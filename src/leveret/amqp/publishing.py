@@ -38,7 +38,17 @@ class Transaction:
 class Publishing:
     """The publishing side of one channel."""
 
-    __slots__ = ("_connection", "_number", "_output", "_vhost", "confirmed", "confirms", "published_count", "replies", "transaction")
+    __slots__ = (
+        "_connection",
+        "_number",
+        "_output",
+        "_vhost",
+        "confirmed",
+        "confirms",
+        "published_count",
+        "replies",
+        "transaction",
+    )
 
     def __init__(self, number: int, connection: Connection) -> None:
         self._number = number

@@ -29,6 +29,8 @@ class Connected(Protocol):
         """End it with 320 (connection forced) and this text. May come at any time, more than once."""
         ...
 
+    def __hash__(self) -> int: ...
+
     def describe(self) -> dict[str, Any]:
         """As the management API shows it."""
         ...
@@ -60,7 +62,17 @@ MAX_CHANNELS = "max-channels"
 class Connections:
     """All that are open, of one node."""
 
-    __slots__ = ("_by_user", "_by_vhost", "_channels", "_churn", "_limits", "_parameters", "channels", "channels_max", "open_max")
+    __slots__ = (
+        "_by_user",
+        "_by_vhost",
+        "_channels",
+        "_churn",
+        "_limits",
+        "_parameters",
+        "channels",
+        "channels_max",
+        "open_max",
+    )
 
     def __init__(self, parameters: Parameters, limits: Limits, churn: Churn) -> None:
         self._parameters = parameters

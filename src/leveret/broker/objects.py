@@ -31,8 +31,8 @@ from ..wire.records import (
 from . import names
 from .arguments import refuse_queue_type, validate_queue_arguments
 from .binding import Binding
-from .delaying import DelayStore, exchange_of, store_name
 from .counts import Counts
+from .delaying import DelayStore, exchange_of, store_name
 from .equivalence import require_same_exchange, require_same_queue
 from .exchange import exchange_kind, make_exchange
 from .exchanges import DelayedMessageExchange, TopicExchange

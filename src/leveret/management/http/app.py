@@ -240,4 +240,3 @@ def _failed(request: Request, problem: Exception) -> Response:
     """A bug of ours: said in the log, with the path only; the caller hears no more than that."""
     logger.error("the management API failed at %s %s", request.method, request.scope["path"], exc_info=problem)
     return error(500, "Internal Server Error", "Internal Server Error")
-

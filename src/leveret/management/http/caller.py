@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from ...authorize import Rights
     from ...broker.broker import Broker
     from ...broker.vhost import VHost
-    from ...clock import Clock
-    from ...ports import Access, Challenge, Position
-    from .options import ManagementOptions
+    from ...ports import Access, Challenge, Clock, Position
+    from ..statistics import Statistics
+    from .machine import Machine
+    from .options import Listening, ManagementOptions
 
 MANAGEMENT: Final = "management"
 POLICYMAKER: Final = "policymaker"
@@ -69,14 +70,36 @@ class Managed(Protocol):
     def access(self) -> Access: ...
 
     @property
+    def statistics(self) -> Statistics: ...
+
+    @property
+    def machine(self) -> Machine: ...
+
+    @property
+    def mechanisms(self) -> Sequence[str]: ...
+
+    @property
+    def data_dir(self) -> str: ...
+
+    @property
+    def config_files(self) -> Sequence[str]: ...
+
+    @property
+    def log_file(self) -> str: ...
+
+    def disk_free(self) -> int | None:
+        """Bytes that are free where data is kept; None when nobody knows."""
+        ...
+
+    @property
     def clock(self) -> Clock: ...
 
     @property
     def management(self) -> ManagementOptions: ...
 
     @property
-    def listening(self) -> Sequence[tuple[str, str, int]]:
-        """Protocol, address and port of each listener."""
+    def listening(self) -> Sequence[Listening]:
+        """Where clients can connect."""
         ...
 
     def certificates_until(self) -> Mapping[str, float]:

@@ -69,9 +69,7 @@ class Machine:
             "rates_mode": "basic",
             "applications": [],
             "enabled_plugins": ["rabbitmq_management"],
-            "auth_mechanisms": [
-                {"name": name, "description": "", "enabled": True} for name in node.access.mechanisms
-            ],
+            "auth_mechanisms": [{"name": name, "description": "", "enabled": True} for name in node.mechanisms],
             "exchange_types": exchange_types(),
             "contexts": [],
             "cluster_links": [],

@@ -173,7 +173,7 @@ def _message(extent: Extent, row: int, left: int, encoding: str, truncate: Any) 
         "exchange": message.exchange,
         "routing_key": message.routing_key,
         "message_count": left,
-        "properties": _told(message.raw_properties),
+        "properties": _told(message.properties),
         "payload": text,
         "payload_encoding": used,
     }

@@ -1,4 +1,4 @@
-"""What an operator says about the management interface."""
+"""What an operator says about the management interface, and where clients can connect."""
 
 from __future__ import annotations
 
@@ -15,3 +15,12 @@ class ManagementOptions:
     cors_max_age_s: int = 1800
     csp_policy: str = ""
     hsts_policy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where clients can connect; `protocol` as RabbitMQ names it: `amqp`, `amqp/ssl`, `http`, `https`."""
+
+    protocol: str
+    host: str
+    port: int

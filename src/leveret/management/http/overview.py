@@ -159,7 +159,14 @@ async def list_feature_flags(call: Call) -> Response:
     call.caller.require(MONITORING)
     return json(
         [
-            {"name": name, "desc": about, "doc_url": "", "state": "enabled", "stability": "required", "provided_by": "leveret"}
+            {
+                "name": name,
+                "desc": about,
+                "doc_url": "",
+                "state": "enabled",
+                "stability": "required",
+                "provided_by": "leveret",
+            }
             for name, about in _FEATURES.items()
         ]
     )

@@ -7,11 +7,12 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from ...limits import API_CONNECTIONS_MAX, API_REQUEST_TIMEOUT_MS
 from .app import application
+from .machine import Machine as Machine
 from .sampling import sample_for_ever
 
 if TYPE_CHECKING:
@@ -38,15 +39,20 @@ class _Patient(H11Protocol):
         self._wait()
 
     def data_received(self, data: bytes) -> None:
-        if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
+        if self._deadline is None and not self._is_answering:
             self._wait()
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.more_body:
+        if self._is_answering and not self.cycle.more_body:
             self._wait_no_more()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_more()
         super().connection_lost(exc)
+
+    @property
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def _wait(self) -> None:
         self._deadline = self.loop.call_later(API_REQUEST_TIMEOUT_MS / 1000, self.transport.abort)
