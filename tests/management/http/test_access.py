@@ -137,6 +137,6 @@ async def test_wrong_passwords(broker: Any, api: Api) -> None:
     response = await wrong.client.get("overview")
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == 'Basic realm="Leveret"'
-    for header in ("Basic ", "Basic !!!", "Basic Z3Vlc3Q=", "Bearer x"):
+    for header in ("Basic", "Basic !!!", "Basic Z3Vlc3Q=", "Bearer x"):
         await api("GET", "overview", status=401, headers={"authorization": header}, auth=None)
     await wrong.client.aclose()

@@ -149,6 +149,6 @@ class TestRules:
         await api("PUT", "vhosts/v", {})
         await api("PUT", "queues/%2F/q", {})
         said = await api("GET", "definitions/%2F")
-        assert "users" not in said
+        assert (said["users"], said["original_vhost_name"]) == ([], "/")
         await api("POST", "definitions/v", said, 204)
         assert (await api("GET", "queues/v/q"))["vhost"] == "v"

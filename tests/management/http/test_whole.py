@@ -120,18 +120,17 @@ class TestServer:
     async def test_behind_a_proxy(self) -> None:
         async with _served(replace(DEFAULTS, management_port=0, management_path_prefix="/hats")) as client:
             assert (await client.get("api/overview", auth=("guest", "guest"))).is_success
-            assert (await client.get("/api/overview", auth=("guest", "guest"))).status_code == 404
+            bare = str(client.base_url).replace("/hats/", "/api/overview")
+            assert (await client.get(bare, auth=("guest", "guest"))).status_code == 404
             response = await client.post("api/login", data={"username": "guest", "password": "guest"})
             assert "Path=/hats" in response.headers["set-cookie"]
 
     async def test_it_does_not_wait_for_ever(self, broker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("leveret.management.http.server.API_REQUEST_TIMEOUT_MS", 20)
         host, port = broker._management.listening[0].host, broker._management.listening[0].port
-        for sent in (
-            b"",
-            b"GET /api/overview HT",
-            b"PUT /api/queues/%2F/q HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n",
-        ):
+        login = b"authorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n"
+        half = b"PUT /api/queues/%2F/q HTTP/1.1\r\nhost: x\r\n" + login + b"content-length: 9\r\n\r\n{"
+        for sent in (b"", b"GET /api/overview HT", half):
             reader, writer = await asyncio.open_connection(host, port)
             writer.write(sent)
             with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
