@@ -70,6 +70,8 @@ TAGS_MAX: Final = 64
 PASSWORD_HASH_SIZE_MAX: Final = 1024
 DEFINITIONS_SIZE_MAX: Final = 256 * 1024 * 1024
 """A file of 1,000,000 queues."""
+LISTEN_BACKLOG: Final = 4096
+"""Connections that wait to be accepted."""
 API_BODY_MAX: Final = 64 * 1024 * 1024
 """Of one request; a definition file is the largest."""
 PAGE_SIZE_MAX: Final = 500

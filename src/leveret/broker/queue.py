@@ -211,6 +211,13 @@ class Queue(Lane):
         return sum([lane.unacked for lane in self.lanes])
 
     @property
+    def paged_out_count(self) -> int:
+        """Ready messages that are on disk only."""
+        return sum(
+            [extent.ready for lane in self.lanes if lane.stored for extent in lane.extents if not extent.resident]
+        )
+
+    @property
     def unacked_bytes(self) -> int:
         """Of the bodies of outstanding messages."""
         return sum([extent.unacked_bytes for lane in self.lanes if lane.unacked for extent in lane.extents])

@@ -174,7 +174,7 @@ PATHS: Final[Mapping[str, Handler | Mapping[str, Handler]]] = {
     "health/checks/is-in-service": overview.check_ready,
     "health/checks/metadata-store/initialized": overview.check_well,
     "health/checks/metadata-store/initialized/with-data": overview.check_well,
-    "health/checks/node-is-quorum-critical": overview.check_well,
+    "health/checks/node-is-quorum-critical": overview.check_alone,
     "health/checks/reached-target-cluster-size": overview.check_well,
     "health/checks/quorum-queues-without-elected-leaders/all-vhosts": overview.check_well,
     "health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}": overview.check_well,
