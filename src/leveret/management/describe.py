@@ -42,6 +42,7 @@ def queue(one: Queue, view: View) -> dict[str, Any]:
         "type": queue_type(arguments),
         "node": NODE_NAME,
         "state": "running",
+        "paused": one.paused,
         "consumers": len(one.consumers),
         "consumer_capacity": 1.0 if one.ring else 0.0,
         "consumer_utilisation": 1.0 if one.ring else 0.0,
