@@ -102,6 +102,7 @@ TABLE: Final[dict[str, tuple[Need, ...]]] = {
     "queue.declare passive": (_ANY_QUEUE,),
     "queue.delete": (_need(CONFIGURE, "queue"),),
     "queue.purge": (_need(READ, "queue"),),
+    "queue.pause": (_need(CONFIGURE, "queue"),),
     "basic.consume": (_need(READ, "queue"),),
     "basic.get": (_need(READ, "queue"),),
     "basic.publish": (_need(WRITE, "exchange"),),

@@ -70,6 +70,8 @@ TAGS_MAX: Final = 64
 PASSWORD_HASH_SIZE_MAX: Final = 1024
 DEFINITIONS_SIZE_MAX: Final = 256 * 1024 * 1024
 """A file of 1,000,000 queues."""
+LISTEN_BACKLOG: Final = 4096
+"""Connections that wait to be accepted."""
 API_BODY_MAX: Final = 64 * 1024 * 1024
 """Of one request; a definition file is the largest."""
 PAGE_SIZE_MAX: Final = 500
@@ -84,6 +86,20 @@ SAMPLES_MAX: Final = 122
 """Of one object: ten minutes (RabbitMQ: 605 s). What does not change takes two."""
 SAMPLES_TOTAL_MAX: Final = 500_000
 """Over that, objects keep the newest two only, which rates need."""
+HOPS_MAX: Final = 1_000
+"""Steps of one message through exchanges that are explained."""
+PEEK_MAX: Final = 500
+"""Messages that one request looks at."""
+SEARCH_SCAN_MAX: Final = 100_000
+"""Messages that one request searches; then it says where to go on."""
+SEARCH_TEXT_MAX: Final = 1_000
+ACTION_IDS_MAX: Final = 10_000
+"""Messages that one request names."""
+TOPOLOGY_NODES_MAX: Final = 5_000
+TOPOLOGY_EDGES_MAX: Final = 20_000
+EVENT_READERS_MAX: Final = 100
+EVENTS_WAITING_MAX: Final = 1_000
+"""That one reader has not taken yet; then it is dropped."""
 HISTORY_MAX: Final = 10_000
 """Points that one request asks for, of each figure."""
 API_GET_MAX: Final = 10_000

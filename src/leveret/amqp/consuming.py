@@ -113,6 +113,7 @@ def basic_get(channel: Channel, method: BasicGet) -> Reply:
         name, no_ack=method.no_ack, owner=shared.owner, consumer=deliveries.getter, rights=shared.rights
     )
     if got is None:
+        deliveries.counts.get_empty += 1
         return BasicGetEmpty()
     if not isinstance(got, Got):
         return _get_later(channel, method, got)

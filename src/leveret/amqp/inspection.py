@@ -49,6 +49,9 @@ def connection(session: Session) -> dict[str, Any]:
         "recv_oct": session.received_bytes,
         "send_oct": session.out.taken,
         "send_pend": session.out.unwritten,
+        "ssl_hash": None,
+        "ssl_key_exchange": None,
+        "user_who_performed_action": shared.user.name,
     }
 
 
@@ -92,7 +95,7 @@ def _channel(session: Session, shared: Connection, one: Channel) -> dict[str, An
         if publishing is None or publishing.transaction is None
         else sum(map(len, publishing.transaction.batches)),
         "acks_uncommitted": 0,
-        "counts": counts(one),
+        "user_who_performed_action": shared.user.name,
     }
 
 
@@ -102,10 +105,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     return value
-
-
-def counts(one: Channel) -> tuple[int, int, int]:
-    """Messages published, confirmed, and delivered on a channel, gets among them."""
-    deliveries, publishing = one.inspected()
-    published, confirmed = (0, 0) if publishing is None else (publishing.published_count, publishing.confirmed)
-    return published, confirmed, 0 if deliveries is None else deliveries.next_tag - 1

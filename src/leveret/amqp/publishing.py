@@ -15,6 +15,7 @@ from .confirms import Confirms
 
 if TYPE_CHECKING:
     from ..broker.consumer import Consumer
+    from ..broker.counts import Counts
     from ..broker.vhost import Portion
     from ..ports import Log, Origin, Position
     from ..wire import Batch, Selection
@@ -43,22 +44,19 @@ class Publishing:
         "_number",
         "_output",
         "_vhost",
-        "confirmed",
         "confirms",
-        "published_count",
+        "counts",
         "replies",
         "transaction",
     )
 
-    def __init__(self, number: int, connection: Connection) -> None:
+    def __init__(self, number: int, connection: Connection, counts: Counts) -> None:
+        """`counts`: of its channel."""
         self._number = number
         self._connection = connection
         self._output = connection.output
         self._vhost = connection.vhost
-        self.published_count = 0
-        """Messages since the channel opened."""
-        self.confirmed = 0
-        """And those of them that were accepted in confirm mode."""
+        self.counts = counts
         self.confirms: Confirms | None = None
         self.transaction: Transaction | None = None
         self.replies: Consumer | None = None
@@ -108,6 +106,7 @@ class Publishing:
 
     def returned(self, batch: Batch, selection: Selection) -> None:
         """basic.return for mandatory messages that reached no queue."""
+        self.counts.return_unroutable += len(selection)
         output = self._output
         output.send(render_return(batch, selection, self._number, NoRoute.code, NoRoute.name, output.frame_max))
 
@@ -118,10 +117,10 @@ class Publishing:
             connection.throttle.follow(connection.log)
         if connection.pager.lagging:
             connection.throttle.follow(connection.pager)
-        self.published_count += count
+        self.counts.publish += count
         if self.confirms is not None:
             accepted = count if rejected is None else count - len(rejected)
-            self.confirmed += accepted
+            self.counts.confirm += accepted
             self._vhost.counts.confirm += accepted
             self.confirms.add(count, position, rejected)
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ..broker.broker import Broker
+    from ..broker.counts import Counts
     from ..ports import Access, Clock
     from ..wire import Event, Pool
     from .channel import Connection
@@ -333,10 +334,10 @@ class Session:
         """Bytes received and sent."""
         return self.received_bytes, self.out.taken
 
-    def channel_counts(self) -> list[tuple[str, tuple[int, int, int]]]:
-        """By the names of its channels: messages published, confirmed, and delivered, gets among them."""
-        name = str(self.peer)
-        return [(f"{name} ({one.number})", inspection.counts(one)) for one in self.channels.values()]
+    def channel_counts(self) -> dict[str, Counts]:
+        """Messages by the names of its channels, as far as they had any."""
+        name, channels = str(self.peer), self.channels.values()
+        return {f"{name} ({one.number})": one.counts for one in channels if one.counts is not None}
 
     def shutdown(self, text: str) -> None:
         """The server stops: tell the peer, if it is so far."""

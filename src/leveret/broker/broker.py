@@ -17,6 +17,7 @@ from ..wire.records import (
     DeleteExchange,
     DeletePolicy,
     DeleteQueue,
+    PauseQueue,
     SetPolicy,
     Unbind,
 )
@@ -250,6 +251,7 @@ class Broker:
                 | DeleteExchange()
                 | DeclareQueue()
                 | DeleteQueue()
+                | PauseQueue()
                 | Bind()
                 | Unbind()
                 | SetPolicy()
@@ -271,6 +273,8 @@ class Broker:
                 vhost.apply_delete_exchange(op)
             case DeleteQueue():
                 vhost.apply_delete_queue(op)
+            case PauseQueue():
+                vhost.apply_pause_queue(op)
             case Bind():
                 vhost.apply_bind(op)
             case Unbind():

@@ -251,7 +251,7 @@ class Checkpointing:
 
     def _tell_queue(self, queue: Queue, usage: Usage) -> Iterator[bool]:
         """The queue, and its lanes."""
-        record: list[Op] = [QueueState(_queue_declaration(queue))]
+        record: list[Op] = [QueueState(_queue_declaration(queue), queue.paused)]
         for lane in queue.lanes:
             yield from self._tell_lane(lane, record, usage)
             if queue.deleted:

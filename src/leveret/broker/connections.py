@@ -13,7 +13,7 @@ from .events import NODE
 from .parameters import MAX_CONNECTIONS
 
 if TYPE_CHECKING:
-    from .counts import Churn
+    from .counts import Churn, Counts
     from .parameters import Parameters
 
 
@@ -43,8 +43,8 @@ class Connected(Protocol):
         """Bytes received and sent."""
         ...
 
-    def channel_counts(self) -> list[tuple[str, tuple[int, int, int]]]:
-        """By the names of its channels: messages published, confirmed, and delivered, gets among them."""
+    def channel_counts(self) -> dict[str, Counts]:
+        """Messages by the names of its channels, as far as they had any."""
         ...
 
 

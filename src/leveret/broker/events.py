@@ -30,13 +30,14 @@ from ..wire.records import (
     DeleteExchange,
     DeletePolicy,
     DeleteQueue,
+    PauseQueue,
     SetPolicy,
     Unbind,
 )
 from .exchanges import TopicExchange
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from ..wire.fields import Value
     from ..wire.records import DefinitionOp, ObjectOp
@@ -56,10 +57,12 @@ _ID: Final = 0
 class Events:
     """One per broker; to be made when it has its virtual host."""
 
-    __slots__ = ("_bindings", "_broker", "_exchange")
+    __slots__ = ("_bindings", "_broker", "_exchange", "listeners")
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self.listeners: dict[Callable[[str, Mapping[str, Value]], None], None] = {}
+        """Told of every event, beside the exchange."""
         self._bindings: Collection[Binding] = ()
         broker.alarms.on_change = self._alarm
 
@@ -78,8 +81,8 @@ class Events:
 
     @property
     def wanted(self) -> bool:
-        """Whether anything is bound to the exchange."""
-        return len(self._bindings) > 0
+        """Whether anything is bound to the exchange, or anybody listens."""
+        return len(self._bindings) > 0 or len(self.listeners) > 0
 
     def _alarm(self, resource: str, is_short: bool) -> None:
         if self.wanted:
@@ -87,6 +90,10 @@ class Events:
 
     def emit(self, name: str, about: Mapping[str, Value]) -> None:
         """This happened. Ask first whether it is `wanted`. Its own integers are 64 bits wide, as in RabbitMQ."""
+        for listener in [*self.listeners]:
+            listener(name, about)
+        if not self._bindings:
+            return
         now_ms = self._broker.clock.wall_ms()
         told = {key: Long(value) if type(value) is int else value for key, value in about.items()}
         headers = {"timestamp_in_ms": Long(now_ms), **told}
@@ -136,6 +143,9 @@ class Events:
                 about = {"name": op.name, "vhost": op.vhost, "pattern": op.pattern, "apply-to": op.apply_to}
                 about |= {"priority": op.priority, "definition": op.definition}
                 return [("policy.set", about)]
+            case PauseQueue():
+                queue = self._broker.objects[op.id]
+                return [("queue.paused" if op.paused else "queue.resumed", {"name": queue.name, "vhost": op.vhost})]
             case DeletePolicy():
                 return [("policy.cleared", {"name": op.name, "vhost": op.vhost})]
             case SetVHost():

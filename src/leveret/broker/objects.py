@@ -25,6 +25,7 @@ from ..wire.records import (
     DeleteQueue,
     ObjectOp,
     Op,
+    PauseQueue,
     SetPolicy,
     Unbind,
 )
@@ -386,6 +387,11 @@ class Objects:
         """Objects were declared by this record."""
         self._defined = position
 
+    def pause_queue(self, queue: Queue, paused: bool, rights: Rights = EVERYTHING) -> Position | None:
+        """Deliver nothing from it, or go on; when that is on disk. Publishing goes on. Who may configure it may."""
+        authorize(rights, "queue.pause", self.name, queue=queue.name)
+        return None if queue.paused is paused else self._commit([PauseQueue(queue.id, self.name, paused)])
+
     def drop_queue(self, queue: Queue) -> None:
         """Delete it, whoever has it."""
         self._delete(queue)
@@ -421,7 +427,7 @@ class Objects:
         match op:
             case DeclareExchange() | DeclareQueue():
                 return op.durable
-            case DeleteExchange() | DeleteQueue():
+            case DeleteExchange() | DeleteQueue() | PauseQueue():
                 return self.objects[op.id].durable
             case Bind() | Unbind():
                 return self.objects[op.source].durable and self.objects[op.destination].durable
@@ -491,6 +497,11 @@ class Objects:
         self.queues[op.name] = queue
         self.router.queue_added(queue)
         return queue.lanes[-1].id
+
+    def apply_pause_queue(self, op: PauseQueue) -> None:
+        queue = self.objects[op.id]
+        assert isinstance(queue, Queue)
+        queue.pause(op.paused)
 
     def apply_delete_queue(self, op: DeleteQueue) -> None:
         queue = self.objects.pop(op.id)

@@ -86,6 +86,7 @@ class Queue(Lane):
         "next_expiry_ms",
         "operator_policy",
         "owner",
+        "paused",
         "policy",
         "refuses",
         "ring",
@@ -124,6 +125,8 @@ class Queue(Lane):
         self.vhost = vhost
         self.name = name
         self.counts = Counts()
+        self.paused = False
+        """Nothing is delivered."""
         self.exclusive = exclusive
         self.auto_delete = auto_delete
         self.arguments = arguments
@@ -179,6 +182,12 @@ class Queue(Lane):
         if self.limited:
             self._upkeep.attend(self)
 
+    def pause(self, paused: bool) -> None:
+        """Deliver nothing, or go on."""
+        self.paused = paused
+        if not paused:
+            self.stir()
+
     # -- lanes ---------------------------------------------------------------------------------------------------
 
     @property
@@ -209,6 +218,13 @@ class Queue(Lane):
     def unacked_count(self) -> int:
         """Outstanding messages of all priorities."""
         return sum([lane.unacked for lane in self.lanes])
+
+    @property
+    def paged_out_count(self) -> int:
+        """Ready messages that are on disk only."""
+        return sum(
+            [extent.ready for lane in self.lanes if lane.stored for extent in lane.extents if not extent.resident]
+        )
 
     @property
     def unacked_bytes(self) -> int:
@@ -300,6 +316,8 @@ class Queue(Lane):
 
     def _demand(self) -> int:
         """Messages that its consumers would take at once."""
+        if self.paused:
+            return 0
         demand = 0
         shared = []
         for consumer in self.consumers:
@@ -332,6 +350,13 @@ class Queue(Lane):
         self._getters.append(callback)
         self._pager.need(self.first_lane())
 
+    def when_read(self, lane: Lane, extent: Extent, callback: Callable[[], None]) -> None:
+        """This extent is on disk only: call when it is in memory (then it may go again), or cannot be, or when the
+        queue is gone. It may be called earlier, too.
+        """
+        self._getters.append(callback)
+        self._pager.fetch(lane, extent)
+
     def loaded(self) -> None:
         if self.limited or self.next_expiry_ms != NEVER:
             self._upkeep.attend(self)
@@ -342,9 +367,9 @@ class Queue(Lane):
             self._activate(self)
 
     def take_one(self) -> tuple[Extent, Selection] | None:
-        """The first ready message, now outstanding (basic.get); not when `head_stored`."""
+        """The first ready message, now outstanding (basic.get); not when `head_stored`. None while it is paused."""
         lane = self.first_lane() if self.levels else self
-        if not lane.ready:
+        if not lane.ready or self.paused:
             return None
         extent = lane.head()
         rows = lane.take(extent, 1)
@@ -355,7 +380,7 @@ class Queue(Lane):
     def pump(self) -> None:
         """Hand ready messages of one extent to the consumers that can take some; once more later while that helps."""
         lane = self.first_lane() if self.levels else self
-        if not lane.ready:
+        if not lane.ready or self.paused:
             return
         if lane.stored:
             if not lane.head().resident:

@@ -36,6 +36,7 @@ from ..wire.records import (
     EndCheckpoint,
     ExchangeState,
     Mark,
+    PauseQueue,
     PolicyState,
     QueueEnd,
     QueueState,
@@ -125,6 +126,9 @@ class Restoring:
                 if op.id in self._objects:
                     self._incomplete.discard(op.id)
                     self._broker.apply(op)
+            case PauseQueue():
+                if op.id in self._objects:
+                    self._broker.apply(op)
             case Bind() | Unbind():
                 if op.source in self._objects and op.destination in self._objects:
                     self._broker.apply(op)
@@ -153,6 +157,7 @@ class Restoring:
                 if queue is None:
                     return  # its virtual host is lost
                 assert isinstance(queue, Queue)
+                queue.pause(op.paused)
                 self._incomplete.update(lane.id for lane in queue.lanes)
                 self._told, self._torn = 0, False
             case QueueEnd():

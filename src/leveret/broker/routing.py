@@ -422,7 +422,7 @@ class Router:
             found: Any
             try:
                 if way.alone:
-                    found = tuple(dict.fromkeys(_match(way.start, way.keys, values)))
+                    found = tuple(dict.fromkeys(match(way.start, way.keys, values)))
                 else:
                     found = self._route(way.start, way.keys, dict(zip(way.needs, values, strict=True)))
             except AmqpError as error:  # a header that cannot be decoded
@@ -446,7 +446,7 @@ class Router:
         todo = [start]
         for exchange in todo:
             following = [*self._links.get(exchange, ())]
-            if (alternate := self._alternate_of(exchange)) is not None:
+            if (alternate := self.alternate_of(exchange)) is not None:
                 following.append(alternate)
             for other in following:
                 if other not in met:
@@ -454,7 +454,8 @@ class Router:
                     todo.append(other)
         return todo
 
-    def _alternate_of(self, exchange: Exchange) -> Exchange | None:
+    def alternate_of(self, exchange: Exchange) -> Exchange | None:
+        """Who gets what this one routes nowhere, if it is there."""
         # RabbitMQ: nothing reaches the default exchange this way, since it has no bindings to look at.
         return self.exchanges.get(exchange.alternate) if exchange.alternate else None
 
@@ -479,8 +480,8 @@ class Router:
                 recording.append(exchange)
             needs = exchange.needs
             of_message = tuple([values[need] for need in needs]) if needs else ()
-            reached: Sequence[Destination] = _match(exchange, keys, of_message)
-            if not reached and (alternate := self._alternate_of(exchange)) is not None:
+            reached: Sequence[Destination] = match(exchange, keys, of_message)
+            if not reached and (alternate := self.alternate_of(exchange)) is not None:
                 reached = (alternate,)
             for destination in reached:
                 if not isinstance(destination, Exchange):
@@ -491,7 +492,8 @@ class Router:
         return Recorded((*queues, *recording)) if recording else tuple(queues)
 
 
-def _match(exchange: Exchange, keys: tuple[str, ...], values: tuple[object, ...]) -> Sequence[Destination]:
+def match(exchange: Exchange, keys: tuple[str, ...], values: tuple[object, ...]) -> Sequence[Destination]:
+    """The destinations of one message with these keys (`Exchange.match`)."""
     if len(keys) == 1 or not exchange.every_key:
         return exchange.match(keys[0], values)
     return [destination for key in keys for destination in exchange.match(key, values)]

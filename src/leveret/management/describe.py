@@ -30,6 +30,7 @@ def queue(one: Queue, view: View) -> dict[str, Any]:
     arguments = plain_arguments(one.arguments)
     values = lengths(one)
     ready, unacked = one.message_bytes, one.unacked_bytes
+    paged_out = one.paged_out_count
     active = one.active_consumer
     told = {
         "name": one.name,
@@ -41,6 +42,7 @@ def queue(one: Queue, view: View) -> dict[str, Any]:
         "type": queue_type(arguments),
         "node": NODE_NAME,
         "state": "running",
+        "paused": one.paused,
         "consumers": len(one.consumers),
         "consumer_capacity": 1.0 if one.ring else 0.0,
         "consumer_utilisation": 1.0 if one.ring else 0.0,
@@ -49,6 +51,10 @@ def queue(one: Queue, view: View) -> dict[str, Any]:
         "effective_policy_definition": _in_effect(one),
         "exclusive_consumer_tag": next((each.tag for each in one.consumers if each.exclusive), None),
         "single_active_consumer_tag": None if active is None else active.tag,
+        "messages_paged_out": paged_out,
+        "messages_ram": values[0] - paged_out,
+        "messages_ready_ram": values[1] - paged_out,
+        "messages_unacknowledged_ram": values[2],
         "message_bytes": ready + unacked,
         "message_bytes_ready": ready,
         "message_bytes_unacknowledged": unacked,
@@ -64,7 +70,11 @@ def queue(one: Queue, view: View) -> dict[str, Any]:
 
 def one_queue(one: Queue, view: View, connections: Connections) -> dict[str, Any]:
     """A queue alone: with its consumers, and whose it is."""
-    told = queue(one, view) | {"consumer_details": [consumer(each) for each in one.consumers]}
+    told = queue(one, view) | {
+        "consumer_details": [consumer(each) for each in one.consumers],
+        "deliveries": [],
+        "incoming": [],
+    }
     if one.owner is not None:
         owner = next((each for each in connections.of_vhost(one.vhost) if each is one.owner), None)
         about = {} if owner is None else owner.describe()
@@ -133,6 +143,7 @@ def consumer(one: Consumer) -> dict[str, Any]:
     """A consumer."""
     assert one.queue is not None
     origin = one.channel.origin
+    host, port = _peer(origin.connection)
     return {
         "consumer_tag": one.tag,
         "queue": {"name": one.queue.name, "vhost": one.queue.vhost},
@@ -146,10 +157,18 @@ def consumer(one: Consumer) -> dict[str, Any]:
             "name": f"{origin.connection} ({origin.channel})",
             "number": origin.channel,
             "connection_name": origin.connection,
+            "peer_host": host,
+            "peer_port": port,
             "user": origin.user,
             "node": NODE_NAME,
         },
     }
+
+
+def _peer(connection: str) -> tuple[str, int]:
+    """Where a connection of this name comes from."""
+    host, _, port = connection.partition(" -> ")[0].rpartition(":")
+    return host, int(port) if port.isdecimal() else 0
 
 
 def vhost(one: VHost, view: View) -> dict[str, Any]:

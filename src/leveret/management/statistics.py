@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 
     from ..broker.broker import Broker
+    from ..broker.counts import Counts
     from ..broker.queue import Queue
     from ..broker.vhost import VHost
 
@@ -27,7 +28,6 @@ STATS: Final = (*MESSAGES, "deliver_get")
 QUEUE_STATS: Final = ("publish", *MESSAGES[MESSAGES.index("deliver") :], "deliver_get")
 CHURN: Final = Churn.__slots__
 DATA: Final = ("recv_oct", "send_oct")
-CHANNEL_STATS: Final = ("publish", "confirm", "deliver_get")
 
 
 class Span(NamedTuple):
@@ -76,6 +76,8 @@ class Series:
 
     def history(self, index: int, span: Span) -> dict[str, Any]:
         """One figure at so many times, newest first, and averages over them."""
+        if not self.samples:
+            return {"avg": 0.0, "avg_rate": 0.0, "samples": []}
         newest_ms = self.samples[-1][0]
         step_ms = max(span.step_s, 1) * 1000
         newest_ms -= newest_ms % step_ms
@@ -83,7 +85,7 @@ class Series:
         first_ms = self.samples[0][0]
         samples = [{"sample": self.at(index, ms), "timestamp": ms} for ms in times if ms >= first_ms]
         if not samples:
-            return {}
+            return {"avg": 0.0, "avg_rate": 0.0, "samples": []}
         lasted_ms = samples[0]["timestamp"] - samples[-1]["timestamp"]
         change = samples[0]["sample"] - samples[-1]["sample"]
         return {
@@ -122,6 +124,11 @@ def queue_stats(queue: Queue) -> Values:
         c.ack,
         c.deliver_get,
     )
+
+
+def stats(counts: Counts) -> Values:
+    """STATS as they were counted."""
+    return (*(getattr(counts, name) for name in MESSAGES), counts.deliver_get)
 
 
 def sum_up(
@@ -178,9 +185,9 @@ def _told(series: Series, names: Sequence[str], values: Values, first: int, span
     moves = len(series.samples) > 1
     for index, name in enumerate(names):
         told[name] = values[index]
-        details = {"rate": series.rate(first + index)} if moves else _NO_RATE
-        if span is not None and series.samples:
-            details = details | series.history(first + index, span)
+        details: Mapping[str, Any] = {"rate": series.rate(first + index)} if moves else _NO_RATE
+        if span is not None:
+            details = {**details, **series.history(first + index, span)}
         told[f"{name}_details"] = details
     return told
 
@@ -228,8 +235,8 @@ class Statistics:
         sums = yield from sum_up([*self._broker.vhosts.values()], record)
         for connection in self._broker.connections.all():
             record(connection, connection.traffic())
-            for key, values in connection.channel_counts():
-                record(key, values)
+            for key, counts in connection.channel_counts().items():
+                record(key, stats(counts))
             yield
         record(ALL, sums)
         record(CHURNED, churn(self._broker.churn))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import limits
 from ..errors import ConfigError
+from ..limits import LISTEN_BACKLOG
 from .connection import CLOSE_GRACE_MS, Connection
 from .poller import READABLE
 from .prelude import ProxyHeader, TlsHandshake
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 ACCEPTS_PER_TURN: Final = 16
 """Per listener: making a connection and its session costs as much as some hundred messages."""
-LISTEN_BACKLOG: Final = 4096
 """Connections that the system keeps while we are busy (it may keep fewer: net.core.somaxconn)."""
 ACCEPT_PAUSE_MS: Final = 500
 """How long accepting rests when there are no file descriptors (or no memory for sockets) left."""

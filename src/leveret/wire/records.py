@@ -75,6 +75,14 @@ class DeleteQueue(Definition, frozen=True, tag="delete queue"):
     vhost: str
 
 
+class PauseQueue(Definition, frozen=True, tag="pause queue"):
+    """Nothing is delivered from it until it is resumed (`paused` is false)."""
+
+    id: int
+    vhost: str
+    paused: bool
+
+
 class Bind(Definition, frozen=True, tag="bind"):
     """`source` is an exchange's id, `destination` a queue's or an exchange's."""
 
@@ -133,6 +141,7 @@ class QueueState(msgspec.Struct, frozen=True, tag_field="op", tag="queue state")
     """A queue of a checkpoint. Its extents follow."""
 
     declaration: DeclareQueue
+    paused: bool = False
 
 
 class BindingState(msgspec.Struct, frozen=True, tag_field="op", tag="binding state"):
@@ -217,7 +226,17 @@ class Expire:
     expiries: Expiries
 
 
-ObjectOp = DeclareExchange | DeleteExchange | DeclareQueue | DeleteQueue | Bind | Unbind | SetPolicy | DeletePolicy
+ObjectOp = (
+    DeclareExchange
+    | DeleteExchange
+    | DeclareQueue
+    | DeleteQueue
+    | PauseQueue
+    | Bind
+    | Unbind
+    | SetPolicy
+    | DeletePolicy
+)
 """About the objects of one virtual host."""
 DefinitionOp = ObjectOp | BrokerOp
 StateOp = BrokerState | PolicyState | ExchangeState | QueueState | QueueEnd | BindingState

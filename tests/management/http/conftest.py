@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -50,7 +52,8 @@ async def users(broker: leveret.Broker, api: Api) -> AsyncIterator[dict[str, Api
     await api("PUT", "vhosts/other", {})
     tags = ("none", "management", "policymaker", "monitoring", "administrator")
     for tag in tags:
-        said = {"password": tag, "tags": "" if tag == "none" else tag}
+        hashed = b64encode(b"salt" + sha256(b"salt" + tag.encode()).digest()).decode()
+        said = {"password_hash": hashed, "tags": "" if tag == "none" else tag}
         await api("PUT", f"users/{tag}", said)
         await api("PUT", f"permissions/%2F/{tag}", {"configure": ".*", "write": ".*", "read": ".*"})
     made = {tag: Api(broker, tag) for tag in tags}

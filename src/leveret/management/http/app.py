@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from . import messages, objects, overview, rules, tenants, traffic
+from . import browsing, events, messages, objects, overview, rules, tenants, topology, traffic
 from .caller import log_in
 from .context import Call
 from .guard import Guard
@@ -140,6 +140,15 @@ PATHS: Final[Mapping[str, Handler | Mapping[str, Handler]]] = {
         "GET": objects.get_binding,
         "DELETE": objects.delete_binding,
     },
+    # Beyond RabbitMQ
+    "leveret/queues/{vhost}/{queue}/messages": browsing.peek,
+    "leveret/queues/{vhost}/{queue}/messages/search": browsing.search,
+    "leveret/queues/{vhost}/{queue}/messages/actions": {"POST": browsing.act},
+    "leveret/queues/{vhost}/{queue}/pause": {"POST": objects.pause_queue},
+    "leveret/queues/{vhost}/{queue}/resume": {"POST": objects.resume_queue},
+    "leveret/routes/{vhost}": {"POST": topology.route},
+    "leveret/topology/{vhost}": topology.topology,
+    "leveret/events": events.events,
     # Virtual hosts, users, permissions
     "vhosts": tenants.list_vhosts,
     "vhosts/{vhost}": {"GET": tenants.get_vhost, "PUT": tenants.put_vhost, "DELETE": tenants.delete_vhost},
@@ -174,7 +183,7 @@ PATHS: Final[Mapping[str, Handler | Mapping[str, Handler]]] = {
     "health/checks/is-in-service": overview.check_ready,
     "health/checks/metadata-store/initialized": overview.check_well,
     "health/checks/metadata-store/initialized/with-data": overview.check_well,
-    "health/checks/node-is-quorum-critical": overview.check_well,
+    "health/checks/node-is-quorum-critical": overview.check_alone,
     "health/checks/reached-target-cluster-size": overview.check_well,
     "health/checks/quorum-queues-without-elected-leaders/all-vhosts": overview.check_well,
     "health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}": overview.check_well,
@@ -199,7 +208,7 @@ def application(node: Managed) -> Guard:
         routes.append(Route("/", lambda request: RedirectResponse(f"{prefix}/"), methods=["GET"]))
     app = Starlette(
         routes=routes,
-        exception_handlers={ApiError: _refused, HTTPException: _http_error, Exception: _failed},
+        exception_handlers={ApiError: _refused, HTTPException: _http_error},
     )
     app.router.redirect_slashes = False
     return Guard(app, node.management)
@@ -211,7 +220,12 @@ def _endpoint(
     async def serve(request: Request) -> Response:
         caller = await sessions.caller(request) or await log_in(request, node)
         method = "GET" if request.method == "HEAD" else request.method
-        return await handlers[method](Call(request, caller))
+        try:
+            return await handlers[method](Call(request, caller))
+        except ApiError:
+            raise
+        except Exception as problem:
+            return _failed(request, problem)
 
     return serve
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
+from ...authorize import authorize
 from ...errors import AccountError, AmqpError, DefinitionError, NotFound, PolicyError, VHostError
 from ...limits import HISTORY_MAX
 from ...ports import Undecided
@@ -18,6 +19,7 @@ from .waiting import until
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from ...authorize import Rights
     from ...broker.broker import Broker
     from ...ports import Position
     from .caller import Caller, Managed
@@ -57,6 +59,10 @@ class Call:
         """Until a change is on disk."""
         if position is not None:
             await until(partial(self.broker.log.when_durable, position))
+
+    async def require(self, rights: Rights, operation: str, vhost: str, **parts: str) -> None:
+        """Ask the table of `authorize`. Raises ApiError."""
+        await self.allowed(lambda: authorize(rights, operation, vhost, **parts))
 
     async def allowed(self, do: Callable[[], T]) -> T:
         """Do something that may need rights nobody knows yet: then it is done when they are known."""

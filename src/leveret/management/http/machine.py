@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from ..describe import NODE_NAME
-from ..statistics import NODE, View
+from ..statistics import CHURN, CHURNED, NODE, View, churn
 
 if TYPE_CHECKING:
     from .caller import Managed
@@ -74,6 +74,7 @@ class Machine:
             "contexts": [],
             "cluster_links": [],
             **view.data_of(NODE, FIGURES, sampled),
+            **view.data_of(CHURNED, CHURN, churn(node.brain.churn)),
         }
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from ...ports import Position
-    from ...wire import Extent, Selection
+    from ...wire import Extent, Message, Selection
     from .context import Call
 
 _MODES: Final = {
@@ -163,16 +163,18 @@ async def get(call: Call) -> Response:
 
 
 def _message(extent: Extent, row: int, left: int, encoding: str, truncate: Any) -> dict[str, Any]:
-    message = extent[row]
-    body = bytes(message.body)
-    shown = body[:truncate] if isinstance(truncate, int) and truncate >= 0 else body
-    text, used = _shown(shown, encoding)
+    told = message_of(extent[row], encoding, truncate if isinstance(truncate, int) and truncate >= 0 else None)
+    return {"redelivered": extent.is_redelivered(row), "message_count": left, **told}
+
+
+def message_of(message: Message, encoding: str, truncate: int | None) -> dict[str, Any]:
+    """A message as RabbitMQ's API shows it, with so many bytes of its body (None: all)."""
+    body = message.body
+    text, used = _shown(body if truncate is None else body[:truncate], encoding)
     return {
         "payload_bytes": len(body),
-        "redelivered": extent.is_redelivered(row),
         "exchange": message.exchange,
         "routing_key": message.routing_key,
-        "message_count": left,
         "properties": _told(message.properties),
         "payload": text,
         "payload_encoding": used,

@@ -105,6 +105,24 @@ async def purge_queue(call: Call) -> Response:
     return done()
 
 
+async def pause_queue(call: Call) -> Response:
+    """Nothing is delivered until it is resumed; not in RabbitMQ."""
+    return await _pause(call, True)
+
+
+async def resume_queue(call: Call) -> Response:
+    """Deliver again."""
+    return await _pause(call, False)
+
+
+async def _pause(call: Call, paused: bool) -> Response:
+    queue = await queue_of(call)
+    rights = await call.caller.rights(queue.vhost)
+    vhost = call.broker.vhosts[queue.vhost]
+    await call.durable(await call.allowed(lambda: vhost.pause_queue(queue, paused, rights)))
+    return done()
+
+
 async def act_on_queue(call: Call) -> Response:
     """`{"action": "sync" | "cancel_sync"}`, which mirrored queues had: nothing to do."""
     await queue_of(call)

@@ -6,6 +6,7 @@ import platform
 from typing import TYPE_CHECKING, Final
 
 from ... import __version__
+from ...limits import LISTEN_BACKLOG
 from ...wire.definitions import SetParameter
 from ..definitions import RABBITMQ_VERSION
 from ..describe import NODE_NAME
@@ -46,7 +47,13 @@ async def overview(call: Call) -> Response:
     key = ALL if everything else None
     visible = len(connections) if everything else len(connections.of_user(call.caller.user.name))
     listeners = [
-        {"node": NODE_NAME, "protocol": one.protocol, "ip_address": one.host, "port": one.port, "socket_opts": {}}
+        {
+            "node": NODE_NAME,
+            "protocol": one.protocol,
+            "ip_address": one.host,
+            "port": one.port,
+            "socket_opts": {"backlog": LISTEN_BACKLOG, "nodelay": True, "ip": one.host, "port": one.port},
+        }
         for one in node.listening
     ]
     return json(
@@ -80,7 +87,14 @@ async def overview(call: Call) -> Response:
             "churn_rates": view.data_of(CHURNED, CHURN, churn(broker.churn)) if everything else {},
             "listeners": listeners if everything else [],
             "contexts": [
-                {"node": NODE_NAME, "description": "Leveret management", "path": "/", "port": one.port, "ip": one.host}
+                {
+                    "node": NODE_NAME,
+                    "description": "Leveret management",
+                    "path": "/",
+                    "port": str(one.port),
+                    "ip": one.host,
+                    "ssl_opts": [],
+                }
                 for one in node.listening
                 if everything and one.protocol.startswith("http")
             ],
@@ -277,6 +291,11 @@ async def check_ready(call: Call) -> Response:
     if call.broker.alarms.short:
         return await check_alarms(call)
     return json({"status": "ok"})
+
+
+async def check_alone(call: Call) -> Response:
+    """Of a node without others nothing depends on a majority."""
+    return json({"status": "ok", "reason": "single node cluster"})
 
 
 async def check_well(call: Call) -> Response:

@@ -145,7 +145,7 @@ async def listing(
     query = request.query_params
     paged = "page" in query
     if paged:
-        page, size = _number(query, "page", 1), min(_number(query, "page_size", PAGE_SIZE), PAGE_SIZE_MAX)
+        page, size = number_of(query, "page", 1), min(number_of(query, "page_size", PAGE_SIZE), PAGE_SIZE_MAX)
     turns = Turns()
     found = list(items)
     total = len(found)
@@ -250,9 +250,10 @@ def pick(item: dict[str, Any], columns: list[str]) -> dict[str, Any]:
     return picked
 
 
-def _number(query: Mapping[str, str], name: str, default: int) -> int:
+def number_of(query: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
+    """A number of the query. Raises ApiError."""
     text = query.get(name, str(default))
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or len(text) > 18 or int(text) < least:
         raise bad_request(f"{name} should be a number, actually was {text!r}")
     return int(text)
 

@@ -16,6 +16,8 @@ from .reply import bad_request, body_of, done, field, json, listing, not_found, 
 from .waiting import until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ...broker.policies import Policy
     from ...broker.vhost import VHost
     from .context import Call
@@ -88,13 +90,21 @@ def _parameter(op: SetParameter) -> dict[str, Any]:
     return {"vhost": op.vhost, "component": op.component, "name": op.name, "value": op.value}
 
 
+def _operator(vhost: VHost) -> Iterator[SetParameter]:
+    """Operator policies, which RabbitMQ shows as parameters, too."""
+    for op in (one.op for one in vhost.policies.all() if one.op.operator):
+        value = {"pattern": op.pattern, "definition": op.definition, "priority": op.priority, "apply-to": op.apply_to}
+        yield SetParameter(op.vhost, "operator_policy", op.name, value)
+
+
 async def list_parameters(call: Call) -> Response:
     """Of a component, of a virtual host, or all."""
     call.caller.require(POLICYMAKER)
     path = call.request.path_params
+    every = [*call.broker.parameters.all(), *(one for each in await call.caller.vhosts() for one in _operator(each))]
     found = [
         op
-        for op in call.broker.parameters.all()
+        for op in every
         if op.component
         and ("component" not in path or op.component == call.part("component"))
         and ("vhost" not in path or op.vhost == call.part("vhost"))

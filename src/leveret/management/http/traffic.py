@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import describe
-from ..statistics import CHANNEL_STATS, DATA
+from ..statistics import DATA, STATS, stats
 from .caller import ADMINISTRATOR
 from .reply import done, forbidden, json, listing, not_found
 
@@ -46,11 +46,15 @@ def _told(one: Connected, view: View) -> dict[str, Any]:
     return one.describe() | view.data_of(one, DATA, one.traffic())
 
 
-def _with_stats(told: dict[str, Any], view: View) -> dict[str, Any]:
-    """A channel with what went through it."""
-    values = tuple(told.pop("counts"))
-    stats = view.stats_of(told["name"], CHANNEL_STATS, values, 0)
-    return told | {"message_stats": stats} if stats else told
+def _channels(one: Connected, view: View) -> list[dict[str, Any]]:
+    """The channels of a connection, each with what went through it."""
+    counted = one.channel_counts()
+    found = one.describe_channels()
+    for told in found:
+        counts = counted.get(told["name"])
+        if counts is not None and (figures := view.stats_of(told["name"], STATS, stats(counts), 0)):
+            told["message_stats"] = figures
+    return found
 
 
 async def _connection(call: Call) -> tuple[Connected, dict[str, Any]]:
@@ -90,8 +94,7 @@ async def delete_connections_of_user(call: Call) -> Response:
 async def list_connection_channels(call: Call) -> Response:
     """The channels of a connection."""
     one, _ = await _connection(call)
-    view, found = call.view, one.describe_channels()
-    return await listing(call.request, found, lambda told: _with_stats(told, view), lambda told: str(told["name"]))
+    return await listing(call.request, _channels(one, call.view), lambda told: told, lambda told: str(told["name"]))
 
 
 async def list_connection_sessions(call: Call) -> Response:
@@ -102,16 +105,16 @@ async def list_connection_sessions(call: Call) -> Response:
 
 async def list_channels(call: Call) -> Response:
     """Open channels."""
-    found = [told for one in await _visible(call) for told in one.describe_channels()]
     view = call.view
-    return await listing(call.request, found, lambda told: _with_stats(told, view), lambda told: str(told["name"]))
+    found = [told for one in await _visible(call) for told in _channels(one, view)]
+    return await listing(call.request, found, lambda told: told, lambda told: str(told["name"]))
 
 
 async def get_channel(call: Call) -> Response:
     """One, by its name, with its consumers."""
     name = call.part("channel")
     for one in await _visible(call):
-        for told in one.describe_channels():
+        for told in _channels(one, call.view) if name.startswith(one.name) else ():
             if told["name"] == name:
                 mine = [
                     consumer
@@ -120,7 +123,7 @@ async def get_channel(call: Call) -> Response:
                     for consumer in map(describe.consumer, queue.consumers)
                     if consumer["channel_details"]["name"] == name
                 ]
-                return json(_with_stats(told, call.view) | {"consumer_details": mine})
+                return json(told | {"consumer_details": mine, "deliveries": [], "publishes": []})
     raise not_found()
 
 
