@@ -137,6 +137,9 @@ async def test_wrong_passwords(broker: Any, api: Api) -> None:
     response = await wrong.client.get("overview")
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == 'Basic realm="Leveret"'
+    by_script = await wrong.client.get("overview", headers={"x-requested-with": "leveret"})
+    assert by_script.status_code == 401
+    assert "www-authenticate" not in by_script.headers  # else the browser opens a login of its own
     for header in ("Basic", "Basic !!!", "Basic Z3Vlc3Q=", "Bearer x"):
         await api("GET", "overview", status=401, headers={"authorization": header}, auth=None)
     await wrong.client.aclose()

@@ -237,7 +237,10 @@ async def _authentication(request: Request) -> Response:
 
 def _refused(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, ApiError)
-    return error(problem.status, problem.error, problem.reason)
+    response = error(problem.status, problem.error, problem.reason)
+    if "x-requested-with" in request.headers and "www-authenticate" in response.headers:
+        del response.headers["www-authenticate"]  # a page's own script asks: browsers would open a login of their own
+    return response
 
 
 def _http_error(request: Request, problem: Exception) -> Response:
