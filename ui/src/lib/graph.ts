@@ -39,6 +39,12 @@ export function shapeOf(graph: Graph): string {
   ]);
 }
 
+/** Without exchanges that nothing leads to or from: every virtual host has some. */
+export function connected(graph: Graph): Graph {
+  const ends = new Set(graph.edges.flatMap((edge) => [edge.source, edge.target]));
+  return { ...graph, nodes: graph.nodes.filter((node) => node.type === 'queue' || ends.has(node.id)) };
+}
+
 /** Nodes with this in their names, and who is next to them. */
 export function around(graph: Graph, wanted: string): Graph {
   const lower = wanted.trim().toLowerCase();
