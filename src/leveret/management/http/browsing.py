@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from ...amqp.checking import first_refused
 from ...broker import browsing
 from ...broker.browsing import Place
 from ...broker.permits import Permits
 from ...errors import SyntaxError_
-from ...limits import ACTION_IDS_MAX, PEEK_MAX, SEARCH_SCAN_MAX, SEARCH_TEXT_MAX
+from ...limits import ACTION_IDS_MAX, NAME_BYTES_MAX, PEEK_MAX, SEARCH_SCAN_MAX, SEARCH_TEXT_MAX
 from ...wire import Patch, Selection
 from ...wire.properties import Properties, decode_properties
 from .messages import message_of
 from .objects import queue_of
 from .reply import Turns, bad_request, field, json, number_of, object_of
-from .waiting import until
+from .waiting import Answer
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from ...authorize import Rights
     from ...broker.queue import Queue
     from ...ports import Position
-    from ...wire import Extent, Message
+    from ...wire import Batch, Extent, Message
     from .context import Call
+
+T = TypeVar("T")
 
 _PEEK: Final = 50
 _TRUNCATE: Final = 50_000
@@ -34,14 +37,12 @@ _AT_ONCE: Final = 500
 
 
 class _Seen(NamedTuple):
+    """A message, copied out."""
+
     position: int
     place: Place
-    extent: Extent
-    row: int
-
-    @property
-    def message(self) -> Message:
-        return self.extent[self.row]
+    message: Message
+    redelivered: bool
 
 
 async def _readable(call: Call) -> tuple[Queue, Rights]:
@@ -52,32 +53,47 @@ async def _readable(call: Call) -> tuple[Queue, Rights]:
     return queue, rights
 
 
-async def _in_memory(queue: Queue, level: int, extent: Extent) -> bool:
-    """Whether an extent is in memory, once it was read. Then nothing may come between this and the look at it."""
-    lane = queue.lanes[level] if level < len(queue.lanes) else queue
-    for _ in range(3):  # it may have gone again
-        if extent.resident or queue.deleted or not extent.ready:
-            break
-        await until(lambda done: queue.when_read(lane, extent, done))
-    return extent.resident and not queue.deleted and extent.ready > 0
+async def _read(queue: Queue, level: int, extent: Extent, do: Callable[[], T]) -> T | None:
+    """Do something with an extent that is in memory, right when it is there: it may go again at once. None when it is
+    gone.
+    """
+    lane = queue.lanes[level]
+    answer: Answer[T | None] = Answer()
+
+    def there() -> None:
+        if queue.deleted or not extent.ready or extent in lane.quarantined:
+            answer.tell(None)
+        elif extent.resident:
+            answer.tell(do())
+        else:
+            queue.when_read(lane, extent, there)
+
+    there()
+    return await answer.get()
 
 
 async def _seen(queue: Queue, offset: int) -> AsyncIterator[_Seen]:
     """Ready messages in the order of their delivery, from one on. Those that leave or come meanwhile may be missing."""
     position = 0
     for level, extent in browsing.extents(queue):
-        if position + extent.ready <= offset:
-            position += extent.ready
+        count = extent.ready
+        if position + count <= offset:
+            position += count
             continue
-        if not await _in_memory(queue, level, extent):
-            continue
-        ready = extent.select_ready()
         first = max(offset - position, 0)
-        for place, row in enumerate(ready[first:], position + first):
-            yield _Seen(place, Place(level, extent.base + row), extent, row)
-            if not extent.resident:
-                break
-        position += len(ready)
+        while found := await _read(queue, level, extent, partial(_copied, level, extent, first, position)):
+            for seen in found:
+                yield seen
+            first += len(found)
+        position += count
+
+
+def _copied(level: int, extent: Extent, first: int, position: int) -> list[_Seen]:
+    rows = extent.select_ready()[first : first + _AT_ONCE]
+    return [
+        _Seen(place, Place(level, extent.base + row), extent[row], extent.is_redelivered(row))
+        for place, row in enumerate(rows, position + first)
+    ]
 
 
 def _told(seen: _Seen, truncate: int) -> dict[str, Any]:
@@ -85,7 +101,7 @@ def _told(seen: _Seen, truncate: int) -> dict[str, Any]:
     return {
         "id": str(seen.place),
         "position": seen.position,
-        "redelivered": seen.extent.is_redelivered(seen.row),
+        "redelivered": seen.redelivered,
         **told,
         "truncated": told["payload_bytes"] > truncate,
     }
@@ -105,8 +121,6 @@ async def peek(call: Call) -> Response:
             break
         if turns.over:
             await turns.others()
-            if not seen.extent.resident or queue.deleted:
-                break
     return json({"messages": found, "offset": offset, "total": queue.message_count})
 
 
@@ -129,9 +143,6 @@ async def search(call: Call) -> Response:
             found.append(_told(seen, truncate))
         if turns.over:
             await turns.others()
-            if not seen.extent.resident or queue.deleted:
-                more = True
-                break
     return json({"messages": found, "scanned": scanned, "next_offset": offset + scanned if more else None})
 
 
@@ -186,6 +197,8 @@ async def act(call: Call) -> Response:
     if action in ("move", "copy"):
         to = field(said, "destination", dict)
         destination = field(to, "exchange", str, ""), field(to, "routing_key", str, "")
+        if any(len(name.encode(errors="replace")) > NAME_BYTES_MAX for name in destination):
+            raise bad_request(f"destination: more than {NAME_BYTES_MAX} bytes")
         if action == "move" and destination == ("", queue.name):
             raise bad_request("messages are there already")
     chosen = _chosen(queue, said)
@@ -235,30 +248,31 @@ class _Acting:
                 self._moved(browsing.delete(self._call.broker, self._vhost, self._queue, level, extent, rows))
                 self.done += len(rows)
             return
-        if not await _in_memory(self._queue, level, extent):
-            return
-        rows = rows.difference(rows.difference(extent.select_ready()))
-        for destination, part in self._by_destination(extent, rows).items():
-            if destination is None:
+        made = await _read(self._queue, level, extent, lambda: self._made(extent, rows))
+        for to, part, batch in made or ():
+            if to is None:
                 self.unroutable += len(part)
             else:
-                await self._republish(level, extent, Selection(part), destination)
+                await self._republish(level, extent, part, batch)
 
-    def _by_destination(self, extent: Extent, rows: Selection) -> dict[tuple[str, str] | None, list[int]]:
-        if self._destination is not None:
-            return {self._destination: [*rows]} if len(rows) else {}
+    def _made(self, extent: Extent, rows: Selection) -> list[tuple[tuple[str, str] | None, Selection, Batch]]:
+        """Batches by where they are to go, of the rows that are still there."""
+        rows = rows.difference(rows.difference(extent.select_ready()))
+        pool = self._call.broker.pool
         found: dict[tuple[str, str] | None, list[int]] = {}
         for row in rows:
-            found.setdefault(_origin(extent[row].properties), []).append(row)
-        return found
+            found.setdefault(self._destination or _origin(extent[row].properties), []).append(row)
+        made = []
+        for to, numbers in found.items():
+            part = Selection(numbers)
+            batch = extent.batch(pool, part)
+            if to is not None:
+                patch = Patch(exchange=to[0], routing_key=to[1], clear_mandatory=True)
+                batch = batch.rewrite(pool, [(Selection.range(0, len(part)), patch)])
+            made.append((to, part, batch))
+        return made
 
-    async def _republish(self, level: int, extent: Extent, rows: Selection, to: tuple[str, str]) -> None:
-        pool = self._call.broker.pool
-        try:
-            patch = Patch(exchange=to[0], routing_key=to[1], clear_mandatory=True)
-        except ValueError as error:
-            raise bad_request(f"destination: {error}") from None
-        batch = extent.batch(pool, rows).rewrite(pool, [(Selection.range(0, len(rows)), patch)])
+    async def _republish(self, level: int, extent: Extent, rows: Selection, batch: Batch) -> None:
         keep = self._action == "copy"
 
         def do() -> browsing.Moved:
