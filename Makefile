@@ -7,6 +7,9 @@ CARGO := $(shell command -v cargo 2>/dev/null)
 CARGO_JOBS ?= 2
 KERNEL := kernel/Cargo.toml
 KERNEL_SOURCES := $(shell find kernel -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print 2>/dev/null)
+NPM := $(shell command -v npm 2>/dev/null)
+UI := src/leveret/management/ui/index.html
+UI_SOURCES := $(shell find ui -name node_modules -prune -o -type f -print 2>/dev/null)
 PYTEST := $(PYTHON) -m pytest
 # All cargo runs link against the same interpreter, so that none of them rebuilds what another built.
 export PYO3_PYTHON := $(abspath $(PYTHON))
@@ -14,7 +17,7 @@ export CARGO_BUILD_JOBS := $(CARGO_JOBS)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv build run test test-long test-python test-twin lint lint-python lint-kernel bench lock clean
+.PHONY: help venv build ui run test test-long test-python test-twin test-ui lint lint-python lint-kernel lint-ui bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -43,12 +46,36 @@ $(VENV)/.kernel: $(KERNEL_SOURCES) $(VENV)/.run
 	@if [ -f kernel/py/Cargo.toml ]; then $(PYTHON) scripts/build_kernel.py && touch $@; fi
 endif
 
-build: $(VENV)/.kernel ## the Rust kernel, in place, in release mode
+build: $(VENV)/.kernel ui ## the Rust kernel and the web pages, in place
 
-run: build ## serve AMQP on port 5672 (more: make run ARGS="--port 5673 --ephemeral")
+# npm checks what it installs against the hashes in package-lock.json.
+ifeq ($(NPM),)
+ui:
+	@[ -f $(UI) ] || echo "no Node.js (npm): Leveret runs without its web pages"
+
+lint-ui test-ui:
+	@echo "no Node.js (npm): the web pages are not checked"
+else
+ui: $(UI) ## the web pages of the management
+
+ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json
+	@cd ui && $(NPM) ci --silent
+	@touch $@
+
+$(UI): ui/node_modules/.package-lock.json $(UI_SOURCES)
+	@cd ui && $(NPM) run --silent build -- --logLevel warn
+
+lint-ui: ui/node_modules/.package-lock.json ## formatting and types of the web pages
+	@cd ui && $(NPM) run --silent lint
+
+test-ui: ui/node_modules/.package-lock.json ## tests of the web pages' logic
+	@cd ui && $(NPM) run --silent test
+endif
+
+run: build ## serve AMQP on port 5672, web pages on 15672 (more: make run ARGS="--port 5673 --ephemeral")
 	@$(VENV)/bin/leveret serve $(ARGS)
 
-test: lint test-twin test-python ## lint and all tests of normal size
+test: lint test-ui test-twin test-python ## lint and all tests of normal size
 
 # Where the kernel can be built it has to be there: its tests are not skipped then.
 test-python: $(VENV)/.dev build
@@ -61,7 +88,7 @@ test-twin: $(VENV)/.dev
 test-long: lint ## lint and all tests in their full sizes
 	HYPOTHESIS_PROFILE=long $(PYTEST) -o timeout=3600 $(ARGS)
 
-lint: lint-python lint-kernel ## formatting, types, floors, clippy, the kernel's own tests
+lint: lint-python lint-kernel lint-ui ## formatting, types, floors, clippy, the kernel's own tests
 
 lint-python: $(VENV)/.dev build
 	$(VENV)/bin/ruff check src tests scripts bench tools
@@ -87,6 +114,6 @@ lock: $(VENV)/.dev ## renew requirements/*.lock
 	scripts/lock.sh
 
 clean: ## remove what was made
-	rm -rf $(VENV) build dist kernel/target src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf ui/node_modules src/leveret/management/ui $(VENV) build dist kernel/target src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -f src/leveret/_kernel*.so bench/amqpload
 	find src tests bench scripts -name __pycache__ -type d -exec rm -rf {} +
