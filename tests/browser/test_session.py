@@ -1,0 +1,109 @@
+"""Who comes in, and what they see."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from ..process import BrokerProcess
+from .support import Api, Ui, management_url
+
+
+@pytest.fixture
+def visitor(browser: Browser, url: str) -> Ui:
+    with Ui.opened(browser, url, user="") as one:
+        yield one
+
+
+def log_in(ui: Ui, user: str, password: str) -> None:
+    ui.page.get_by_label("User").fill(user)
+    ui.page.get_by_label("Password").fill(password)
+    ui.button("Log in").click()
+
+
+def test_a_wrong_password_is_refused(visitor: Ui) -> None:
+    visitor.go()
+    log_in(visitor, "guest", "wrong")
+    expect(visitor.page.get_by_role("alert")).to_contain_text("Login failed")
+    expect(visitor.page.get_by_label("Password")).to_have_value("")
+
+
+def test_logging_in_and_out(visitor: Ui) -> None:
+    visitor.go("queues")
+    log_in(visitor, "guest", "guest")
+    expect(visitor.page.get_by_role("table", name="queues")).to_be_visible()
+    # Scripts cannot read the cookie, and nothing of the password is kept.
+    assert visitor.page.evaluate("document.cookie") == ""
+    assert "guest" not in visitor.page.evaluate("JSON.stringify(localStorage)")
+    assert all(cookie["httpOnly"] and cookie["sameSite"] == "Strict" for cookie in visitor.page.context.cookies())
+    visitor.page.reload()
+    expect(visitor.page.get_by_role("table", name="queues")).to_be_visible()
+    visitor.button("Log out").click()
+    expect(visitor.page.get_by_label("Password")).to_be_visible()
+    assert visitor.page.context.request.get(visitor.url + "api/whoami").status == 401
+
+
+def test_a_session_that_ended_asks_for_the_password(ui: Ui) -> None:
+    ui.go("queues")
+    expect(ui.page.get_by_role("table", name="queues")).to_be_visible()
+    ui.page.context.clear_cookies()
+    ui.page.keyboard.press("r")
+    expect(ui.page.get_by_role("alert")).to_contain_text("logged out")
+
+
+def test_basic_authentication_comes_in_too(browser: Browser, url: str) -> None:
+    with Ui.opened(
+        browser, url, user="", http_credentials={"username": "guest", "password": "guest", "send": "always"}
+    ) as ui:
+        ui.go()
+        expect(ui.page.get_by_role("heading", name="leveret@localhost")).to_be_visible()
+
+
+PLACES = {
+    "management": {"Queues and streams", "Virtual hosts", "Limits"},
+    "policymaker": {"Queues and streams", "Policies"},
+    "monitoring": {"Queues and streams", "Feature flags", "Cluster"},
+}
+FOR_ADMINISTRATORS = {"Users", "Definitions"}
+
+
+@pytest.mark.parametrize("tag", [*PLACES])
+def test_users_see_only_what_they_may(browser: Browser, url: str, api: Api, tag: str) -> None:
+    api("PUT", f"users/{tag}", {"password": tag, "tags": tag})
+    api("PUT", f"permissions/%2F/{tag}", {"configure": "", "write": "", "read": ""})
+    with Ui.opened(browser, url, tag) as ui:
+        ui.go("overview")
+        pages = ui.page.get_by_role("navigation", name="Pages")
+        expect(pages.get_by_role("link", name="Overview")).to_be_visible()
+        links = set(pages.get_by_role("link").all_inner_texts())
+        assert links >= PLACES[tag]
+        assert not links & FOR_ADMINISTRATORS
+        refused: list[str] = []
+        ui.page.on("response", lambda answer: refused.append(answer.url) if answer.status == 401 else None)
+        for one in pages.get_by_role("link").all():
+            one.click()
+            expect(ui.page.locator("main [aria-busy]")).to_have_count(0)
+            expect(ui.page.get_by_text("cannot be shown")).to_have_count(0)
+        assert refused == []
+        ui.go("users")
+        expect(ui.page.get_by_text("This page is for administrators")).to_be_visible()
+        # What is refused is said.
+        ui.go("queues")
+        ui.button("New queue").first.click()
+        ui.field("Name", ui.dialog).fill("not-mine")
+        ui.button("Create queue").click()
+        ui.says(re.compile("ACCESS_REFUSED|not author"))
+
+
+def test_behind_a_prefix_of_paths(browser: Browser) -> None:
+    with BrokerProcess(
+        "--port", "0", "--management-port", "0", "--ephemeral", "--management-path-prefix", "/a/broker"
+    ) as broker:
+        assert broker.port
+        url = management_url(broker)
+        with Ui.opened(browser, url) as ui:
+            ui.page.goto(url.split("/a/")[0] + "/")
+            expect(ui.page.get_by_role("heading", name="leveret@localhost")).to_be_visible()
+            assert "/a/broker/" in ui.page.url
