@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..broker.vhost import PartlyDone
 from ..errors import PreconditionFailed
 from ..wire.methods import (
     ConfirmSelect,
@@ -36,11 +37,18 @@ def tx_select(channel: Channel, method: TxSelect) -> Reply:
 def tx_commit(channel: Channel, method: TxCommit) -> Reply:
     """tx.commit: what was published and settled since becomes one record of the log."""
     transaction = _transaction(channel)
-    position = channel.connection.vhost.transact(transaction.batches, transaction.settlements, channel.publishing)
+    shared = channel.connection
+    try:
+        position = shared.vhost.transact(transaction.batches, transaction.settlements, channel.publishing)
+    except PartlyDone:
+        channel.deliveries.ledger.commit()  # what was settled is: it must not go back with the channel
+        raise
     channel.deliveries.ledger.commit()
     transaction.clear()
     if position is not None:
-        channel.connection.throttle.follow(channel.connection.log)
+        shared.throttle.follow(shared.log)
+    if shared.pager.lagging:
+        shared.throttle.follow(shared.pager)
     return channel.once_durable(position, TxCommitOk())
 
 
