@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..broker.vhost import PartlyDone
 from ..errors import PreconditionFailed
 from ..wire.methods import (
     ConfirmSelect,
@@ -38,10 +37,12 @@ def tx_commit(channel: Channel, method: TxCommit) -> Reply:
     """tx.commit: what was published and settled since becomes one record of the log."""
     transaction = _transaction(channel)
     shared = channel.connection
+    for batch in transaction.batches:
+        shared.vhost.check_publish(batch)  # an exchange may be gone: then nothing has happened yet
     try:
         position = shared.vhost.transact(transaction.batches, transaction.settlements, channel.publishing)
-    except PartlyDone:
-        channel.deliveries.ledger.commit()  # what was settled is: it must not go back with the channel
+    except PreconditionFailed:
+        channel.deliveries.ledger.commit()  # done but for what full queues refused: what was settled must not go back
         raise
     channel.deliveries.ledger.commit()
     transaction.clear()

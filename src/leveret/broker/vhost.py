@@ -41,10 +41,6 @@ _BEFORE_EXCHANGE: Final = (NotImplemented_, NotWritable)
 """For this a message is refused before its exchange is looked for."""
 
 
-class PartlyDone(PreconditionFailed):
-    """A transaction is done, but for messages that a full queue refused."""
-
-
 class QueuePurged(NamedTuple):
     """Messages that were ready, and when their removal is durable."""
 
@@ -140,10 +136,7 @@ class VHost(Objects):
     def transact(
         self, batches: list[Batch], settlements: list[tuple[list[Portion], int]], publisher: Publisher
     ) -> Position | None:
-        """tx.commit: everything becomes one record, or (an exchange is gone) nothing happens and it raises.
-
-        Raises PartlyDone when it is done and some queue has refused messages of it.
-        """
+        """tx.commit: everything becomes one record, or (an exchange is gone) nothing happens and it raises."""
         routed = [self.router.routes(batch) for batch in batches]
         placements = [
             place(cells, without_bcc(batch, self._broker.pool)) for cells, batch in zip(routed, batches, strict=True)
@@ -168,7 +161,7 @@ class VHost(Objects):
         if self._broker.upkeep.pending:
             self._broker.upkeep.run(0, change.now_ms)
         if any(placement.refused for placement in placements):
-            raise PartlyDone("partial tx completion")
+            raise PreconditionFailed("partial tx completion")
         return position
 
     def publish_from(self, exchange: Exchange, batch: Batch) -> None:
