@@ -21,6 +21,7 @@ from leveret.wire.methods import (
     QueueDelete,
     QueuePurge,
 )
+from leveret.wire.properties import Properties, encode_properties
 
 from ..simulation import world as simulation
 from .support import PERSISTENT, TRANSIENT, Content, FakeAccess, Link, World
@@ -255,6 +256,24 @@ class TestMeanwhile:
         link.send(BasicNack(delivery_tag=1, requeue=True))
         world.let_go()
         assert got(link, 2) == [b"1"]
+
+    @pytest.mark.xfail(strict=True, reason="the queue does not tell who waits for its first message that it expired")
+    @pytest.mark.parametrize("fails", [False, True])
+    @pytest.mark.parametrize("delivery_mode", [1, 2])
+    def test_the_message_expires(self, world: StoredWorld, link: Link, delivery_mode: int, fails: bool) -> None:
+        properties = encode_properties(Properties(delivery_mode=delivery_mode, expiration="20"))
+        world.store(link, b"1", properties=properties)
+        link.send(GET)
+        if fails:
+            (world.disks.spill_disk if delivery_mode == 1 else world.disks.disk).fail("read")
+            world.let_go()
+        world.clock.advance(30)
+        world.run()
+        assert world.queue.ready == 0
+        world.let_go()
+        world.broker.pager.try_again()
+        world.run()
+        assert got(link) == [None]
 
     def test_it_is_not_known_any_more_whether_it_is_allowed(self, world: StoredWorld) -> None:
         """Everybody is answered when it is known again, and the log goes on meanwhile."""
