@@ -3,6 +3,7 @@
     silent    10,000 connections that say nothing are closed within 10 s (target)
     drip      1,000 connections that send a byte a second are closed as early
     announce  100 connections that announce 2 GiB cost 50 MB at the most (target)
+    names     1,000,000 names of queues, exchanges and routing keys are used and given up: memory returns (50 MB)
     logins    1,000 logins at once, each with another password to be hashed by argon2id
 
 Meanwhile somebody connects and logs in (target: p99 under 200 ms), and a quiet queue of 200 messages a second goes on
@@ -26,6 +27,18 @@ from pathlib import Path
 import aio_pika
 from tests.process import BrokerProcess
 from tests.rawclient import RawClient
+
+from leveret.wire.frames import content_frames, method_frame
+from leveret.wire.methods import (
+    BasicPublish,
+    BasicQos,
+    ChannelOpen,
+    ExchangeDeclare,
+    ExchangeDelete,
+    QueueBind,
+    QueueDeclare,
+    QueueDelete,
+)
 
 PORT_SPAN = 20_000
 """Connections that one local address can make."""
@@ -190,6 +203,36 @@ def announce(broker: BrokerProcess, count: int) -> None:
             client.close()
 
 
+def names(broker: BrokerProcess, count: int) -> None:
+    """Each is declared, bound, published to and deleted; nobody waits for answers but at the end of a thousand."""
+    with Witness(broker) as witness:
+        before = rss_mb(broker.pid)
+        most = before
+        client = RawClient(broker.connect())
+        client.log_in()
+        client.socket.sendall(method_frame(1, ChannelOpen()))
+        client.stream.read(16)
+        for first in range(0, count, 1000):
+            frames = []
+            for number in range(first, min(first + 1000, count)):
+                name = f"name-{number}-{'x' * 40}"
+                frames += [
+                    method_frame(1, QueueDeclare(name, no_wait=True)),
+                    method_frame(1, ExchangeDeclare(name, "topic", no_wait=True)),
+                    method_frame(1, QueueBind(name, name, f"{name}.#", no_wait=True)),
+                    content_frames(1, BasicPublish(name, f"{name}.{number}"), b"\0\0", b"", 131072),
+                    method_frame(1, ExchangeDelete(name, no_wait=True)),
+                    method_frame(1, QueueDelete(name, no_wait=True)),
+                ]
+            client.socket.sendall(b"".join(frames) + method_frame(1, BasicQos()))
+            client.stream.read(12)
+            if first % 50_000 == 0:
+                most = max(most, rss_mb(broker.pid))
+        client.close()
+        report("names", witness, f"{count} names, memory {most - before:+.0f} MB at the most")
+        print(f"          memory {rss_mb(broker.pid) - before:+.0f} MB afterwards")
+
+
 def logins(broker: BrokerProcess, count: int) -> None:
     """Every one is another user, so that no password is known already."""
 
@@ -242,11 +285,11 @@ def definitions(count: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--only", nargs="*", default=["silent", "drip", "announce", "logins"])
+    parser.add_argument("--only", nargs="*", default=["silent", "drip", "announce", "names", "logins"])
     arguments = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    counts = {"silent": 10_000, "drip": 1_000, "announce": 100, "logins": 1_000}
+    counts = {"silent": 10_000, "drip": 1_000, "announce": 100, "logins": 1_000, "names": 1_000_000}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "users.json"
         count = int(counts["logins"] * arguments.scale)
@@ -255,7 +298,7 @@ def main() -> None:
         for name in arguments.only:
             with BrokerProcess(*flags[:3], "--log-level", "info", *flags[5:]) as broker:
                 assert broker.port
-                attack = {"silent": silent, "drip": drip, "announce": announce, "logins": logins}[name]
+                attack = {"silent": silent, "drip": drip, "announce": announce, "names": names, "logins": logins}[name]
                 attack(broker, int(counts[name] * arguments.scale))
 
 

@@ -20,7 +20,10 @@ PATIENCE_S = 30.0
 
 
 class BrokerProcess:
-    """`leveret serve` with these arguments; what it says is in `lines`. Options in our own environment do not count."""
+    """`leveret serve` with these arguments; what it says is in `lines`. Options in our own environment do not count.
+
+    Without a management interface, unless `env` says so: most tests need none, and it has a port of its own.
+    """
 
     def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
         environment = {
@@ -32,7 +35,7 @@ class BrokerProcess:
         self._arriving: queue.Queue[str | None] = queue.Queue()
         self._process = subprocess.Popen(
             [sys.executable, "-X", "faulthandler", "-W", "error", "-m", "leveret", "serve", *arguments],
-            env=environment | dict(env or {}),
+            env={"LEVERET_MANAGEMENT": "false"} | environment | dict(env or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from . import __version__, config, logs, wire
 from .broker.alarms import size_text
 from .listeners import listeners_of
+from .managing import Management
 from .node import Node
 
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ async def _serve(options: Options, started_ns: int) -> None:
     if directory is not None:
         logger.info("disk free limit: %s", size_text(node.budget.disk_free_limit))
     listeners = listeners_of(options)
+    management = Management(node, options, directory) if options.management else None
     node.recover()
-    for one, address in node.serve(listeners):
+    served = node.serve(listeners)
+    for one, address in served:
         logger.info("listening for AMQP%s on %s", "" if one.tls is None else " over TLS", address)
-    if options.management_port != config.DEFAULTS.management_port:
-        logger.warning("management-port %d is not used: this version has no management", options.management_port)
     if directory is None:
         logger.info("data directory: none (ephemeral)")
     else:
@@ -65,7 +66,14 @@ async def _serve(options: Options, started_ns: int) -> None:
     loop.add_signal_handler(signal.SIGHUP, node.certificates.reload)
     logger.info("ready in %d ms", (perf_counter_ns() - started_ns) // 1_000_000)
     _relax_garbage_collection()
+    if management is not None:
+        management.also(served)
+        await management.start()
+        logger.info("management: %s", " ".join(management.urls))
+        _relax_garbage_collection()
     await stopping.wait()
+    if management is not None:
+        await management.stop()
     await node.stop()
     turns = node.turn.lengths
     logger.debug("turns: %d, p99 %d us, longest %d us", turns.count, turns.quantile_us(0.99), turns.max_us)

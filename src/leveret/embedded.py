@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from .config import DEFAULTS
 from .errors import ConfigError, PolicyError
+from .listeners import Listener
+from .managing import Management
 from .node import Node
 from .wire.records import SetPolicy
 
@@ -31,10 +35,19 @@ class Broker:
     """
 
     def __init__(
-        self, *, host: str = "127.0.0.1", port: int = 0, data_dir: str | os.PathLike[str] | None = None
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        data_dir: str | os.PathLike[str] | None = None,
+        management_port: int | None = None,
     ) -> None:
-        """Port 0 takes a free one. Without a `data_dir` messages are in memory only."""
+        """Port 0 takes a free one. Without a `data_dir` messages are in memory only, without a `management_port` there
+        is no management interface.
+        """
         self._address = (host, port)
+        self._management_port = management_port
+        self._management: Management | None = None
         self._directory = None if data_dir is None else Path(data_dir)
         self._failure: OSError | None = None
         self._node: Node | None = None
@@ -53,6 +66,11 @@ class Broker:
             node.turn.stop()
             raise
         self._node = node
+        if self._management_port is not None:
+            options = replace(DEFAULTS, host=self._address[0], management_port=self._management_port)
+            self._management = Management(node, options, self._directory)
+            self._management.also([(Listener(one.host, one.port), one) for one in self._listening])
+            await self._management.start()
 
     async def stop(self) -> None:
         """Close all connections with 320, wait a moment for the answers; nothing when it is not started.
@@ -60,6 +78,9 @@ class Broker:
         Raises SyncError (or another OSError) when the disk failed meanwhile: what was not confirmed may be lost.
         """
         node, self._node = self._node, None
+        management, self._management = self._management, None
+        if management is not None:
+            await management.stop()
         if node is not None:
             await node.stop()
         for change in self._changes:
@@ -203,6 +224,12 @@ class Broker:
     def port(self) -> int:
         """The port that it listens on."""
         return self._listening[0].port
+
+    @property
+    def management_url(self) -> str:
+        """Of its management interface: user guest. Only when it has one."""
+        assert self._management is not None, "it has none, or is not started"
+        return self._management.urls[0]
 
     @property
     def url(self) -> str:

@@ -70,6 +70,26 @@ TAGS_MAX: Final = 64
 PASSWORD_HASH_SIZE_MAX: Final = 1024
 DEFINITIONS_SIZE_MAX: Final = 256 * 1024 * 1024
 """A file of 1,000,000 queues."""
+LISTEN_BACKLOG: Final = 4096
+"""Connections that wait to be accepted."""
+API_BODY_MAX: Final = 64 * 1024 * 1024
+"""Of one request; a definition file is the largest."""
+PAGE_SIZE_MAX: Final = 500
+"""Objects on one page of a listing (RabbitMQ's too)."""
+SESSIONS_MAX: Final = 10_000
+"""Of people who are logged in to the management interface."""
+API_CONNECTIONS_MAX: Final = 1_000
+API_REQUEST_TIMEOUT_MS: Final = 30_000
+"""For a request to be there whole."""
+SAMPLE_INTERVAL_MS: Final = 5_000
+SAMPLES_MAX: Final = 122
+"""Of one object: ten minutes (RabbitMQ: 605 s). What does not change takes two."""
+SAMPLES_TOTAL_MAX: Final = 500_000
+"""Over that, objects keep the newest two only, which rates need."""
+HISTORY_MAX: Final = 10_000
+"""Points that one request asks for, of each figure."""
+API_GET_MAX: Final = 10_000
+"""Messages that one request gets."""
 RIGHTS_CACHED_MAX: Final = 1_000
 """Decisions of one user in one virtual host."""
 REMOTE_DECISIONS_MAX: Final = 16_384

@@ -37,14 +37,15 @@ def listeners_of(options: Options) -> list[Listener]:
     found = [Listener(*split_endpoint(where), None, proxied) for where in plain if where != "none"]
     secure = options.tls_listen or ((f"{options.host}:{options.tls_port}",) if options.tls_port else ())
     if secure:
-        context = TlsContext(_tls_options(options))
+        context = TlsContext(tls_options_of(options))
         found += [Listener(*split_endpoint(where), context, proxied) for where in secure]
     if not found:
         raise ConfigError("there is nowhere to listen (from listen)")
     return found
 
 
-def _tls_options(options: Options) -> TlsOptions:
+def tls_options_of(options: Options) -> TlsOptions:
+    """What the options say of TLS. Raises ConfigError."""
     if options.tls_certfile is None or options.tls_keyfile is None:
         raise ConfigError("TLS needs a certificate and its key (tls-certfile, tls-keyfile)")
     if options.tls_verify and options.tls_cafile is None:

@@ -75,7 +75,7 @@ class Node:
     ) -> None:
         """Raises ConfigError when the directory cannot be used. `fatal` is told when the disk cannot be trusted."""
         self.budget = budget(options, total_memory())
-        self._options = options
+        self.options = options
         self.clock = SystemClock()
         self.turn = Turn(loop, self.clock)
         self.storage: Storage | None = None
@@ -89,11 +89,12 @@ class Node:
                 is_disk_short=lambda: self.alarms.disk,
             )
         self.log = MemoryLog(scheduler=self.turn) if self.storage is None else self.storage.log
+        self.disk_free: Callable[[], int | None] = _unknown if directory is None else FreeSpace(directory)
         self.pool = wire.Pool(limits.ARENA_SIZE)
         self.alarms = Alarms(
             self._memory_used,
             self.budget.memory_limit,
-            _unknown if directory is None else FreeSpace(directory),
+            self.disk_free,
             self.budget.disk_free_limit,
         )
         self.accounts = Accounts()
@@ -156,7 +157,7 @@ class Node:
         """Bring back what was kept; at the first start, make the first user. Raises ConfigError."""
         if self.storage is not None:
             self.storage.recover(self.brain)
-        options = self._options
+        options = self.options
         if options.load_definitions is not None:
             self._load(options.load_definitions)
         self._found(options)
@@ -221,7 +222,7 @@ class Node:
         return more
 
     def _login_name(self, tls: Tls) -> str:
-        options = self._options
+        options = self.options
         return login_name(tls, options.tls_login_from, options.tls_login_san_type, options.tls_login_san_index)
 
     def _open_session(self, ends: Ends, shell: Connection) -> Session:

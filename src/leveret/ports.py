@@ -269,6 +269,11 @@ class Deliveries(Protocol):
         """Bytes that it takes now; none when <= 0."""
         ...
 
+    @property
+    def origin(self) -> Origin:
+        """Which channel it is; asked for when somebody looks."""
+        ...
+
     def deliver(self, consumer: Consumer, extent: Extent, selection: Selection) -> None:
         """Send these rows, in order. Unless the consumer is no_ack they are outstanding until settled."""
         ...

@@ -42,12 +42,12 @@ def test_an_ephemeral_broker_keeps_nothing_and_warns_of_nothing() -> None:
 
 def test_options_from_the_environment_and_a_file(tmp_path: Path) -> None:
     file = tmp_path / "leveret.toml"
-    file.write_text("port = 0\nephemeral = true\nmanagement-port = 0\n")
-    environment = {"LEVERET_CONFIG": str(file), "LEVERET_HOST": "127.0.0.2"}
+    file.write_text("port = 0\nephemeral = true\nmanagement = true\nmanagement-port = 0\n")
+    environment = {"LEVERET_CONFIG": str(file), "LEVERET_HOST": "127.0.0.2", "LEVERET_MANAGEMENT": "on"}
     with BrokerProcess(env=environment) as broker:
         assert broker.port
         assert f"listening for AMQP on 127.0.0.2:{broker.port}" in broker.log
-        assert "management-port 0 is not used" in broker.log
+        broker.expect(r"management: http://127\.0\.0\.2:\d+/")
         assert broker.stop() == 0
 
 

@@ -32,7 +32,16 @@ SAMPLES: dict[str, object] = {
     "host": "::1",
     "port": 99,
     "listen": ["127.0.0.1:5672", "[::1]:5673"],
+    "management": False,
+    "management-host": "::1",
     "management-port": 98,
+    "management-tls-port": 97,
+    "management-path-prefix": "/hats",
+    "management-login-session-timeout": 5,
+    "management-cors-allow-origins": ["https://hats.example"],
+    "management-cors-max-age": 60,
+    "management-csp-policy": "default-src 'self'",
+    "management-hsts-policy": "max-age=31536000",
     "data-dir": "/srv/x",
     "ephemeral": True,
     "durability": "os",
@@ -137,7 +146,7 @@ def test_every_option_is_a_flag_a_variable_and_a_key(option: Option, tmp_path: P
     expected = Path(str(value)) if option.name in PATHS else tuple(value) if isinstance(value, list) else value
     text = ",".join(value) if isinstance(value, list) else str(value)
     file = tmp_path / f"{option.name}.toml"
-    file.write_text(f"{option.name} = {str(value).lower() if value is True else repr(value)}\n")
+    file.write_text(f"{option.name} = {str(value).lower() if isinstance(value, bool) else repr(value)}\n")
     assert getattr(load({option.name: text}, {}), option.field) == expected
     assert getattr(load({}, {option.variable: text}), option.field) == expected
     assert getattr(load({"config": str(file)}, {}), option.field) == expected

@@ -35,17 +35,27 @@ def _free_port() -> int:
 class RabbitMQ:
     """Started when it is entered; stopped, with its port mapper, and its folder gone when it is left."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, management: bool = False) -> None:
+        """With `management` it has the HTTP API, at `management_url`."""
         self.host = "127.0.0.1"
         self.port = _free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="differential-"))
         self._mapper_port = _free_port()
         plugins = self._folder / "plugins"
-        plugins.write_text(f"[{','.join(PLUGINS)}].\n")
+        enabled = (*PLUGINS, "rabbitmq_management") if management else PLUGINS
+        plugins.write_text(f"[{','.join(enabled)}].\n")
+        management_port = _free_port()
+        self.management_url = f"http://{self.host}:{management_port}/"
         config = self._folder / "rabbitmq.conf"
         config.write_text(
             f"listeners.tcp.default = {self.host}:{self.port}\ndisk_free_limit.absolute = 1MB\n"
-            "vm_memory_high_watermark.relative = 0.9\n"
+            + "vm_memory_high_watermark.relative = 0.9\n"
+            + (
+                f"management.tcp.port = {management_port}\nmanagement.tcp.ip = {self.host}\n"
+                "collect_statistics_interval = 1000\n"
+                if management
+                else ""
+            )
         )
         self._node = f"differential{self.port}@localhost"
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ_")} | {

@@ -10,6 +10,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ..broker.counts import Counts
 from ..errors import NotFound
 from ..ports import Origin, Wait
 from ..wire.methods import (
@@ -167,6 +168,7 @@ class Channel:
         "_deliveries",
         "_publishing",
         "connection",
+        "counts",
         "generated",
         "last_queue",
         "number",
@@ -190,8 +192,14 @@ class Channel:
         """The queue that was declared last: what an empty name means (spec 1.7.2.1)."""
         self.prefetch = connection.settings.consumer_prefetch
         """basic.qos without `global`: what the next consumers get."""
+        self.counts: Counts | None = None
+        """Messages, from the first one on."""
         self._deliveries: Deliveries | None = None
         self._publishing: Publishing | None = None
+
+    def inspected(self) -> tuple[Deliveries | None, Publishing | None]:
+        """Its two sides, as far as they are there: looking makes none."""
+        return self._deliveries, self._publishing
 
     def move(self, moved: int) -> bool:
         """Let a method move the state; False when it has no place in this state."""
@@ -214,7 +222,13 @@ class Channel:
         if self._deliveries is None:
             shared = self.connection
             self._deliveries = Deliveries(
-                self.number, shared.output, shared.vhost, shared.timeouts, shared.cancel_notify, shared.origin
+                self.number,
+                shared.output,
+                shared.vhost,
+                shared.timeouts,
+                shared.cancel_notify,
+                shared.origin,
+                self._counted,
             )
         return self._deliveries
 
@@ -223,8 +237,15 @@ class Channel:
         """Its publishing side."""
         if self._publishing is None:
             shared = self.connection
-            self._publishing = Publishing(self.number, shared)
+            self._publishing = Publishing(self.number, shared, self._counted)
         return self._publishing
+
+    @property
+    def _counted(self) -> Counts:
+        """Of both sides."""
+        if self.counts is None:
+            self.counts = Counts()
+        return self.counts
 
     def publish(self, batch: Batch) -> None:
         """basic.publish, many at once. While a resource is short these are the last that are read."""

@@ -118,6 +118,7 @@ def _get(channel: Channel, method: BasicGet) -> BasicGetEmpty | Queue | None:
         name, no_ack=method.no_ack, owner=shared.owner, consumer=deliveries.getter, rights=shared.rights
     )
     if got is None:
+        deliveries.counts.get_empty += 1
         return BasicGetEmpty()
     if isinstance(got, Queue):
         return got

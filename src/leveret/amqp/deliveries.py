@@ -12,13 +12,14 @@ from ..broker.consumer import Consumer
 from ..broker.credit import Credit
 from ..errors import PreconditionFailed
 from ..limits import OUTPUT_HIGH
-from ..wire import REQUEUE, Ledger, Settlement, render_deliver, render_get_ok
+from ..wire import ACK, REQUEUE, Ledger, Settlement, render_deliver, render_get_ok
 from ..wire.frames import method_frame
 from ..wire.methods import BasicCancel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..broker.counts import Counts
     from ..broker.vhost import Got, Portion, VHost
     from ..ports import Origin
     from ..wire import Extent, Selection
@@ -65,6 +66,7 @@ class Deliveries:
         "_timeouts",
         "_vhost",
         "consumers",
+        "counts",
         "credit",
         "ledger",
         "next_tag",
@@ -78,9 +80,13 @@ class Deliveries:
         timeouts: Timeouts,
         notify: bool,
         origin: Callable[[int], Origin],
+        counts: Counts,
     ) -> None:
-        """`notify`: the client wants basic.cancel when the broker ends a consumer; `origin` says who a channel is."""
+        """`notify`: the client wants basic.cancel when the broker ends a consumer; `origin` says who a channel is;
+        `counts` are its channel's.
+        """
         self._origin = origin
+        self.counts = counts
         self._number = number
         self._output = output
         self._vhost = vhost
@@ -103,6 +109,11 @@ class Deliveries:
         output = self._output
         return OUTPUT_HIGH - output.size - output.unwritten
 
+    @property
+    def origin(self) -> Origin:
+        """Which channel this is."""
+        return self._origin(self._number)
+
     def when_room(self, callback: Callable[[], None]) -> None:
         """Call once when the peer has read some."""
         self._output.when_room(callback)
@@ -110,8 +121,12 @@ class Deliveries:
     def deliver(self, consumer: Consumer, extent: Extent, selection: Selection) -> None:
         """basic.deliver for each row."""
         tag = self.next_tag
-        self.next_tag = tag + len(selection)
-        if not consumer.no_ack:
+        count = len(selection)
+        self.next_tag = tag + count
+        if consumer.no_ack:
+            self.counts.deliver_no_ack += count
+        else:
+            self.counts.deliver += count
             self.ledger.add(tag, consumer, extent, selection)
         output = self._output
         assert isinstance(consumer, TaggedConsumer)
@@ -176,8 +191,10 @@ class Deliveries:
         if self._vhost.tracer is not None:
             self._trace(got.owner, extent, selection)
         if no_ack:
+            self.counts.get_no_ack += 1
             self._vhost.got(got)
         else:
+            self.counts.get += 1
             self.ledger.add(tag, got.owner, extent, selection)
             queue = got.owner.queue
             assert queue is not None
@@ -189,6 +206,9 @@ class Deliveries:
         settled: Any = self.ledger.settle(settlement) if not self._taken_back else self._settle_late(settlement)
         portions, unknown = settled  # owners are consumers, which a ledger does not know
         if portions:
+            if settlement.kind == ACK:
+                for _, _, rows in portions:
+                    self.counts.ack += len(rows)
             self._vhost.settle(portions, settlement.kind)
         if unknown is not None:
             raise unknown_tag(unknown)

@@ -219,6 +219,7 @@ def _opened(session: Session, rights: Rights | None) -> None:
         raise NotAllowed(f"access to vhost '{name}' refused for user '{user.name}'")
     vhost = _vhost(session, name)  # meanwhile it may be gone
     session.broker.connections.admit(session, user.name, name)
+    session.connected_at_ms = session.broker.clock.wall_ms()
     session.move(Moved.ADMITTED)
     session.throttle.notify = client.blocked_notify
     session.connection = Connection(

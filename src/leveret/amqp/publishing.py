@@ -15,6 +15,7 @@ from .confirms import Confirms
 
 if TYPE_CHECKING:
     from ..broker.consumer import Consumer
+    from ..broker.counts import Counts
     from ..broker.vhost import Portion
     from ..ports import Log, Origin, Position
     from ..wire import Batch, Selection
@@ -38,13 +39,24 @@ class Transaction:
 class Publishing:
     """The publishing side of one channel."""
 
-    __slots__ = ("_connection", "_number", "_output", "_vhost", "confirms", "replies", "transaction")
+    __slots__ = (
+        "_connection",
+        "_number",
+        "_output",
+        "_vhost",
+        "confirms",
+        "counts",
+        "replies",
+        "transaction",
+    )
 
-    def __init__(self, number: int, connection: Connection) -> None:
+    def __init__(self, number: int, connection: Connection, counts: Counts) -> None:
+        """`counts`: of its channel."""
         self._number = number
         self._connection = connection
         self._output = connection.output
         self._vhost = connection.vhost
+        self.counts = counts
         self.confirms: Confirms | None = None
         self.transaction: Transaction | None = None
         self.replies: Consumer | None = None
@@ -94,6 +106,7 @@ class Publishing:
 
     def returned(self, batch: Batch, selection: Selection) -> None:
         """basic.return for mandatory messages that reached no queue."""
+        self.counts.return_unroutable += len(selection)
         output = self._output
         output.send(render_return(batch, selection, self._number, NoRoute.code, NoRoute.name, output.frame_max))
 
@@ -104,7 +117,11 @@ class Publishing:
             connection.throttle.follow(connection.log)
         if connection.pager.lagging:
             connection.throttle.follow(connection.pager)
+        self.counts.publish += count
         if self.confirms is not None:
+            accepted = count if rejected is None else count - len(rejected)
+            self.counts.confirm += accepted
+            self._vhost.counts.confirm += accepted
             self.confirms.add(count, position, rejected)
 
     @property

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..errors import ChannelNumberError, CommandInvalid, ConnectionForced, NotAllowed
 from ..limits import INBOX_EVENTS_MAX, INITIAL_FRAME_MAX, PARTIAL_SIZE_MAX, TURN_BUDGET_MS
@@ -29,7 +29,7 @@ from ..wire.methods import (
     Method,
     decode_method,
 )
-from . import answers, ending, happenings, opening, timeouts
+from . import answers, ending, happenings, inspection, opening, timeouts
 from .channel import CLOSING as CHANNEL_CLOSING
 from .channel import Channel
 from .failures import NO_METHOD, SECOND_OPEN, error_of, method_of
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ..broker.broker import Broker
+    from ..broker.counts import Counts
     from ..ports import Access, Clock
     from ..wire import Event, Pool
     from .channel import Connection
@@ -75,6 +76,7 @@ class Session:
         "broker",
         "channels",
         "client",
+        "connected_at_ms",
         "connection",
         "deadline_ms",
         "decoder",
@@ -89,6 +91,7 @@ class Session:
         "parked",
         "peer",
         "pending",
+        "received_bytes",
         "refuse_at_ms",
         "resumed",
         "serving",
@@ -118,6 +121,9 @@ class Session:
         """When the last byte came; the shell sets it."""
         self.deadline_ms = self.last_received_ms + settings.handshake_timeout_ms
         """When a peer has to be done with the handshake, or with answering connection.close."""
+        self.connected_at_ms = 0
+        """When it was opened, in wall time."""
+        self.received_bytes = 0
         self.login_ms = 0
         """When the peer said who it is."""
         self.refuse_at_ms: int | None = None
@@ -154,6 +160,7 @@ class Session:
     def receive(self, data: Buffer, size: int) -> None:
         """Take the first `size` bytes; nothing of `data` is referred to afterwards."""
         self.left = None
+        self.received_bytes += size
         if self.connection is not None:
             self.connection.flow = False
         self.decoder.push(data, size)
@@ -309,6 +316,28 @@ class Session:
         """Something that the connection needs is gone (its user, its virtual host)."""
         if self.state is OPEN:
             ending.close_connection(self, ConnectionForced(text), 0)
+
+    def describe(self) -> dict[str, Any]:
+        """As the management API shows it; nothing when it is not open any more."""
+        return {} if self.connection is None else inspection.connection(self)
+
+    def describe_channels(self) -> list[dict[str, Any]]:
+        """Its channels, likewise."""
+        return inspection.channels(self)
+
+    @property
+    def name(self) -> str:
+        """What others call it: both its ends."""
+        return str(self.peer)
+
+    def traffic(self) -> tuple[int, int]:
+        """Bytes received and sent."""
+        return self.received_bytes, self.out.taken
+
+    def channel_counts(self) -> dict[str, Counts]:
+        """Messages by the names of its channels, as far as they had any."""
+        name, channels = str(self.peer), self.channels.values()
+        return {f"{name} ({one.number})": one.counts for one in channels if one.counts is not None}
 
     def shutdown(self, text: str) -> None:
         """The server stops: tell the peer, if it is so far."""

@@ -22,6 +22,7 @@ from ..wire.records import (
 )
 from .alarms import Alarms
 from .connections import Connections
+from .counts import Churn
 from .events import Events
 from .notices import Notices
 from .paging import Pager
@@ -72,6 +73,7 @@ class Broker:
         "_scheduler",
         "accounts",
         "alarms",
+        "churn",
         "clock",
         "connections",
         "events",
@@ -126,7 +128,8 @@ class Broker:
         """The lanes of all queues by the id that the log knows them by."""
         self.accounts: Accounts = accounts or _Nobody()
         self.parameters = Parameters()
-        self.connections = Connections(self.parameters, self.accounts)
+        self.churn = Churn()
+        self.connections = Connections(self.parameters, self.accounts, self.churn)
         self.notices = Notices(self)
         self.events = Events(self)
         self.vhosts = VHosts(self)

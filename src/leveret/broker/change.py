@@ -160,9 +160,12 @@ class Change:
                 lane = queue.lane_of(extent)
                 if kind == REQUEUE:
                     lane.requeue(extent, rows)
+                    queue.counts.redeliver += len(rows)
                     self._broker.upkeep.requeued(queue, self.now_ms)
                 else:
                     lane.settle(extent, rows)
+            if kind == ACK:
+                queue.counts.ack += len(rows)
             if not consumer.no_ack:
                 consumer.gave_back(len(rows))
         return position

@@ -6,21 +6,45 @@ ends.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import NotAllowed
 from .events import NODE
 from .parameters import MAX_CONNECTIONS
 
 if TYPE_CHECKING:
+    from .counts import Churn, Counts
     from .parameters import Parameters
 
 
 class Connected(Protocol):
     """A connection that is open."""
 
+    @property
+    def name(self) -> str:
+        """What others call it."""
+        ...
+
     def close(self, text: str) -> None:
         """End it with 320 (connection forced) and this text. May come at any time, more than once."""
+        ...
+
+    def __hash__(self) -> int: ...
+
+    def describe(self) -> dict[str, Any]:
+        """As the management API shows it."""
+        ...
+
+    def describe_channels(self) -> list[dict[str, Any]]:
+        """Its channels, likewise."""
+        ...
+
+    def traffic(self) -> tuple[int, int]:
+        """Bytes received and sent."""
+        ...
+
+    def channel_counts(self) -> dict[str, Counts]:
+        """Messages by the names of its channels, as far as they had any."""
         ...
 
 
@@ -38,11 +62,22 @@ MAX_CHANNELS = "max-channels"
 class Connections:
     """All that are open, of one node."""
 
-    __slots__ = ("_by_user", "_by_vhost", "_channels", "_limits", "_parameters", "channels", "channels_max", "open_max")
+    __slots__ = (
+        "_by_user",
+        "_by_vhost",
+        "_channels",
+        "_churn",
+        "_limits",
+        "_parameters",
+        "channels",
+        "channels_max",
+        "open_max",
+    )
 
-    def __init__(self, parameters: Parameters, limits: Limits) -> None:
+    def __init__(self, parameters: Parameters, limits: Limits, churn: Churn) -> None:
         self._parameters = parameters
         self._limits = limits
+        self._churn = churn
         self._by_vhost: dict[str, dict[Connected, None]] = {}
         self._by_user: dict[str, dict[Connected, None]] = {}
         self._channels: dict[str, int] = {}
@@ -55,6 +90,18 @@ class Connections:
 
     def __len__(self) -> int:
         return sum(map(len, self._by_vhost.values()))
+
+    def all(self) -> list[Connected]:
+        """Every one."""
+        return [connection for there in self._by_vhost.values() for connection in there]
+
+    def of_vhost(self, vhost: str) -> list[Connected]:
+        """Those of a virtual host."""
+        return [*self._by_vhost.get(vhost, ())]
+
+    def of_user(self, user: str) -> list[Connected]:
+        """Those of a user."""
+        return [*self._by_user.get(user, ())]
 
     def count(self, vhost: str) -> int:
         """How many a virtual host has."""
@@ -77,10 +124,13 @@ class Connections:
         """One more. Raises as `check` does."""
         self.check(user, vhost)
         self._by_vhost.setdefault(vhost, {})[connection] = None
+        self._churn.connection_created += 1
         self._by_user.setdefault(user, {})[connection] = None
 
     def leave(self, connection: Connected, user: str, vhost: str) -> None:
         """It is over; nothing when it was not admitted."""
+        if connection in self._by_vhost.get(vhost, ()):
+            self._churn.connection_closed += 1
         for table, name in ((self._by_vhost, vhost), (self._by_user, user)):
             there = table.get(name)
             if there is not None:
@@ -105,6 +155,7 @@ class Connections:
         """One more."""
         self._channels[user] = self._channels.get(user, 0) + 1
         self.channels += 1
+        self._churn.channel_created += 1
 
     def close_channels(self, user: str, count: int) -> None:
         """So many channels of the user's are closed."""
@@ -114,6 +165,7 @@ class Connections:
         else:
             self._channels.pop(user, None)
         self.channels -= count
+        self._churn.channel_closed += count
 
     def close_vhost(self, vhost: str, text: str) -> None:
         """End those of a virtual host."""

@@ -31,6 +31,7 @@ from ..wire.records import (
 from . import names
 from .arguments import refuse_queue_type, validate_queue_arguments
 from .binding import Binding
+from .counts import Counts
 from .delaying import DelayStore, exchange_of, store_name
 from .equivalence import require_same_exchange, require_same_queue
 from .exchange import exchange_kind, make_exchange
@@ -79,6 +80,7 @@ class Objects:
         "_defined",
         "_exclusive",
         "closing",
+        "counts",
         "definition",
         "name",
         "objects",
@@ -98,6 +100,8 @@ class Objects:
         self.router = Router(name, broker.randomness)
         self.queues: dict[str, Queue] = {}
         self.policies = Policies()
+        self.counts = Counts()
+        """What is published here, and what queues counted that are gone."""
         self.tracer: Tracer | None = None
         """While what is published and delivered is traced."""
         self.objects: dict[int, Destination] = broker.objects
@@ -281,6 +285,7 @@ class Objects:
         elif not generated:
             names.refuse_reserved("queue", name)  # RabbitMQ: also when it exists, as one that the broker named does
         authorize(rights, "queue.declare", self.name, queue=name)
+        self._broker.churn.queue_declared += 1
         existing = self.queues.get(name)
         if existing is not None:
             if existing.owner is not (owner if exclusive else None):
@@ -310,6 +315,7 @@ class Objects:
             arguments.raw,
         )
         position = self._commit([op])
+        self._broker.churn.queue_created += 1
         queue = self.queues[name]
         if exclusive:
             queue.owner = owner
@@ -496,6 +502,8 @@ class Objects:
         if isinstance(queue, DelayStore):
             queue.forget_all()
             return
+        self.counts.add(queue.counts)
+        self._broker.churn.queue_deleted += 1
         del self.queues[queue.name]
         if queue.owner is not None:
             if queue.owner in self._exclusive:

@@ -52,6 +52,8 @@ class Placement:
     """What goes to queues that look at new messages."""
     refused: list[tuple[Queue, Selection]] = field(default_factory=list)
     """What queues do not take because they are full."""
+    unroutable: int = 0
+    """Rows that reach no queue, returned or not."""
 
     def admit(self, now_ms: int, taken: Taken) -> None:
         """Queues that look at new messages do so, after what is `taken` already: which they refuse, which level they
@@ -232,6 +234,7 @@ def _place(cells: Cells, batch: Batch, count: int) -> Placement:
         returned if returned is None or len(returned) else None,
         error,
         [(exchange, rows) for exchange, parts in recorded.items() if len(rows := _up_to(count, parts))],
+        unroutable=sum([len(_all(rows, batch)) for rows in unrouted]),
     )
 
 

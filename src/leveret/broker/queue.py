@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..limits import FLOW_BYTES, FLOW_MESSAGES, OUTPUT_STOP_READING
 from ..wire import Selection
+from .counts import Counts
 from .lane import Lane
 from .ring import Ring
 from .settings import PLAIN
@@ -75,6 +76,7 @@ class Queue(Lane):
         "attended",
         "auto_delete",
         "consumers",
+        "counts",
         "cycle_told",
         "exclusive",
         "lease",
@@ -121,6 +123,7 @@ class Queue(Lane):
         super().__init__(id, durable=durable, pager=pager)
         self.vhost = vhost
         self.name = name
+        self.counts = Counts()
         self.exclusive = exclusive
         self.auto_delete = auto_delete
         self.arguments = arguments
@@ -198,9 +201,26 @@ class Queue(Lane):
         return sum([lane.ready_bytes for lane in self.lanes])
 
     @property
+    def published(self) -> int:
+        """Messages that came so far, since it was declared."""
+        return sum([lane.next_sequence for lane in self.lanes])
+
+    @property
     def unacked_count(self) -> int:
         """Outstanding messages of all priorities."""
         return sum([lane.unacked for lane in self.lanes])
+
+    @property
+    def paged_out_count(self) -> int:
+        """Ready messages that are on disk only."""
+        return sum(
+            [extent.ready for lane in self.lanes if lane.stored for extent in lane.extents if not extent.resident]
+        )
+
+    @property
+    def unacked_bytes(self) -> int:
+        """Of the bodies of outstanding messages."""
+        return sum([extent.unacked_bytes for lane in self.lanes if lane.unacked for extent in lane.extents])
 
     def first_lane(self) -> Lane:
         """The lane that the next message comes from."""
@@ -432,11 +452,13 @@ class Queue(Lane):
 
     def _deliver(self, consumer: Consumer, lane: Lane, extent: Extent, rows: Selection) -> None:
         if consumer.no_ack:
+            self.counts.deliver_no_ack += len(rows)
             consumer.channel.deliver(consumer, extent, rows)
             if self.durable:
                 self._settled(lane, extent, rows)
             lane.settle(extent, rows)
         else:
+            self.counts.deliver += len(rows)
             consumer.took(len(rows))
             consumer.channel.deliver(consumer, extent, rows)
 

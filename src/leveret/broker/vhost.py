@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..wire import Pool
     from .binding import Destination
     from .exchange import Exchange
-    from .placement import Cells
+    from .placement import Cells, Placement
     from .settlement import Portion as Portion
 
 _KEPT: Final = PERSISTENT | EXPIRATION
@@ -103,6 +103,7 @@ class VHost(Objects):
                 slow |= queues[0].append(batch, rows)  # type: ignore[index]
             if slow:
                 publisher.slow_down()
+            self.counts.publish += len(batch)
             publisher.published(len(batch), None, None)
             return
         placement = place(cells, batch, limit)
@@ -111,6 +112,8 @@ class VHost(Objects):
         position = change.commit()
         if change.congested:
             publisher.slow_down()
+        self.counts.publish += placement.count
+        self._unroutable(placement)
         if placement.returned is not None:
             publisher.returned(batch, placement.returned)
         publisher.published(placement.count, position, placement.rejected)
@@ -123,6 +126,12 @@ class VHost(Objects):
                 return
             error = None if isinstance(refusal, _BEFORE_EXCHANGE) else _error_at(cells, limit)
             raise error or refusal
+
+    def _unroutable(self, placement: Placement) -> None:
+        if placement.unroutable:
+            returned = 0 if placement.returned is None else len(placement.returned)
+            self.counts.return_unroutable += returned
+            self.counts.drop_unroutable += placement.unroutable - returned
 
     def check_publish(self, batch: Batch, limit: int | None = None, refusal: AmqpError | None = None) -> None:
         """What `publish` would refuse of a batch that waits for its transaction. Raises the first row's error."""
@@ -154,6 +163,8 @@ class VHost(Objects):
             change.settle(portions, kind)
         position = change.commit(wait=True)
         for placement in placements:
+            self.counts.publish += placement.count
+            self._unroutable(placement)
             if placement.returned is not None:
                 publisher.returned(placement.batch, placement.returned)
         if change.congested:
@@ -215,7 +226,12 @@ class VHost(Objects):
             return queue
         taken = queue.take_one()
         if taken is None:
+            queue.counts.get_empty += 1
             return None
+        if no_ack:
+            queue.counts.get_no_ack += 1
+        else:
+            queue.counts.get += 1
         extent, rows = taken
         getter = Consumer(consumer.tag, consumer.channel, no_ack=no_ack)
         getter.queue = queue
@@ -274,6 +290,7 @@ class VHost(Objects):
             if not queue.deleted:
                 queue.lane_of(extent).settle(extent, rows)
             if not consumer.no_ack:
+                queue.counts.ack += len(rows)
                 consumer.gave_back(len(rows))
 
 

@@ -15,7 +15,6 @@ from .. import config
 from ..errors import ConfigError
 
 app = typer.Typer(help="Look at configuration without starting a broker.", no_args_is_help=True)
-_HIDDEN = "********"
 
 
 @app.command()
@@ -55,7 +54,11 @@ def show(
         console.print(f"[red]leveret:[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(2) from None
     rows = [
-        (option.name, _shown(option, getattr(loaded.options, option.field)), loaded.origins.get(option.name, "default"))
+        (
+            option.name,
+            config.shown(option, getattr(loaded.options, option.field)),
+            loaded.origins.get(option.name, "default"),
+        )
         for option in config.TABLE
         if not changed or option.name in loaded.origins
     ]
@@ -73,16 +76,6 @@ def show(
     console.print(table)
     for warning in loaded.warnings:
         console.print(f"[yellow]warning[/yellow]  {escape(warning)}", soft_wrap=True)
-
-
-def _shown(option: config.Option, value: object) -> str:
-    if option.secret:
-        return _HIDDEN if value else ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return "" if value is None else str(value)
 
 
 def register(parent: typer.Typer) -> None:

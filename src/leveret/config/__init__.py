@@ -7,7 +7,7 @@ file, a `rabbitmq.conf`, the default. Nothing here opens a socket or makes a dir
 from __future__ import annotations
 
 from .load import Loaded, load, load_all
-from .options import DEFAULTS, TABLE, Option, Options, data_directory
+from .options import DEFAULTS, TABLE, Option, Options, data_directory, shown
 from .values import parse_size
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "load",
     "load_all",
     "parse_size",
+    "shown",
 ]

@@ -35,6 +35,7 @@ from .values import (
     parse_message_size,
     parse_path,
     parse_pattern,
+    parse_prefix,
     parse_segment_size,
     parse_size,
     parse_switch,
@@ -60,7 +61,17 @@ class Options:
     port: int = 5672
     listen: tuple[str, ...] = ()
     """Endpoints instead of `host` and `port`."""
+    management: bool = True
+    management_host: str = ""
+    """Empty: `host`."""
     management_port: int = 15672
+    management_tls_port: int = 0
+    management_path_prefix: str = ""
+    management_login_session_timeout: int = 480
+    management_cors_allow_origins: tuple[str, ...] = ()
+    management_cors_max_age: int = 1800
+    management_csp_policy: str = ""
+    management_hsts_policy: str = ""
     data_dir: Path | None = None
     """None: where this system keeps data of applications (`data_directory`)."""
     config: Path | None = None
@@ -233,7 +244,28 @@ TABLE: Final = (
     Option(
         "listen", words(parse_endpoint), "Where to listen instead of host and port: 127.0.0.1:5672,[::1]:5672.", "LIST"
     ),
-    Option("management-port", number(PORT_MAX), "Port for the management interface.", "PORT"),
+    Option("management", parse_switch, "Whether there is a management interface."),
+    Option("management-host", parse_text, "Address or host name for it; empty: that of AMQP.", "HOST"),
+    Option("management-port", number(PORT_MAX), "Port for it; 0 takes a free one and says which.", "PORT"),
+    Option(
+        "management-tls-port", number(PORT_MAX), "Port for it over TLS, with the certificate of AMQP; 0: none.", "PORT"
+    ),
+    Option("management-path-prefix", parse_prefix, "What its paths begin with, behind a proxy.", "PATH"),
+    Option(
+        "management-login-session-timeout",
+        number(U32_MAX // 60_000, 1),
+        "How long one stays logged in, in minutes.",
+        "MINUTES",
+    ),
+    Option(
+        "management-cors-allow-origins",
+        words(),
+        "Other sites whose pages may call it; none, if empty.",
+        "LIST",
+    ),
+    Option("management-cors-max-age", number(U32_MAX), "How long browsers remember that, in seconds.", "SECONDS"),
+    Option("management-csp-policy", parse_text, "Its content security policy; empty: a strict one.", "TEXT"),
+    Option("management-hsts-policy", parse_text, "Its Strict-Transport-Security header; empty: none.", "TEXT"),
     Option("data-dir", parse_path, "Directory for everything that is kept.", "DIR"),
     Option("config", parse_path, "TOML file with these options.", "FILE"),
     Option(
@@ -404,6 +436,20 @@ TABLE: Final = (
     Option("log-rotation-count", number(10_000), "Files that were put aside and are kept.", "COUNT"),
     Option("log-categories", words(), "Other levels of some categories: connection=warning,queue=debug.", "LIST"),
 )
+
+
+_HIDDEN: Final = "********"
+
+
+def shown(option: Option, value: object) -> str:
+    """A value as one would write it; a secret is hidden."""
+    if option.secret:
+        return _HIDDEN if value else ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def data_directory(options: Options) -> Path:

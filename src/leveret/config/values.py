@@ -64,6 +64,14 @@ def parse_switch(value: object) -> bool:
     raise ValueError("true or false")
 
 
+def parse_prefix(value: object) -> str:
+    """A path that other paths are put behind, without a slash at its end."""
+    text = str(value).strip().rstrip("/")
+    if text and (not text.startswith("/") or any(letter in text for letter in "?#% {}")):
+        raise ValueError("a path that begins with /")
+    return text
+
+
 def one_of(words: tuple[str, ...]) -> Callable[[object], str]:
     """One of these words, in any case."""
 

@@ -75,7 +75,7 @@ def _tell_vhost(told: file.Definitions, broker: Broker, vhost: VHost, name: str 
             told.policies.append(file.Policy(op.name, op.pattern, op.definition, op.priority, op.apply_to, name))
     for queue in vhost.queues.values():
         if not queue.exclusive:
-            arguments = _arguments(queue.arguments)
+            arguments = plain_arguments(queue.arguments)
             told.queues.append(
                 file.Queue(queue.name, queue.durable, queue.auto_delete, arguments, queue_type(arguments), name)
             )
@@ -88,7 +88,7 @@ def _tell_vhost(told: file.Definitions, broker: Broker, vhost: VHost, name: str 
                     exchange.durable,
                     exchange.auto_delete,
                     exchange.internal,
-                    _arguments(exchange.arguments),
+                    plain_arguments(exchange.arguments),
                     name,
                 )
             )
@@ -104,7 +104,7 @@ def _bindings(vhost: VHost, name: str | None) -> Iterator[file.Binding]:
                     binding.destination.name,
                     binding.destination_type,
                     binding.routing_key,
-                    _arguments(binding.arguments),
+                    plain_arguments(binding.arguments),
                     name,
                 )
 
@@ -120,16 +120,16 @@ def queue_type(arguments: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else "classic"
 
 
-def _arguments(arguments: Arguments) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in arguments.items()}
+def plain_arguments(arguments: Arguments) -> dict[str, Any]:
+    return {name: plain(value) for name, value in arguments.items()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """As JSON has it."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
+        return {name: plain(each) for name, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return value if value is None or isinstance(value, str | bool | float) else int(value)

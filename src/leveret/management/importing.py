@@ -231,7 +231,7 @@ class _Plan:
             said.durable,
             said.auto_delete,
             said.internal,
-            _table(said.arguments).raw,
+            table_of(said.arguments).raw,
         )
         made = self._exchanges[vhost, name] = make_exchange(op)
         self._plan(op, said.durable)
@@ -250,7 +250,7 @@ class _Plan:
             return
         require_name("queue", name)
         title = f"queue '{name}' in vhost '{vhost}'"
-        arguments = _table(said.arguments)
+        arguments = table_of(said.arguments)
         refuse_queue_type(title, said.type)
         validate_queue_arguments(title, arguments)
         first_id = self._take_ids(1 + max_priority(arguments))
@@ -282,7 +282,7 @@ class _Plan:
             id, durable = target.id, target.durable
         else:
             raise DefinitionError(f"destination_type is 'queue' or 'exchange', not '{said.destination_type}'")
-        arguments = _table(said.arguments)
+        arguments = table_of(said.arguments)
         source.validate_binding(Binding(source, _Anything(id), said.routing_key, arguments))  # type: ignore[arg-type]
         key = (source.id, id, said.routing_key, arguments.raw)
         if key in self._bindings or self._is_bound(vhost, source, id, said.routing_key, arguments):
@@ -325,25 +325,25 @@ def _operator_policy(vhost: str, said: file.Parameter) -> SetPolicy:
     )
 
 
-def _table(arguments: Mapping[str, Any] | list[Any]) -> Arguments:
+def table_of(arguments: Mapping[str, Any] | list[Any]) -> Arguments:
     """A field table of what JSON says; RabbitMQ makes every integer a long one."""
     if isinstance(arguments, list):  # Erlang's empty object
         if arguments:
             raise DefinitionError("arguments are an object")
         return Arguments.EMPTY
     try:
-        return Arguments.of({name: _field(value) for name, value in arguments.items()})
+        return Arguments.of({name: field_of(value) for name, value in arguments.items()})
     except (TypeError, ValueError) as error:
         raise DefinitionError(f"arguments cannot be a table: {error}") from None
 
 
-def _field(value: Any) -> Value:
+def field_of(value: Any) -> Value:
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
         return Long(value)
     if isinstance(value, list):
-        return [_field(each) for each in value]
+        return [field_of(each) for each in value]
     if isinstance(value, dict):
-        return {name: _field(each) for name, each in value.items()}
+        return {name: field_of(each) for name, each in value.items()}
     return value  # type: ignore[no-any-return]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .connection import Connection, Session
 from .housekeeper import Housekeeper
-from .server import Server
+from .server import Server, listen_at
 from .turn import Turn
 from .workers import Workers
 
-__all__ = ["Connection", "Housekeeper", "Server", "Session", "Turn", "Workers"]
+__all__ = ["Connection", "Housekeeper", "Server", "Session", "Turn", "Workers", "listen_at"]

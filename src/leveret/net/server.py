@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import limits
 from ..errors import ConfigError
+from ..limits import LISTEN_BACKLOG
 from .connection import CLOSE_GRACE_MS, Connection
 from .poller import READABLE
 from .prelude import ProxyHeader, TlsHandshake
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 ACCEPTS_PER_TURN: Final = 16
 """Per listener: making a connection and its session costs as much as some hundred messages."""
-LISTEN_BACKLOG: Final = 4096
 """Connections that the system keeps while we are busy (it may keep fewer: net.core.somaxconn)."""
 ACCEPT_PAUSE_MS: Final = 500
 """How long accepting rests when there are no file descriptors (or no memory for sockets) left."""
@@ -107,28 +107,12 @@ class Server:
         not possible.
         """
         try:
-            found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        except (OSError, UnicodeError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise ConfigError(f"cannot listen on {host}:{port}: {why}") from None
-        failure: OSError | None = None
-        addresses: list[Address] = []
-        for family, kind, number, _, address in dict.fromkeys(found):
-            wanted = (address[0], addresses[0].port if addresses else port, *address[2:])
-            try:
-                listener = _listener(family, kind, number, wanted)
-            except OSError as error:
-                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                    self._close_listeners()
-                    raise ConfigError(
-                        f"cannot listen on {Address(str(address[0]), wanted[1])}: {_why(error)}"
-                    ) from None
-                failure = error  # localhost is often ::1 too, on machines without IPv6
-                continue
-            self._listeners.append(_Listener(listener, self._accept, tls, proxied))
-            addresses.append(Address(*listener.getsockname()[:2]))
-        if not addresses:
-            raise ConfigError(f"cannot listen on {host}:{port}: {_why(failure)}")
+            listeners = listen_at(host, port)
+        except ConfigError:
+            self._close_listeners()
+            raise
+        self._listeners += [_Listener(one, self._accept, tls, proxied) for one in listeners]
+        addresses = [Address(*one.getsockname()[:2]) for one in listeners]
         self._accept_again()
         return addresses
 
@@ -289,6 +273,33 @@ class _Listener:
     def ready(self, events: int) -> None:
         """Somebody connected."""
         self._accept(self)
+
+
+def listen_at(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen on every address that the host name has (port 0: a free one, the same on all).
+
+    Raises ConfigError when that is not possible.
+    """
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"cannot listen on {host}:{port}: {why}") from None
+    failure: OSError | None = None
+    listeners: list[socket.socket] = []
+    for family, kind, number, _, address in dict.fromkeys(found):
+        wanted = (address[0], listeners[0].getsockname()[1] if listeners else port, *address[2:])
+        try:
+            listeners.append(_listener(family, kind, number, wanted))
+        except OSError as error:
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                for listener in listeners:
+                    listener.close()
+                raise ConfigError(f"cannot listen on {Address(str(address[0]), wanted[1])}: {_why(error)}") from None
+            failure = error  # localhost is often ::1 too, on machines without IPv6
+    if not listeners:
+        raise ConfigError(f"cannot listen on {host}:{port}: {_why(failure)}")
+    return listeners
 
 
 def _listener(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:

@@ -73,6 +73,23 @@ class TlsContext:
         """The socket as one that speaks TLS; the handshake is still to be done. Raises OSError."""
         return self._context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
 
+    def for_asyncio(self) -> ssl.SSLContext:
+        """One that asyncio can keep: it hands each connection over to what holds then."""
+        context = self._one(self._options.certificate)
+
+        def hand_over(wrapped: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+            wrapped.context = self._context
+            self._choose(wrapped, name, self._context)
+
+        context.sni_callback = hand_over
+        return context
+
+    @property
+    def certfiles(self) -> list[Path]:
+        """The files of the certificates that are shown."""
+        options = self._options
+        return [one.certfile for one in (options.certificate, *options.names.values())]
+
     def reload(self) -> bool:
         """Read the files again if they have changed. Whether there is a new context; what cannot be used changes
         nothing.

@@ -1,0 +1,289 @@
+"""Queues, exchanges and bindings."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ...wire.fields import Arguments
+from .. import describe
+from ..importing import table_of
+from .context import refusals
+from .reply import bad_request, columns_of, done, field, json, listing, not_found, object_of, pick
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.responses import Response
+
+    from ...broker.binding import Binding, Destination
+    from ...broker.exchange import Exchange
+    from ...broker.queue import Queue
+    from ...broker.vhost import VHost
+    from .context import Call
+
+
+async def _vhosts(call: Call) -> list[VHost]:
+    """The one in the path, or all that the caller may look at."""
+    if "vhost" in call.request.path_params:
+        return [await call.caller.vhost(call.part("vhost"))]
+    return await call.caller.vhosts()
+
+
+# Queues
+
+
+async def list_queues(call: Call) -> Response:
+    """Of a virtual host, or of all."""
+    queues = [queue for vhost in await _vhosts(call) for queue in vhost.queues.values()]
+    view = call.view
+    return await listing(call.request, queues, lambda one: describe.queue(one, view), lambda one: one.name)
+
+
+async def queue_of(call: Call) -> Queue:
+    """The queue of the path. Raises ApiError."""
+    vhost = await call.caller.vhost(call.part("vhost"))
+    queue = vhost.queues.get(call.part("queue"))
+    if queue is None:
+        raise not_found()
+    return queue
+
+
+async def get_queue(call: Call) -> Response:
+    """One, with its consumers."""
+    queue = await queue_of(call)
+    told = describe.one_queue(queue, call.view, call.broker.connections)
+    columns = columns_of(call.request.query_params)
+    return json(pick(told, columns) if columns else told)
+
+
+async def put_queue(call: Call) -> Response:
+    """As queue.declare."""
+    name, said = call.part("queue"), await object_of(call.request)
+    vhost = await call.caller.vhost(call.part("vhost"))
+    rights = await call.caller.rights(vhost.name)
+    known = name in vhost.queues
+    arguments = _arguments(said)
+    declared = await call.allowed(
+        lambda: vhost.declare_queue(
+            name,
+            durable=field(said, "durable", bool, True),
+            auto_delete=field(said, "auto_delete", bool, False),
+            arguments=arguments,
+            rights=rights,
+        )
+    )
+    await call.durable(declared.position)
+    return done(created=not known)
+
+
+async def delete_queue(call: Call) -> Response:
+    """As queue.delete; `?if-empty=true`, `?if-unused=true`."""
+    queue = await queue_of(call)
+    rights, query = await call.caller.rights(queue.vhost), call.request.query_params
+    deleted = await call.allowed(
+        lambda: call.broker.vhosts[queue.vhost].delete_queue(
+            queue.name,
+            if_unused=query.get("if-unused") == "true",
+            if_empty=query.get("if-empty") == "true",
+            owner=queue.owner,
+            rights=rights,
+        )
+    )
+    await call.durable(deleted.position)
+    return done()
+
+
+async def purge_queue(call: Call) -> Response:
+    """As queue.purge."""
+    queue = await queue_of(call)
+    rights = await call.caller.rights(queue.vhost)
+    vhost = call.broker.vhosts[queue.vhost]
+    purged = await call.allowed(lambda: vhost.purge_queue(queue.name, owner=queue.owner, rights=rights))
+    await call.durable(purged.position)
+    return done()
+
+
+async def act_on_queue(call: Call) -> Response:
+    """`{"action": "sync" | "cancel_sync"}`, which mirrored queues had: nothing to do."""
+    await queue_of(call)
+    action = field(await object_of(call.request), "action", str)
+    if action not in ("sync", "cancel_sync"):
+        raise bad_request(f"unknown action '{action}'")
+    return done()
+
+
+def _arguments(said: dict[str, Any]) -> Arguments:
+    with refusals():
+        return table_of(said.get("arguments") or {})
+
+
+# Exchanges
+
+
+async def list_exchanges(call: Call) -> Response:
+    """Of a virtual host, or of all."""
+    exchanges = [exchange for vhost in await _vhosts(call) for exchange in vhost.router.exchanges.values()]
+    return await listing(call.request, exchanges, describe.exchange, lambda one: one.name)
+
+
+async def exchange_of(call: Call) -> Exchange:
+    """The exchange of the path; the default one is `amq.default` there, too. Raises ApiError."""
+    vhost = await call.caller.vhost(call.part("vhost"))
+    name = call.part("exchange")
+    exchange = vhost.router.exchanges.get("" if name == "amq.default" else name)
+    if exchange is None:
+        raise not_found()
+    return exchange
+
+
+async def get_exchange(call: Call) -> Response:
+    """One."""
+    return json(describe.exchange(await exchange_of(call)))
+
+
+async def put_exchange(call: Call) -> Response:
+    """As exchange.declare."""
+    name, said = call.part("exchange"), await object_of(call.request)
+    vhost = await call.caller.vhost(call.part("vhost"))
+    rights = await call.caller.rights(vhost.name)
+    known = name in vhost.router.exchanges
+    arguments, kind = _arguments(said), field(said, "type", str)
+    position = await call.allowed(
+        lambda: vhost.declare_exchange(
+            name,
+            kind,
+            durable=field(said, "durable", bool, True),
+            auto_delete=field(said, "auto_delete", bool, False),
+            internal=field(said, "internal", bool, False),
+            arguments=arguments,
+            rights=rights,
+        )
+    )
+    await call.durable(position)
+    return done(created=not known)
+
+
+async def delete_exchange(call: Call) -> Response:
+    """As exchange.delete; `?if-unused=true`."""
+    exchange = await exchange_of(call)
+    rights = await call.caller.rights(exchange.vhost)
+    unused = call.request.query_params.get("if-unused") == "true"
+    vhost = call.broker.vhosts[exchange.vhost]
+    await call.durable(
+        await call.allowed(lambda: vhost.delete_exchange(exchange.name, if_unused=unused, rights=rights))
+    )
+    return done()
+
+
+# Bindings
+
+
+async def list_bindings(call: Call) -> Response:
+    """Of a virtual host, or of all; those that queues have from the start come first."""
+    vhosts = await _vhosts(call)
+    defaults = [describe.default_binding(queue) for vhost in vhosts for queue in vhost.queues.values()]
+    others = [
+        describe.binding(binding)
+        for vhost in vhosts
+        for exchange in vhost.router.exchanges.values()
+        for binding in vhost.router.bindings_from(exchange)
+    ]
+    return await listing(call.request, chain(defaults, others), lambda one: one)
+
+
+async def list_queue_bindings(call: Call) -> Response:
+    """Those to a queue."""
+    queue = await queue_of(call)
+    bound = call.broker.vhosts[queue.vhost].router.bindings_to(queue)
+    return json([describe.default_binding(queue), *map(describe.binding, bound)])
+
+
+async def list_exchange_bindings(call: Call) -> Response:
+    """Those from an exchange (`source`), or to it (`destination`)."""
+    exchange, router = await exchange_of(call), (await call.caller.vhost(call.part("vhost"))).router
+    if call.part("end") == "destination":
+        return json([describe.binding(one) for one in router.bindings_to(exchange)])
+    if not exchange.name:
+        queues = call.broker.vhosts[exchange.vhost].queues.values()
+        return json([describe.default_binding(queue) for queue in queues])
+    return json([describe.binding(one) for one in router.bindings_from(exchange)])
+
+
+def _between(call: Call, vhost: VHost) -> Iterator[Binding]:
+    """The bindings between the two ends of the path."""
+    source, target = _ends(call, vhost)
+    for binding in vhost.router.bindings_from(source):
+        if binding.destination is target:
+            yield binding
+
+
+def _ends(call: Call, vhost: VHost) -> tuple[Exchange, Destination]:
+    source = vhost.router.exchanges.get(call.part("exchange"))
+    name = call.part("destination")
+    target = vhost.queues.get(name) if call.part("kind") == "q" else vhost.router.exchanges.get(name)
+    if source is None or target is None:
+        raise not_found()
+    return source, target
+
+
+async def list_bindings_between(call: Call) -> Response:
+    """Between an exchange and a queue, or another exchange."""
+    vhost = await call.caller.vhost(call.part("vhost"))
+    return json([describe.binding(one) for one in _between(call, vhost)])
+
+
+async def post_binding(call: Call) -> Response:
+    """As queue.bind and exchange.bind; where it is, is in `location`."""
+    vhost = await call.caller.vhost(call.part("vhost"))
+    rights, said = await call.caller.rights(vhost.name), await object_of(call.request)
+    key, arguments = field(said, "routing_key", str, ""), _arguments(said)
+    source, target = _ends(call, vhost)
+    owner = getattr(target, "owner", None)
+    position = await call.allowed(
+        lambda: vhost.bind(
+            source.name, target.name, key, arguments, to_queue=target.is_queue, owner=owner, rights=rights
+        )
+    )
+    await call.durable(position)
+    made = vhost.router.find(source, target, key, arguments)
+    where = "" if made is None else describe.properties_key(made)
+    parts = ["bindings", vhost.name, "e", source.name, call.part("kind"), target.name]
+    response = done(created=True)
+    response.headers["location"] = "/".join([*(quote(part, safe="") for part in parts), where])
+    return response
+
+
+async def _binding(call: Call) -> tuple[VHost, Binding]:
+    vhost = await call.caller.vhost(call.part("vhost"))
+    wanted = call.request.path_params["props"]
+    for one in _between(call, vhost):
+        if wanted in (describe.properties_key(one), one.routing_key):
+            return vhost, one
+    raise not_found()
+
+
+async def get_binding(call: Call) -> Response:
+    """One, by its properties key."""
+    return json(describe.binding((await _binding(call))[1]))
+
+
+async def delete_binding(call: Call) -> Response:
+    """As queue.unbind and exchange.unbind."""
+    vhost, one = await _binding(call)
+    rights = await call.caller.rights(vhost.name)
+    owner = getattr(one.destination, "owner", None)
+    position = await call.allowed(
+        lambda: vhost.unbind(
+            one.source.name,
+            one.destination.name,
+            one.routing_key,
+            one.arguments,
+            to_queue=one.destination.is_queue,
+            owner=owner,
+            rights=rights,
+        )
+    )
+    await call.durable(position)
+    return done()

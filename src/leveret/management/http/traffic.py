@@ -1,0 +1,137 @@
+"""Connections, channels and consumers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import describe
+from ..statistics import DATA, STATS, stats
+from .caller import ADMINISTRATOR
+from .reply import done, forbidden, json, listing, not_found
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from ...broker.connections import Connected
+    from ..statistics import View
+    from .context import Call
+
+CLOSED = "Closed via management plugin"
+"""What a client is told that somebody closed; the header `X-Reason` is another text."""
+
+
+async def _visible(call: Call) -> list[Connected]:
+    """Connections of the path's virtual host or user; of others only for who sees all."""
+    path, connections = call.request.path_params, call.broker.connections
+    if "vhost" in path:
+        found = connections.of_vhost((await call.caller.vhost(call.part("vhost"))).name)
+    elif "user" in path:
+        found = connections.of_user(call.part("user"))
+    else:
+        found = connections.all()
+    if call.caller.sees_all:
+        return found
+    own = {id(one) for one in connections.of_user(call.caller.user.name)}
+    return [one for one in found if id(one) in own]
+
+
+async def list_connections(call: Call) -> Response:
+    """Open connections."""
+    view = call.view
+    found = [one for one in await _visible(call) if one.describe()]
+    return await listing(call.request, found, lambda one: _told(one, view), lambda one: one.name)
+
+
+def _told(one: Connected, view: View) -> dict[str, Any]:
+    return one.describe() | view.data_of(one, DATA, one.traffic())
+
+
+def _channels(one: Connected, view: View) -> list[dict[str, Any]]:
+    """The channels of a connection, each with what went through it."""
+    counted = one.channel_counts()
+    found = one.describe_channels()
+    for told in found:
+        counts = counted.get(told["name"])
+        if counts is not None and (figures := view.stats_of(told["name"], STATS, stats(counts), 0)):
+            told["message_stats"] = figures
+    return found
+
+
+async def _connection(call: Call) -> tuple[Connected, dict[str, Any]]:
+    name = call.part("connection")
+    for one in call.broker.connections.all():
+        told = one.describe()
+        if told and told["name"] == name:
+            if told["user"] != call.caller.user.name and not call.caller.sees_all:
+                raise forbidden("User not authorised to access connection")
+            return one, told
+    raise not_found()
+
+
+async def get_connection(call: Call) -> Response:
+    """One, by its name."""
+    return json(_told((await _connection(call))[0], call.view))
+
+
+async def delete_connection(call: Call) -> Response:
+    """Close it; one's own, or as administrator any."""
+    one, told = await _connection(call)
+    if told["user"] != call.caller.user.name:
+        call.caller.require(ADMINISTRATOR)
+    one.close(call.request.headers.get("x-reason", CLOSED))
+    return done()
+
+
+async def delete_connections_of_user(call: Call) -> Response:
+    """Close all of a user."""
+    if call.part("user") != call.caller.user.name:
+        call.caller.require(ADMINISTRATOR)
+    for one in call.broker.connections.of_user(call.part("user")):
+        one.close(call.request.headers.get("x-reason", CLOSED))
+    return done()
+
+
+async def list_connection_channels(call: Call) -> Response:
+    """The channels of a connection."""
+    one, _ = await _connection(call)
+    return await listing(call.request, _channels(one, call.view), lambda told: told, lambda told: str(told["name"]))
+
+
+async def list_connection_sessions(call: Call) -> Response:
+    """Sessions are AMQP 1.0's: these connections have channels."""
+    await _connection(call)
+    return json([])
+
+
+async def list_channels(call: Call) -> Response:
+    """Open channels."""
+    view = call.view
+    found = [told for one in await _visible(call) for told in _channels(one, view)]
+    return await listing(call.request, found, lambda told: told, lambda told: str(told["name"]))
+
+
+async def get_channel(call: Call) -> Response:
+    """One, by its name, with its consumers."""
+    name = call.part("channel")
+    for one in await _visible(call):
+        for told in _channels(one, call.view) if name.startswith(one.name) else ():
+            if told["name"] == name:
+                mine = [
+                    consumer
+                    for vhost in call.broker.vhosts.values()
+                    for queue in vhost.queues.values()
+                    for consumer in map(describe.consumer, queue.consumers)
+                    if consumer["channel_details"]["name"] == name
+                ]
+                return json(told | {"consumer_details": mine, "deliveries": [], "publishes": []})
+    raise not_found()
+
+
+async def list_consumers(call: Call) -> Response:
+    """Of a virtual host, or of all that the caller may look at."""
+    if "vhost" in call.request.path_params:
+        vhosts = [await call.caller.vhost(call.part("vhost"))]
+    else:
+        vhosts = await call.caller.vhosts()
+    found = [one for vhost in vhosts for queue in vhost.queues.values() for one in queue.consumers]
+    return await listing(call.request, found, describe.consumer, lambda one: one.tag)

@@ -1,0 +1,129 @@
+"""The management interface of a node: what it manages, where it listens, and its start after AMQP serves.
+
+What it is made of (an HTTP server, a web framework) is imported in a thread then, so that no client waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import config
+from .config.options import TABLE
+from .listeners import tls_options_of
+from .management.http.options import Listening, ManagementOptions
+from .management.statistics import Statistics
+from .net import listen_at
+from .net.tls import TlsContext
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from .config import Options
+    from .listeners import Listener
+    from .management.http.machine import Machine
+    from .management.http.server import HttpServer
+    from .net.server import Address
+    from .node import Node
+
+
+class Management:
+    """The management interface of one node; it is what `management.http.caller.Managed` asks for."""
+
+    def __init__(self, node: Node, options: Options, directory: Path | None = None) -> None:
+        """Listen, as the options say. Raises ConfigError when that is not possible."""
+        self._options = options
+        self.node = node
+        self.brain = node.brain
+        self.accounts = node.accounts
+        self.administration = node.administration
+        self.credentials = node.credentials
+        self.access = node.access
+        self.clock = node.clock
+        self.disk_free = node.disk_free
+        self.mechanisms = options.auth_mechanisms
+        self.data_dir = "" if directory is None else str(directory)
+        self.config_files = [str(file) for file in (options.config, options.rabbitmq_conf) if file is not None]
+        self.log_file = "" if options.log_file is None else str(options.log_file)
+        self.statistics = Statistics(node.brain)
+        self.management = ManagementOptions(
+            options.management_path_prefix,
+            options.management_login_session_timeout * 60_000,
+            options.management_cors_allow_origins,
+            options.management_cors_max_age,
+            options.management_csp_policy,
+            options.management_hsts_policy,
+        )
+        self.listening: list[Listening] = []
+        self.machine: Machine
+        self._server: HttpServer | None = None
+        self._tls: TlsContext | None = None
+        self._sockets: list[tuple[socket.socket, ssl.SSLContext | None]] = []
+        host = options.management_host or options.host
+        self._listen("http", host, options.management_port, None)
+        if options.management_tls_port:
+            self._tls = TlsContext(tls_options_of(options))
+            self._listen("https", host, options.management_tls_port, self._tls.for_asyncio())
+
+    def _listen(self, protocol: str, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        for one in listen_at(host, port):
+            self._sockets.append((one, tls))
+            self.listening.append(Listening(protocol, *one.getsockname()[:2]))
+
+    @property
+    def urls(self) -> list[str]:
+        """Where it is."""
+        prefix = self.management.path_prefix
+        return [
+            f"{one.protocol}://{f'[{one.host}]' if ':' in one.host else one.host}:{one.port}{prefix}/"
+            for one in self.listening
+            if one.protocol.startswith("http")
+        ]
+
+    def also(self, served: Iterable[tuple[Listener, Address]]) -> None:
+        """Clients can connect there, too."""
+        self.listening += [
+            Listening("amqp" if one.tls is None else "amqp/ssl", address.host, address.port) for one, address in served
+        ]
+
+    async def start(self) -> None:
+        """Serve."""
+        module = await asyncio.to_thread(import_module, "leveret.management.http.server")
+        self.machine = module.Machine(self)
+        self._server = module.HttpServer(self)
+        await self._server.start(self._sockets)
+
+    async def stop(self) -> None:
+        """Serve no more."""
+        if self._server is not None:
+            await self._server.stop()
+        for one, _ in self._sockets:
+            one.close()
+
+    def certificates_until(self) -> Mapping[str, float]:
+        """When the certificates that are shown to clients end, by file, in seconds of the wall clock."""
+        from cryptography.x509 import load_pem_x509_certificate
+
+        if self._options.tls_certfile is None:
+            return {}
+        files = {self._options.tls_certfile, *(TlsContext(tls_options_of(self._options)).certfiles)}
+        return {
+            str(file): load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc.timestamp()
+            for file in sorted(files)
+        }
+
+    def effective(self) -> Mapping[str, Any]:
+        """Options as they are in effect; secrets are hidden."""
+        return {option.name: config.shown(option, getattr(self._options, option.field)) for option in TABLE}
+
+    def import_definitions(self, data: bytes, vhost: str | None = None) -> int | None:
+        """Make what a definition file tells of; when it is on disk. Raises DefinitionError."""
+        return self.node.import_definitions(data, vhost)
+
+    def export_definitions(self, vhost: str | None = None) -> bytes:
+        """What there is, as a definition file. Raises DefinitionError."""
+        return self.node.export_definitions(vhost)

@@ -1,0 +1,170 @@
+"""The node, health, errors, headers and the server itself."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import leveret
+from leveret.config import DEFAULTS
+from leveret.managing import Management
+from leveret.node import Node
+
+from .conftest import Api
+
+
+class TestNode:
+    async def test_overview(self, api: Api) -> None:
+        found = await api("GET", "overview")
+        assert (found["rabbitmq_version"], found["product_name"]) == ("4.2.0", "Leveret")
+        assert found["product_version"] == leveret.__version__
+        assert {one["protocol"] for one in found["listeners"]} == {"amqp", "http"}
+        assert {"topic", "x-delayed-message", "x-consistent-hash"} <= {one["name"] for one in found["exchange_types"]}
+
+    async def test_nodes(self, api: Api) -> None:
+        (found,) = await api("GET", "nodes")
+        assert found == (await api("GET", "nodes/rabbit@leveret")) | {"uptime": found["uptime"]} | {
+            name: found[name] for name in ("mem_used", "fd_used")
+        }
+        assert found["mem_used"] > 10_000_000
+        assert found["fd_used"] > 3
+        memory = (await api("GET", "nodes/rabbit@leveret/memory"))["memory"]
+        assert memory["total"]["rss"] == memory["binary"] + memory["other_system"]
+        await api("GET", "nodes/rabbit@elsewhere", status=404)
+
+    async def test_options_hide_secrets(self, api: Api) -> None:
+        found = await api("GET", "config/effective")
+        assert (found["port"], found["default-pass"]) == ("5672", "********")
+
+
+class TestHealth:
+    async def test_all_is_well(self, broker: leveret.Broker, api: Api) -> None:
+        for path in (
+            "alarms",
+            "local-alarms",
+            "virtual-hosts",
+            "node-is-quorum-critical",
+            "ready-to-serve-clients",
+            "below-node-connection-limit",
+            f"port-listener/{broker.port}",
+            "protocol-listener/amqp",
+            "protocol-listener/mqtt,http",
+            "certificate-expiration/2/weeks",
+        ):
+            assert (await api("GET", f"health/checks/{path}"))["status"] == "ok", path
+        assert await api("GET", "aliveness-test/%2F") == {"status": "ok"}
+
+    async def test_what_is_not(self, broker: Any, api: Api) -> None:
+        assert (await api("GET", "health/checks/port-listener/1", status=503))["missing"] == 1
+        assert (await api("GET", "health/checks/protocol-listener/mqtt", status=503))["protocols"] == ["amqp", "http"]
+        await api("GET", "health/checks/port-listener/x", status=400)
+        await api("GET", "health/checks/certificate-expiration/x/weeks", status=400)
+        broker._node.alarms.log_full(True)
+        found = await api("GET", "health/checks/alarms", status=503)
+        assert found["alarms"] == [{"node": "rabbit@leveret", "resource": "disk"}]
+        await api("GET", "health/checks/ready-to-serve-clients", status=503)
+
+
+class TestErrors:
+    async def test_no_such_path(self, api: Api) -> None:
+        assert await api("GET", "hats", status=404) == {"error": "Object Not Found", "reason": "Not Found"}
+
+    async def test_no_such_method(self, api: Api) -> None:
+        response = await api.client.post("queues/%2F/q", json={})
+        assert (response.status_code, response.json()["error"]) == (405, "Method Not Allowed")
+        assert {"GET", "PUT", "DELETE"} <= {name.strip() for name in response.headers["allow"].split(",")}
+
+    async def test_a_bug_says_nothing_to_the_caller(
+        self, api: Api, broker: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(type(broker._management.machine), "describe", lambda *_: 1 / 0)
+        found = await api("GET", "nodes", status=500)
+        assert found == {"error": "Internal Server Error", "reason": "Internal Server Error"}
+        assert "the management API failed at GET /api/nodes" in caplog.text
+
+    async def test_a_slash_at_the_end_is_no_matter(self, api: Api) -> None:
+        assert await api("GET", "queues/") == []
+
+    async def test_head_is_get_without_the_body(self, api: Api) -> None:
+        response = await api.client.head("queues")
+        assert (response.status_code, response.content) == (200, b"")
+
+    async def test_a_body_has_a_bound(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("leveret.management.http.reply.API_BODY_MAX", 1000)
+        found = await api("PUT", "queues/%2F/q", {"arguments": {"x": "x" * 2000}}, 413)
+        assert found["error"] == "payload_too_large"
+
+
+class TestServer:
+    async def test_headers_for_browsers(self, api: Api) -> None:
+        response = await api.client.get("overview")
+        assert "default-src 'self'" in response.headers["content-security-policy"]
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["x-frame-options"] == "DENY"
+        assert "access-control-allow-origin" not in response.headers
+
+    async def test_other_sites_only_if_the_operator_says_so(self) -> None:
+        options = replace(DEFAULTS, management_port=0, management_cors_allow_origins=("https://ok.example",))
+        async with _served(options) as client:
+            asked = {"origin": "https://ok.example", "access-control-request-method": "PUT"}
+            response = await client.options("api/queues", headers=asked)
+            assert response.headers["access-control-allow-origin"] == "https://ok.example"
+            response = await client.options("api/queues", headers=asked | {"origin": "https://no.example"})
+            assert "access-control-allow-origin" not in response.headers
+
+    async def test_behind_a_proxy(self) -> None:
+        async with _served(replace(DEFAULTS, management_port=0, management_path_prefix="/hats")) as client:
+            assert (await client.get("api/overview", auth=("guest", "guest"))).is_success
+            bare = str(client.base_url).replace("/hats/", "/api/overview")
+            assert (await client.get(bare, auth=("guest", "guest"))).status_code == 404
+            response = await client.post("api/login", data={"username": "guest", "password": "guest"})
+            assert "Path=/hats" in response.headers["set-cookie"]
+
+    async def test_it_does_not_wait_for_ever(self, broker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("leveret.management.http.server.API_REQUEST_TIMEOUT_MS", 20)
+        host, port = broker._management.listening[0].host, broker._management.listening[0].port
+        login = b"authorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n"
+        half = b"PUT /api/queues/%2F/q HTTP/1.1\r\nhost: x\r\n" + login + b"content-length: 9\r\n\r\n{"
+        for sent in (b"", b"GET /api/overview HT", half):
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(sent)
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await reader.readexactly(1)
+            writer.close()
+
+    async def test_only_so_many_connections(self, broker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("leveret.management.http.server.API_CONNECTIONS_MAX", 1)
+        host, port = broker._management.listening[0].host, broker._management.listening[0].port
+        first, kept = await asyncio.open_connection(host, port)
+        reader, writer = await asyncio.open_connection(host, port)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+        kept.write(b"GET /api/overview HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await first.readline()).startswith(b"HTTP/1.1 401")
+        kept.close()
+        writer.close()
+
+
+class _served:
+    """A node with a management interface of these options, and a client for it."""
+
+    def __init__(self, options: Any) -> None:
+        self._options = options
+
+    async def __aenter__(self) -> httpx.AsyncClient:
+        self._node = Node(asyncio.get_running_loop(), self._options)
+        self._node.recover()
+        self._management = Management(self._node, self._options, Path("/nowhere"))
+        await self._management.start()
+        self._client = httpx.AsyncClient(base_url=self._management.urls[0])
+        return self._client
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+        await self._management.stop()
+        await self._node.stop()
