@@ -257,7 +257,6 @@ class TestMeanwhile:
         world.let_go()
         assert got(link, 2) == [b"1"]
 
-    @pytest.mark.xfail(strict=True, reason="the queue does not tell who waits for its first message that it expired")
     @pytest.mark.parametrize("fails", [False, True])
     @pytest.mark.parametrize("delivery_mode", [1, 2])
     def test_the_message_expires(self, world: StoredWorld, link: Link, delivery_mode: int, fails: bool) -> None:

@@ -216,4 +216,5 @@ class Upkeep:
         cause = EXPIRED if reason is deaths.EXPIRED else OVERFLOWED
         change.drop(queue, lane, extent, rows, cause, reason if extent.resident else "")
         change.commit()
+        queue.head_gone()
         return True

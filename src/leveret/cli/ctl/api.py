@@ -37,7 +37,9 @@ class Api:
             base_url=f"{self.url}/api/", auth=(username, password), timeout=timeout_s, verify=verify
         )
 
-    def call(self, method: str, *parts: str, said: Any = None, params: dict[str, str] | None = None, **more: Any) -> Any:
+    def call(
+        self, method: str, *parts: str, said: Any = None, params: dict[str, str] | None = None, **more: Any
+    ) -> Any:
         """What is answered; `parts` of the path may have any letters. Raises Failed."""
         path = "/".join(quote(part, safe="") for part in parts)
         try:

@@ -46,7 +46,8 @@ BINDING: Final = _items(
 CONNECTION: Final = _items(
     "name", "user", "vhost", "protocol", "state", "host", "port", "peer_host", "peer_port", "ssl", "ssl_protocol",
     "ssl_cipher", "peer_cert_subject", "peer_cert_issuer", "peer_cert_validity", "auth_mechanism", "channel_max",
-    "frame_max", "timeout", "channels", "client_properties", "connected_at", "recv_oct", "send_oct", "send_pend", "node",
+    "frame_max", "timeout", "channels", "client_properties", "connected_at", "recv_oct", "send_oct", "send_pend",
+    "node",
     pid="name",
 )  # fmt: skip
 CHANNEL: Final = _items(
@@ -59,7 +60,8 @@ CONSUMER: Final = _items(
     queue_name=_at("queue.name"), channel_pid=_at("channel_details.name"),
 )  # fmt: skip
 VHOST: Final = _items(
-    "name", "description", "tags", "default_queue_type", "tracing", "cluster_state", "protected_from_deletion", "messages",
+    "name", "description", "tags", "default_queue_type", "tracing", "cluster_state", "protected_from_deletion",
+    "messages",
 )  # fmt: skip
 
 
@@ -237,7 +239,9 @@ def list_parameters(ctl: Ctl) -> None:
     columns = ["component", "name", "value"]
     own = ("vhost-limits", "operator_policy")  # which have lists of their own
     found = [one for one in ctl.api.get("parameters") if one["vhost"] == ctl.vhost and one["component"] not in own]
-    ctl.show(columns, [[one["component"], one["name"], json.dumps(one["value"], separators=(",", ":"))] for one in found])
+    ctl.show(
+        columns, [[one["component"], one["name"], json.dumps(one["value"], separators=(",", ":"))] for one in found]
+    )
 
 
 @command("Parameters")
@@ -307,5 +311,3 @@ def list_ciphers(ctl: Ctl) -> None:
 
     ctl.say("Listing ciphers ...")
     ctl.show(["cipher"], [[one["name"]] for one in ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).get_ciphers()])
-
-
