@@ -16,6 +16,10 @@ URL: Final = "http://localhost:15672"
 TIMEOUT_S: Final = 60.0
 
 
+_OURS: Final = "common_"
+"""Arguments of commands have names of their own."""
+
+
 @dataclass(slots=True)
 class Common:
     """What every command may be told. None: nothing was said."""
@@ -30,11 +34,12 @@ class Common:
 
 def _common(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     assert parameter.name is not None
-    context.ensure_object(Common).take(parameter.name, value)
+    context.ensure_object(Common).take(parameter.name.removeprefix(_OURS), value)
 
 
 def _option(*names: str, help: str, **more: Any) -> click.Option:
-    return click.Option(names, expose_value=False, callback=_common, help=help, default=None, **more)
+    name = _OURS + names[-1].removeprefix("--").replace("-", "_")
+    return click.Option([*names, name], expose_value=False, callback=_common, help=help, default=None, **more)
 
 
 def common_options() -> list[click.Parameter]:

@@ -62,7 +62,7 @@ def text(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(text, value)) + "]"
     if isinstance(value, dict):
-        return "[" + ",".join(f'{{"{name}",{_term(each)}}}' for name, each in sorted(value.items())) + "]"
+        return "[" + ",".join(f'{{"{name}",{_term(each)}}}' for name, each in value.items()) + "]"
     return str(value)
 
 
