@@ -51,7 +51,21 @@ class Broker:
             self.port: int = probe.getsockname()[1]
         options = ["--port", str(self.port), "--data-dir", str(directory), "--paging-budget", f"{BUDGET_MB}MB"]
         began = time.perf_counter()
-        self.process = subprocess.Popen([sys.executable, "-m", "leveret", "serve", *options, "--log-level", "error"])
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "leveret",
+                "serve",
+                "--management-port",
+                "0",
+                "--metrics-port",
+                "0",
+                *options,
+                "--log-level",
+                "error",
+            ]
+        )
         while socket.socket().connect_ex(("127.0.0.1", self.port)):
             if self.process.poll() is not None:
                 raise SystemExit("the broker did not start")

@@ -59,7 +59,18 @@ class Broker:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
         BUILD.mkdir(exist_ok=True)
         self._directory = tempfile.TemporaryDirectory(dir=BUILD)
-        command = [sys.executable, "-m", "leveret", "serve", "--data-dir", f"{self._directory.name}/data"]
+        command = [
+            sys.executable,
+            "-m",
+            "leveret",
+            "serve",
+            "--management-port",
+            "0",
+            "--metrics-port",
+            "0",
+            "--data-dir",
+            f"{self._directory.name}/data",
+        ]
         command += ["--log-level", "error"]
         started = time.perf_counter()
         self.process = subprocess.Popen([*command, "--port", str(self.port)], env=environment)

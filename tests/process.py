@@ -35,7 +35,7 @@ class BrokerProcess:
         self._arriving: queue.Queue[str | None] = queue.Queue()
         self._process = subprocess.Popen(
             [sys.executable, "-X", "faulthandler", "-W", "error", "-m", "leveret", "serve", *arguments],
-            env={"LEVERET_MANAGEMENT": "false"} | environment | dict(env or {}),
+            env={"LEVERET_MANAGEMENT": "false", "LEVERET_METRICS_PORT": "0"} | environment | dict(env or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -70,7 +70,19 @@ def test_a_start_that_fails_does_not_say_it(tmp_path: Path, name: str, content: 
     option = {"rabbitmq.conf": "rabbitmq-conf", "leveret.toml": "config"}.get(name, "load-definitions")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LEVERET_")}
     done = subprocess.run(
-        [sys.executable, "-m", "leveret", "serve", "--port", "0", "--ephemeral", f"--{option}", str(file)],
+        [
+            sys.executable,
+            "-m",
+            "leveret",
+            "serve",
+            "--port",
+            "0",
+            "--ephemeral",
+            "--management-port",
+            "0",
+            f"--{option}",
+            str(file),
+        ],
         env=environment,
         capture_output=True,
         text=True,

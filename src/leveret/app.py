@@ -70,6 +70,8 @@ async def _serve(options: Options, started_ns: int) -> None:
         management.also(served)
         await management.start()
         logger.info("management: %s", " ".join(management.urls))
+        if management.metrics_urls:
+            logger.info("metrics: %s", " ".join(management.metrics_urls))
         _relax_garbage_collection()
     await stopping.wait()
     if management is not None:

@@ -67,7 +67,7 @@ class Broker:
             raise
         self._node = node
         if self._management_port is not None:
-            options = replace(DEFAULTS, host=self._address[0], management_port=self._management_port)
+            options = replace(DEFAULTS, host=self._address[0], management_port=self._management_port, metrics=False)
             self._management = Management(node, options, self._directory)
             self._management.also([(Listener(one.host, one.port), one) for one in self._listening])
             await self._management.start()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from . import config
 from .config.options import TABLE
 from .listeners import tls_options_of
-from .management.http.options import Listening, ManagementOptions
+from .management.http.options import Listening, Logins, ManagementOptions
 from .management.statistics import Statistics
 from .net import listen_at
 from .net.tls import TlsContext
@@ -49,6 +49,8 @@ class Management:
         self.data_dir = "" if directory is None else str(directory)
         self.config_files = [str(file) for file in (options.config, options.rabbitmq_conf) if file is not None]
         self.log_file = "" if options.log_file is None else str(options.log_file)
+        self.logins = Logins()
+        self.turns = node.turn.lengths
         self.statistics = Statistics(node.brain)
         self.management = ManagementOptions(
             options.management_path_prefix,
@@ -69,6 +71,12 @@ class Management:
             self._tls = TlsContext(tls_options_of(options))
             self._listen("https", host, options.management_tls_port, self._tls.for_asyncio())
 
+        self._metrics: list[socket.socket] = []
+        if options.metrics:
+            self._metrics = listen_at(options.metrics_host or options.host, options.metrics_port)
+            for one in self._metrics:
+                self.listening.append(Listening("http/prometheus", *one.getsockname()[:2]))
+
     def _listen(self, protocol: str, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         for one in listen_at(host, port):
             self._sockets.append((one, tls))
@@ -81,8 +89,14 @@ class Management:
         return [
             f"{one.protocol}://{f'[{one.host}]' if ':' in one.host else one.host}:{one.port}{prefix}/"
             for one in self.listening
-            if one.protocol.startswith("http")
+            if one.protocol in ("http", "https")
         ]
+
+    @property
+    def metrics_urls(self) -> list[str]:
+        """Where metrics are alone."""
+        found = [one for one in self.listening if one.protocol == "http/prometheus"]
+        return [f"http://{f'[{one.host}]' if ':' in one.host else one.host}:{one.port}/metrics" for one in found]
 
     def also(self, served: Iterable[tuple[Listener, Address]]) -> None:
         """Clients can connect there, too."""
@@ -95,13 +109,13 @@ class Management:
         module = await asyncio.to_thread(import_module, "leveret.management.http.server")
         self.machine = module.Machine(self)
         self._server = module.HttpServer(self)
-        await self._server.start(self._sockets)
+        await self._server.start(self._sockets, self._metrics, self._options.metrics_authentication)
 
     async def stop(self) -> None:
         """Serve no more."""
         if self._server is not None:
             await self._server.stop()
-        for one, _ in self._sockets:
+        for one in (*(one for one, _ in self._sockets), *self._metrics):
             one.close()
 
     def certificates_until(self) -> Mapping[str, float]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from leveret.amqp import Settings
+from leveret.broker.paging import Pager
 from leveret.errors import ConnectionForced
 from leveret.wire.fields import Arguments
 from leveret.wire.frames import content_frames, method_frame
@@ -241,6 +242,16 @@ class TestLag:
         publisher.call(TxSelect())
         world.log.lagging = True
         publisher.publish(b"x", properties=PERSISTENT)
+        assert publisher.session.reading
+        publisher.send(TxCommit())
+        assert not publisher.session.reading
+
+    def test_a_commit_of_what_goes_to_the_spill_counts(
+        self, world: World, publisher: Link, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        publisher.call(TxSelect())
+        monkeypatch.setattr(Pager, "lagging", True)
+        publisher.publish(b"x", properties=TRANSIENT)
         assert publisher.session.reading
         publisher.send(TxCommit())
         assert not publisher.session.reading

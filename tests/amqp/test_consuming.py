@@ -108,6 +108,13 @@ def test_more_consumers_than_allowed() -> None:
     assert link.on(0) == [ConnectionClose(530, "NOT_ALLOWED - reached maximum (2) of consumers per channel", 60, 20)]
 
 
+def test_a_used_tag_comes_before_a_missing_queue() -> None:
+    link = prepared(World())
+    link.open_channel(2)
+    link.send(BasicConsume("q", "tag"), BasicConsume("", "tag"), channel=2)
+    assert link.on(0) == [ConnectionClose(530, "NOT_ALLOWED - attempt to reuse consumer tag 'tag'", 60, 20)]
+
+
 def test_an_exclusive_consumer_is_alone() -> None:
     link = prepared(World())
     link.send(BasicConsume("q", "tag", exclusive=True))

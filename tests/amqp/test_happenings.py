@@ -8,7 +8,7 @@ import pytest
 
 from leveret.wire.fields import Arguments
 from leveret.wire.frames import PROTOCOL_HEADER
-from leveret.wire.methods import ChannelClose, ConnectionStartOk
+from leveret.wire.methods import ChannelClose, ConnectionStartOk, QueueDeclare
 from leveret.wire.properties import decode_properties
 
 from .support import CAPABLE, PEER, World
@@ -62,6 +62,17 @@ def test_a_connection() -> None:
     assert closed == "connection.closed"
     assert {"name": str(PEER), "vhost": "/", "user": "guest", "node": "leveret"}.items() <= about.items()
     assert about["client_properties"] == dict(CAPABLE)
+
+
+def test_a_channel_is_closed_once() -> None:
+    world = World()
+    listen(world)
+    link = world.channel()
+    heard(world)
+    link.send(QueueDeclare("missing", passive=True))
+    assert [name for name, _ in heard(world)] == ["channel.closed"]
+    link.session.lost()  # before its channel.close-ok
+    assert [name for name, _ in heard(world)] == ["connection.closed"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from leveret.wire.fields import Arguments
 from leveret.wire.frames import content_frames
 from leveret.wire.methods import (
     BasicAck,
@@ -302,3 +303,20 @@ def test_a_queue_that_is_gone_at_commit() -> None:
     world.channel().send(QueueDelete("q"))
     link.received.clear()
     assert link.call(TxCommit()) == TxCommitOk()
+
+
+def test_what_was_acknowledged_is_when_a_queue_refuses_the_rest() -> None:
+    """RabbitMQ: a commit is done as far as it can be, then it fails."""
+    world = World()
+    link = transacting(world)
+    link.send(QueueDeclare("full", arguments=Arguments.of({"x-max-length": 0, "x-overflow": "reject-publish"})))
+    link.publish(b"a", b"b")
+    link.send(TxCommit(), BasicGet("q"), BasicGet("q"), BasicAck(1))
+    link.publish(b"c", key="full")
+    assert link.call(TxCommit()) == ChannelClose(406, "PRECONDITION_FAILED - partial tx completion", 90, 20)
+    queue = world.broker.vhosts["/"].queues["q"]
+    assert (queue.ready, queue.unacked) == (1, 0)
+    other = world.channel()
+    got = other.call(BasicGet("q"))
+    assert isinstance(got, Content)
+    assert got.body == b"b"

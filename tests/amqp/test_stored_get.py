@@ -15,14 +15,17 @@ from leveret.wire.methods import (
     BasicNack,
     ChannelClose,
     ChannelCloseOk,
+    ConnectionClose,
     QueueDeclare,
     QueueDeclareOk,
     QueueDelete,
     QueuePurge,
 )
+from leveret.wire.properties import Properties, encode_properties
 
 from ..simulation import world as simulation
 from .support import PERSISTENT, TRANSIENT, Content, FakeAccess, Link, World
+from .test_opening import NoRights
 
 GET = BasicGet(queue="q")
 
@@ -253,6 +256,82 @@ class TestMeanwhile:
         link.send(BasicNack(delivery_tag=1, requeue=True))
         world.let_go()
         assert got(link, 2) == [b"1"]
+
+    @pytest.mark.parametrize("fails", [False, True])
+    @pytest.mark.parametrize("delivery_mode", [1, 2])
+    def test_the_message_expires(self, world: StoredWorld, link: Link, delivery_mode: int, fails: bool) -> None:
+        properties = encode_properties(Properties(delivery_mode=delivery_mode, expiration="20"))
+        world.store(link, b"1", properties=properties)
+        link.send(GET)
+        if fails:
+            (world.disks.spill_disk if delivery_mode == 1 else world.disks.disk).fail("read")
+            world.let_go()
+        world.clock.advance(30)
+        world.run()
+        assert world.queue.ready == 0
+        world.let_go()
+        world.broker.pager.try_again()
+        world.run()
+        assert got(link) == [None]
+
+    def test_it_is_not_known_any_more_whether_it_is_allowed(self, world: StoredWorld) -> None:
+        """Everybody is answered when it is known again, and the log goes on meanwhile."""
+        rights = NoRights()
+        rights.asked = []
+        rights.allowed.update(("q", "amq.default"))
+        world.access.rights["guest"] = rights
+        link = world.channel()
+        link.send(QueueDeclare(queue="q", durable=True))
+        link.received.clear()
+        link.open_channel(2)
+        world.store(link, b"1", b"2")
+        link.send(GET)
+        link.send(GET, channel=2)
+        rights.allowed.clear()
+        world.let_go()
+        assert link.received == []
+        rights.answer("q")
+        world.run()
+        assert [got(link), got(link, 2)] == [[b"1"], [b"2"]]
+        assert link.session.parked == {}
+
+    def test_it_is_not_allowed_any_more(self, world: StoredWorld) -> None:
+        rights = NoRights()
+        rights.allowed.update(("q", "amq.default"))
+        world.access.rights["guest"] = rights
+        link = world.channel()
+        link.send(QueueDeclare(queue="q", durable=True))
+        world.store(link, b"1")
+        link.received.clear()
+        link.send(GET)
+        rights.allowed.clear()
+        world.let_go()
+        text = "ACCESS_REFUSED - read access to queue 'q' in vhost '/' refused for user 'guest'"
+        assert link.take() == [ChannelClose(403, text, 60, 70)]
+        assert (world.queue.ready, world.queue.unacked) == (1, 0)
+
+    def test_our_own_fault_costs_the_connection_and_nobody_else(
+        self, world: StoredWorld, link: Link, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = world.channel()
+        world.store(link, b"1")
+        link.send(GET)
+        other.send(GET)
+        take_one = Queue.take_one
+        failed: list[Queue] = []
+
+        def fail_once(queue: Queue) -> object:
+            if not failed:
+                failed.append(queue)
+                raise ZeroDivisionError
+            return take_one(queue)
+
+        monkeypatch.setattr(Queue, "take_one", fail_once)
+        world.let_go()
+        (closed,) = link.on(0)
+        assert isinstance(closed, ConnectionClose)
+        assert closed.reply_code == 541
+        assert got(other) == [b"1"]
 
     def test_the_disk_refuses_for_a_while(self, world: StoredWorld, link: Link) -> None:
         world.store(link, b"1")

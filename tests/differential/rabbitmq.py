@@ -82,15 +82,20 @@ class RabbitMQ:
             start_new_session=True,
         )
 
-    def ctl(self, *arguments: str) -> str:
-        """Run its command line tool; what that says."""
-        done = subprocess.run(
-            [CTL, "-q", "-n", self._node, *arguments],
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run its command line tool."""
+        return subprocess.run(
+            [CTL, "-n", self._node, *arguments],
             env=self._environment,
             capture_output=True,
             check=False,
             text=True,
+            stdin=subprocess.DEVNULL,
         )
+
+    def ctl(self, *arguments: str) -> str:
+        """Run its command line tool, which has to succeed; what that says."""
+        done = self.run("-q", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -428,6 +428,29 @@ class TestFetching:
         files.run()
         assert found == [[(10 * SEGMENT_SIZE, bytes(8))]]
 
+    def test_who_fails_to_take_it_takes_nothing_from_others(self) -> None:
+        files = Files()
+        files.log.append(record(1))
+        files.run()
+
+        def fail(parts: object) -> None:
+            raise ZeroDivisionError
+
+        found: list[object] = []
+        durable: list[int] = []
+        files.log.fetch([(0, 8)], fail)
+        files.log.fetch([(8, 8)], found.append)
+        position = files.log.append(record(2))
+        files.log.when_durable(position, lambda: durable.append(position))
+        files.log.flush()
+        files.disk.run()
+        with pytest.raises(ZeroDivisionError):
+            files.log.run_callbacks()
+        assert not files.log.idle
+        files.log.run_callbacks()
+        assert len(found) == len(durable) == 1
+        assert files.log.idle
+
     def test_over_a_segment_that_is_gone(self) -> None:
         """Blocks before and after it are read at once when they are near each other."""
         files = Files()

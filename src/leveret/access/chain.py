@@ -47,7 +47,7 @@ class Anonymous:
 class Chain:
     """What a node's doors ask about its users."""
 
-    __slots__ = ("_anonymous", "_links", "_loopback_users", "_mechanisms", "_throttle")
+    __slots__ = ("_anonymous", "_links", "_loopback_users", "_mechanisms", "_throttle", "attempts", "failures")
 
     def __init__(
         self,
@@ -62,6 +62,10 @@ class Chain:
         self._links = tuple(links)
         self._throttle = throttle
         self._mechanisms = tuple(mechanisms)
+        self.attempts = 0
+        """To log in, since the start."""
+        self.failures = 0
+        """And those that were refused."""
         self._loopback_users = frozenset(loopback_users)
         self._anonymous = anonymous
 
@@ -78,6 +82,7 @@ class Chain:
 
     def authenticate(self, mechanism: str, response: bytes, remote: Remote, answer: Answer) -> None:
         """Check credentials, and call `answer` with the user, or None when refused; the log says why."""
+        self.attempts += 1
         login = self._login(mechanism, response, remote)
         if self._throttle.holds(remote.address):
             self._refuse(login, "- too many failed logins from its address", answer)
@@ -143,8 +148,8 @@ class Chain:
         identities = [identity for _, identity in state] if proven is None else [proven, *[one for _, one in state]]
         answer(_user(name, identities, state))
 
-    @staticmethod
-    def _refuse(login: Login, why: str, answer: Answer) -> None:
+    def _refuse(self, login: Login, why: str, answer: Answer) -> None:
+        self.failures += 1
         # RabbitMQ's words; of the name only its printable form, since it may be anything.
         logger.warning("%s login refused: user %r %s", login.mechanism, login.name, why)
         answer(None)

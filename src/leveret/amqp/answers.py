@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from ..errors import AmqpError
 from ..limits import INBOX_EVENT_SIZE
 from ..ports import Undecided
 from ..wire import Batch, Command, Settlement
@@ -28,7 +27,7 @@ _ITEM_SIZE: Final = 32
 
 
 def resume(session: Session, token: int, result: object) -> None:
-    """The answer is there: a login's user; a channel's reply, None or AmqpError. Ignored when nobody waits for it."""
+    """The answer is there: a login's user; a channel's reply, None or what went wrong. Ignored when nobody waits."""
     if token == session.waiting:
         session.waiting = 0
         go_ahead(session)
@@ -41,7 +40,7 @@ def resume(session: Session, token: int, result: object) -> None:
     if channel is None or channel.parked != token:
         return
     channel.parked = 0
-    if isinstance(result, AmqpError):
+    if isinstance(result, Exception):
         ending.fail(session, channel.number, method, result)
     elif result is not None:
         assert isinstance(result, Method)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..broker import replies
-from ..broker.vhost import Got
-from ..errors import AmqpError, NotAllowed, NotImplemented_, PreconditionFailed
-from ..ports import Wait
+from ..broker.queue import Queue
+from ..errors import NotAllowed, NotImplemented_, PreconditionFailed
+from ..ports import Undecided, Wait
 from ..wire.methods import (
     BasicCancel,
     BasicCancelOk,
@@ -26,7 +26,6 @@ from ..wire.methods import (
 from .deliveries import TaggedConsumer
 
 if TYPE_CHECKING:
-    from ..broker.queue import Queue
     from .channel import Channel, Reply
 
 _TAG_BYTES: Final = 16
@@ -56,15 +55,15 @@ def basic_consume(channel: Channel, method: BasicConsume) -> Reply:
     """basic.consume. A used tag is the connection's fault, not the channel's (spec 1.8.3.3, RabbitMQ)."""
     shared = channel.connection
     deliveries = channel.deliveries
-    queue = channel.queue_name(method.queue)
     tag = method.consumer_tag
-    if queue == replies.NAME:
+    if (method.queue or channel.last_queue) == replies.NAME:
         _refuse_replies(channel, method)
     if tag in deliveries.consumers:
         raise NotAllowed(f"attempt to reuse consumer tag '{tag}'")
     limit = shared.settings.consumers_per_channel_max
     if len(deliveries.consumers) >= limit:
         raise NotAllowed(f"reached maximum ({limit}) of consumers per channel")
+    queue = channel.queue_name(method.queue)
     if not tag:
         tag = f"amq.ctag-{shared.randomness.token(_TAG_BYTES)}"
     consumer = TaggedConsumer(
@@ -106,6 +105,12 @@ def basic_cancel(channel: Channel, method: BasicCancel) -> Reply:
 
 def basic_get(channel: Channel, method: BasicGet) -> Reply:
     """basic.get; no prefetch limit applies. The answer waits when the message has to be read from disk first."""
+    found = _get(channel, method)
+    return _get_later(channel, method, found) if isinstance(found, Queue) else found
+
+
+def _get(channel: Channel, method: BasicGet) -> BasicGetEmpty | Queue | None:
+    """The answer, None when it is sent already; or the queue whose first message is on disk only."""
     shared = channel.connection
     deliveries = channel.deliveries
     name = channel.queue_name(method.queue)
@@ -115,8 +120,8 @@ def basic_get(channel: Channel, method: BasicGet) -> Reply:
     if got is None:
         deliveries.counts.get_empty += 1
         return BasicGetEmpty()
-    if not isinstance(got, Got):
-        return _get_later(channel, method, got)
+    if isinstance(got, Queue):
+        return got
     deliveries.got(got, method.no_ack)
     return None
 
@@ -125,6 +130,7 @@ def _get_later(channel: Channel, method: BasicGet, queue: Queue) -> Wait:
     wait = channel.connection.park(channel)
 
     def again() -> None:
+        nonlocal queue
         if channel.parked != wait.token:
             return  # it was closed meanwhile
         if not queue.deleted and queue.head_stored:
@@ -132,10 +138,16 @@ def _get_later(channel: Channel, method: BasicGet, queue: Queue) -> Wait:
             return
         result: object
         try:
-            result = basic_get(channel, method)
-        except AmqpError as error:
+            result = _get(channel, method)
+        except Undecided as undecided:  # what was allowed before has to be asked for anew
+            undecided.ask(again)
+            return
+        except Exception as error:  # nothing of it is the fault of who calls
             result = error
-        if not isinstance(result, Wait):  # else it waits for another queue of that name
+        if isinstance(result, Queue):  # another one has the name, or another message is the first one
+            queue = result
+            queue.when_loaded(again)
+        else:
             channel.connection.resume(wait.token, result)
 
     queue.when_loaded(again)

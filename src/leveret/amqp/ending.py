@@ -140,9 +140,10 @@ def end(session: Session, moved: int = Moved.GONE) -> None:
 
 
 def _release(session: Session, channel: Channel) -> None:
-    """Everything that a channel holds goes back; a fault in that must not keep others from being released."""
-    if not channel.gone:
-        session.broker.connections.close_channels(channel.connection.user.name, 1)
+    """Everything that a channel holds goes back, once; a fault in that must not keep others from being released."""
+    if channel.gone:
+        return
+    session.broker.connections.close_channels(channel.connection.user.name, 1)
     try:
         channel.release()
         if session.broker.events.wanted:

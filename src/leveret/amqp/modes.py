@@ -36,11 +36,20 @@ def tx_select(channel: Channel, method: TxSelect) -> Reply:
 def tx_commit(channel: Channel, method: TxCommit) -> Reply:
     """tx.commit: what was published and settled since becomes one record of the log."""
     transaction = _transaction(channel)
-    position = channel.connection.vhost.transact(transaction.batches, transaction.settlements, channel.publishing)
+    shared = channel.connection
+    for batch in transaction.batches:
+        shared.vhost.check_publish(batch)  # an exchange may be gone: then nothing has happened yet
+    try:
+        position = shared.vhost.transact(transaction.batches, transaction.settlements, channel.publishing)
+    except PreconditionFailed:
+        channel.deliveries.ledger.commit()  # done but for what full queues refused: what was settled must not go back
+        raise
     channel.deliveries.ledger.commit()
     transaction.clear()
     if position is not None:
-        channel.connection.throttle.follow(channel.connection.log)
+        shared.throttle.follow(shared.log)
+    if shared.pager.lagging:
+        shared.throttle.follow(shared.pager)
     return channel.once_durable(position, TxCommitOk())
 
 

@@ -368,7 +368,7 @@ class Session:
         return Wait(self._token)
 
     def resume(self, token: int, result: object) -> None:
-        """The answer that a channel (a reply, None, or an AmqpError) or the connection (its user) waited for."""
+        """The answer that a channel (a reply, None, or an exception) or the connection (its user) waited for."""
         answers.resume(self, token, result)
 
     # -- dispatch ------------------------------------------------------------------------------------------------

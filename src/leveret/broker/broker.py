@@ -23,7 +23,7 @@ from ..wire.records import (
 )
 from .alarms import Alarms
 from .connections import Connections
-from .counts import Churn
+from .counts import Churn, Deaths
 from .events import Events
 from .notices import Notices
 from .paging import Pager
@@ -77,6 +77,7 @@ class Broker:
         "churn",
         "clock",
         "connections",
+        "deaths",
         "events",
         "lanes",
         "log",
@@ -130,6 +131,7 @@ class Broker:
         self.accounts: Accounts = accounts or _Nobody()
         self.parameters = Parameters()
         self.churn = Churn()
+        self.deaths = Deaths()
         self.connections = Connections(self.parameters, self.accounts, self.churn)
         self.notices = Notices(self)
         self.events = Events(self)

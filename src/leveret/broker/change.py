@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..wire import ACK, REJECT, REQUEUE, Extent, Selection
 from ..wire.records import ACKED, Settle
 from ..wire.records import REJECTED as BY_REJECT
+from .counts import AT_MOST_ONCE, DISABLED
 from .dead_letters import dead_letters, without_cycles
 from .deaths import DELIVERY_LIMIT, MAXLEN, REJECTED
 from .delaying import exchange_of, when_due
@@ -61,6 +62,7 @@ class Change:
             self._ops += placement.ops(self._taken)
             self._placements.append(placement)
             for queue, rows in placement.refused:
+                self.died(queue, MAXLEN, len(rows))
                 if queue.settings.overflow == "reject-publish-dlx":
                     letters += [
                         letter
@@ -90,10 +92,18 @@ class Change:
         if op is not None:
             self._ops.append(op)
         self._dropped.append((lane, extent, rows))
+        if reason:
+            self.died(queue, reason, len(rows))
         if reason and queue.delays:
             self._go_on(queue, extent.batch(self._broker.pool, rows))
         elif reason and queue.settings.dead_letter_exchange is not None:
             self.dead_letter(queue, extent.batch(self._broker.pool, rows), reason)
+
+    def died(self, queue: Queue, reason: str, count: int) -> None:
+        """So many died in a queue; `drop` and `settle` count by themselves what they have a reason for."""
+        if not queue.delays:
+            strategy = DISABLED if queue.settings.dead_letter_exchange is None else AT_MOST_ONCE
+            self._broker.deaths.add(reason, strategy, count)
 
     def _go_on(self, queue: Queue, batch: Batch) -> None:
         """They have waited long enough for their exchange."""
@@ -117,6 +127,8 @@ class Change:
         self._settled.append((portion, kind))
         if queue.deleted:
             return
+        if kind != ACK:
+            self.died(queue, reason, len(rows))
         op = settle_op(queue.lane_of(extent), extent, rows, ACKED if kind == ACK else BY_REJECT)
         if op is not None:
             self._ops.append(op)

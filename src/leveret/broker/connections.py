@@ -71,6 +71,7 @@ class Connections:
         "_parameters",
         "channels",
         "channels_max",
+        "gone_traffic",
         "open_max",
     )
 
@@ -83,6 +84,8 @@ class Connections:
         self._channels: dict[str, int] = {}
         """Open channels by user."""
         self.channels = 0
+        self.gone_traffic = (0, 0)
+        """Bytes received from and sent to connections that are gone."""
         self.open_max: int | None = None
         """`connection_max` of the node."""
         self.channels_max: int | None = None
@@ -131,6 +134,8 @@ class Connections:
         """It is over; nothing when it was not admitted."""
         if connection in self._by_vhost.get(vhost, ()):
             self._churn.connection_closed += 1
+            received, sent = connection.traffic()
+            self.gone_traffic = (self.gone_traffic[0] + received, self.gone_traffic[1] + sent)
         for table, name in ((self._by_vhost, vhost), (self._by_user, user)):
             there = table.get(name)
             if there is not None:

@@ -52,6 +52,28 @@ class Counts:
         return self.deliver + self.deliver_no_ack + self.get + self.get_no_ack
 
 
+AT_MOST_ONCE: Final = "at_most_once"
+DISABLED: Final = "disabled"
+"""Strategies for dead letters, as metrics call them: the second when they go nowhere."""
+
+
+class Deaths:
+    """Messages that died, by reason and by what became of them."""
+
+    __slots__ = ("_counts",)
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str], int] = {}
+
+    def add(self, reason: str, strategy: str, count: int) -> None:
+        """So many more."""
+        self._counts[reason, strategy] = self._counts.get((reason, strategy), 0) + count
+
+    def of(self, reason: str, strategy: str) -> int:
+        """How many so far."""
+        return self._counts.get((reason, strategy), 0)
+
+
 class Churn:
     """What came and went since the broker started."""
 

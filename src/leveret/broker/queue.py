@@ -366,6 +366,11 @@ class Queue(Lane):
         if self.ring and not self.active and self.message_count:
             self._activate(self)
 
+    def head_gone(self) -> None:
+        """Ready messages left without having been taken: who waited for the first one to be read asks again."""
+        if self._getters:
+            self.loaded()
+
     def take_one(self) -> tuple[Extent, Selection] | None:
         """The first ready message, now outstanding (basic.get); not when `head_stored`. None while it is paused."""
         lane = self.first_lane() if self.levels else self

@@ -214,6 +214,9 @@ class Upkeep:
             return False
         change = Change(broker, vhost.router)
         cause = EXPIRED if reason is deaths.EXPIRED else OVERFLOWED
+        if not extent.resident:  # it has nowhere to go: else it would have been read
+            change.died(queue, reason, len(rows))
         change.drop(queue, lane, extent, rows, cause, reason if extent.resident else "")
         change.commit()
+        queue.head_gone()
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -43,17 +44,17 @@ class _Fetch:
 class Reads:
     """Fetches that are under way. `tickets` are those of the disk, shared with who writes."""
 
-    __slots__ = ("_absent", "_disk", "_fetches", "_tickets")
+    __slots__ = ("_complete", "_disk", "_fetches", "_tickets")
 
     def __init__(self, disk: Disk, tickets: Iterator[int]) -> None:
         self._disk = disk
         self._tickets = tickets
         self._fetches: dict[int, tuple[_Fetch, int, int]] = {}  # by ticket: which range of it, which part
-        self._absent: list[_Fetch] = []  # of which no part is in any file
+        self._complete: deque[_Fetch] = deque()  # who asked is not told yet
 
     def __len__(self) -> int:
-        """Parts that are on their way."""
-        return len(self._fetches)
+        """Parts that are on their way, and fetches that are not told yet."""
+        return len(self._fetches) + len(self._complete)
 
     def fetch(self, ranges: Sequence[tuple[int, Sequence[Piece]]], callback: Fetched) -> None:
         """Read (position, where its bytes are) each; `callback` gets (position, bytes) each, later, or None when the
@@ -71,21 +72,26 @@ class Reads:
                     fetch.left += 1
                     self._disk.read(ticket, name, offset, size)
         if not fetch.left:
-            self._absent.append(fetch)
+            self._complete.append(fetch)
 
     def completed(self, ticket: int, result: bytes | OSError | None) -> bool:
-        """The disk says what became of this ticket; False when it is of something else."""
+        """The disk says what became of this ticket; False when it is of something else. Nobody is told in here: what
+        else the disk says is heard first.
+        """
         found = self._fetches.pop(ticket, None)
         if found is None:
             return False
         fetch, number, part = found
         fetch.arrived(number, part, result)
         if not fetch.left:
-            fetch.tell()
+            self._complete.append(fetch)
         return True
 
     def tell(self) -> None:
-        """Tell those for whom nothing had to be read."""
-        absent, self._absent = self._absent, []
-        for fetch in absent:
-            fetch.tell()
+        """Tell those for whom all is there. One that fails does not take the answer from the others: they are told
+        next time.
+        """
+        for _ in range(len(self._complete)):
+            if not self._complete:
+                break  # one of them told the others
+            self._complete.popleft().tell()

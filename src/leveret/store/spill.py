@@ -107,6 +107,7 @@ class DiskSpill:
                     callback(None)
                 else:
                     callback((place, size))
+        self._reads.tell()
 
     def _failed(self, place: int) -> None:
         """Nobody knows whether that file is there and how long it is: the next block goes to another one."""

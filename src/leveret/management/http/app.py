@@ -20,6 +20,7 @@ from . import browsing, events, messages, objects, overview, rules, tenants, top
 from .caller import log_in
 from .context import Call
 from .guard import Guard
+from .metrics import Metrics
 from .reply import ApiError, error, json
 from .sessions import Sessions
 
@@ -202,6 +203,7 @@ def application(node: Managed) -> Guard:
     for path, handlers in PATHS.items():
         table = handlers if isinstance(handlers, Mapping) else {"GET": handlers}
         routes.append(Route(f"{prefix}/api/{path}", _endpoint(node, sessions, table), methods=[*table]))
+    routes += Metrics(node, authenticated=True).routes(prefix)
     if UI.is_dir():
         routes.append(Mount(prefix or "/", StaticFiles(directory=UI, html=True)))
     if prefix:
@@ -211,6 +213,15 @@ def application(node: Managed) -> Guard:
         exception_handlers={ApiError: _refused, HTTPException: _http_error},
     )
     app.router.redirect_slashes = False
+    return Guard(app, node.management)
+
+
+def metrics_application(node: Managed, authenticated: bool) -> Guard:
+    """Metrics alone, as RabbitMQ has them on a port of their own."""
+    app = Starlette(
+        routes=Metrics(node, authenticated).routes(),
+        exception_handlers={ApiError: _refused, HTTPException: _http_error},
+    )
     return Guard(app, node.management)
 
 

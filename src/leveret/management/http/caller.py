@@ -25,14 +25,16 @@ if TYPE_CHECKING:
 
     from ...access.accounts import Accounts
     from ...access.administration import Administration
+    from ...access.chain import Chain
     from ...access.credentials import Credentials
     from ...authorize import Rights
     from ...broker.broker import Broker
     from ...broker.vhost import VHost
-    from ...ports import Access, Challenge, Clock, Position
+    from ...net.lengths import Lengths
+    from ...ports import Challenge, Clock, Position
     from ..statistics import Statistics
     from .machine import Machine
-    from .options import Listening, ManagementOptions
+    from .options import Listening, Logins, ManagementOptions
 
 MANAGEMENT: Final = "management"
 POLICYMAKER: Final = "policymaker"
@@ -67,7 +69,13 @@ class Managed(Protocol):
     def credentials(self) -> Credentials: ...
 
     @property
-    def access(self) -> Access: ...
+    def access(self) -> Chain: ...
+
+    @property
+    def logins(self) -> Logins: ...
+
+    @property
+    def turns(self) -> Lengths: ...
 
     @property
     def statistics(self) -> Statistics: ...
@@ -179,10 +187,12 @@ async def log_in_as(request: Request, node: Managed, name: bytes, password: byte
     client = request.client
     host = "" if client is None else client.host
     remote = Remote(host, host == "::1" or host.startswith(("127.", "::ffff:127.")))
+    node.logins.attempts += 1
     answer: Answer[User | Challenge | None] = Answer()
     node.access.authenticate("PLAIN", b"\0" + name + b"\0" + password, remote, answer.tell)
     user = await answer.get()
     if not isinstance(user, User):
+        node.logins.failures += 1
         raise _failed_login()
     if not _MAY_CALL & set(user.tags):
         raise ApiError(401, "not_authorized", "Not management user")

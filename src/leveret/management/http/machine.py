@@ -26,6 +26,16 @@ class Machine:
         self._process = psutil.Process()
         self._started_ms = int(self._process.create_time() * 1000)
 
+    @property
+    def started_s(self) -> float:
+        """When the process began, in seconds of the wall clock."""
+        return self._started_ms / 1000
+
+    @property
+    def file_limit(self) -> int:
+        """Files that it may have open."""
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
     def figures(self) -> dict[str, int]:
         """FIGURES as they are now."""
         connections = len(self._node.brain.connections)
@@ -41,7 +51,7 @@ class Machine:
     def describe(self, view: View) -> dict[str, Any]:
         """As `/api/nodes` shows it: with the figures of the last sample, and their rates."""
         node, alarms = self._node, self._node.brain.alarms
-        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        limit = self.file_limit
         sampled = view.statistics.of(NODE).newest or tuple(self.figures().values())
         return {
             "name": NODE_NAME,

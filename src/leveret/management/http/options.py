@@ -24,3 +24,11 @@ class Listening:
     protocol: str
     host: str
     port: int
+
+
+class Logins:
+    """Attempts to log in to the management interface."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.failures = 0

@@ -96,7 +96,7 @@ async def overview(call: Call) -> Response:
                     "ssl_opts": [],
                 }
                 for one in node.listening
-                if everything and one.protocol.startswith("http")
+                if everything and one.protocol in ("http", "https")
             ],
         }
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from ...limits import API_CONNECTIONS_MAX, API_REQUEST_TIMEOUT_MS
-from .app import application
+from .app import application, metrics_application
 from .machine import Machine as Machine
 from .sampling import sample_for_ever
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import socket
     import ssl
     from collections.abc import Iterable
+
+    from starlette.types import ASGIApp
 
     from .caller import Managed
 
@@ -63,36 +65,49 @@ class _Patient(H11Protocol):
             self._deadline = None
 
 
+def _config(app: ASGIApp) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        http=_Patient,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+    )
+    config.load()
+    return config
+
+
 class HttpServer:
-    """Serves the management interface of a node."""
+    """Serves the management interface of a node, and its metrics."""
 
     def __init__(self, node: Managed) -> None:
         self._node = node
-        self._config = uvicorn.Config(
-            application(node),
-            http=_Patient,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-        )
-        self._config.load()
         self._state = ServerState()
         self._servers: list[asyncio.Server] = []
         self._sampling: asyncio.Task[None] | None = None
 
-    async def start(self, listening: Iterable[tuple[socket.socket, ssl.SSLContext | None]]) -> None:
-        """Serve on these sockets, which listen already."""
-        loop = asyncio.get_running_loop()
-        for one, tls in listening:
-            self._servers.append(await loop.create_server(self._protocol, sock=one, ssl=tls))
-        self._sampling = loop.create_task(sample_for_ever(self._node))
+    async def start(
+        self,
+        listening: Iterable[tuple[socket.socket, ssl.SSLContext | None]],
+        metrics: Iterable[socket.socket] = (),
+        metrics_authenticated: bool = False,
+    ) -> None:
+        """Serve on these sockets, which listen already; `metrics` are those for metrics alone."""
+        await self._serve(application(self._node), listening)
+        found = [(one, None) for one in metrics]
+        if found:
+            await self._serve(metrics_application(self._node, metrics_authenticated), found)
+        self._sampling = asyncio.get_running_loop().create_task(sample_for_ever(self._node))
 
-    def _protocol(self) -> Any:
-        return _Patient(self._config, self._state, {})
+    async def _serve(self, app: ASGIApp, listening: Iterable[tuple[socket.socket, ssl.SSLContext | None]]) -> None:
+        config, loop = _config(app), asyncio.get_running_loop()
+        for one, tls in listening:
+            server = await loop.create_server(lambda: _Patient(config, self._state, {}), sock=one, ssl=tls)
+            self._servers.append(server)
 
     async def stop(self) -> None:
         """Serve no more; answers on their way have a moment."""

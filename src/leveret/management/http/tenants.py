@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ...access.passwords import SHA256
+from ...access.passwords import ARGON2ID, SHA256
 from ...broker.parameters import LIMITS, MAX_CONNECTIONS, MAX_QUEUES, VHOST_LIMITS, require_parameter
 from ...wire.definitions import ClearParameter, SetParameter
 from .. import describe
@@ -151,7 +151,9 @@ async def put_user(call: Call) -> Response:
     if "password" in said:
         password_hash, hashing = await _hashed(call, field(said, "password", str))
     elif "password_hash" in said:
-        password_hash, hashing = field(said, "password_hash", str), said.get("hashing_algorithm", SHA256)
+        password_hash = field(said, "password_hash", str)
+        own = ARGON2ID if password_hash.startswith("$argon2") else SHA256  # RabbitMQ's default is what it has itself
+        hashing = said.get("hashing_algorithm", own)
     elif known is not None:
         password_hash, hashing = known.password_hash, known.hashing
     else:

@@ -1,0 +1,1 @@
+"""`leveretctl`: rabbitmqctl's commands, over the HTTP API."""

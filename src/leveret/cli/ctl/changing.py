@@ -1,0 +1,525 @@
+"""Commands that change something."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from .api import DATA, NO_USER, SOFTWARE, UNAVAILABLE, USAGE, Failed, NotThere
+from .command import Ctl, argument, command, option
+
+_USER: Final = argument("username")
+_PATTERNS: Final = (argument("configure"), argument("write"), argument("read"))
+
+
+def _no_user(username: str) -> Failed:
+    return Failed(f'User "{username}" does not exist', NO_USER)
+
+
+def _secret(said: str | None, prompt: str) -> str:
+    """Said, or read from a terminal or a pipe: what is an argument is in the list of processes."""
+    if said is not None:
+        return said
+    if sys.stdin.isatty():
+        found: str = click.prompt(prompt, hide_input=True, err=True)
+        return found
+    return sys.stdin.readline().rstrip("\n")
+
+
+# Users
+
+
+@command("Users", _USER, argument("password", required=False), option("--pre-hashed-password", "hashed"))
+def add_user(ctl: Ctl, username: str, password: str | None, hashed: str | None) -> None:
+    """Creates a user. Without a password it is read from the standard input."""
+    ctl.say(f'Adding user "{username}" ...')
+    if hashed is None:
+        password = _secret(password, "Password")
+    if ctl.api.is_there("users", username):
+        raise Failed(f'User "{username}" already exists', SOFTWARE)
+    said = {"password": password} if hashed is None else {"password_hash": hashed}
+    ctl.api.put("users", username, said={**said, "tags": ""})
+    ctl.say(
+        "Done. Don't forget to grant the user permissions to some virtual hosts!"
+        " See 'leveretctl help set_permissions' to learn more."
+    )
+
+
+def _change_user(ctl: Ctl, username: str, **said: Any) -> None:
+    try:
+        known = ctl.api.get("users", username)
+    except NotThere:
+        raise _no_user(username) from None
+    ctl.api.put("users", username, said={"tags": known["tags"], **said})
+
+
+@command("Users", _USER)
+def delete_user(ctl: Ctl, username: str) -> None:
+    """Deletes a user with its permissions; its connections are closed."""
+    ctl.say(f'Deleting user "{username}" ...')
+    try:
+        ctl.api.delete("users", username)
+    except NotThere:
+        raise _no_user(username) from None
+
+
+@command("Users", _USER, argument("password", required=False))
+def change_password(ctl: Ctl, username: str, password: str | None) -> None:
+    """Changes a user's password. Without one it is read from the standard input."""
+    ctl.say(f'Changing password for user "{username}" ...')
+    _change_user(ctl, username, password=_secret(password, "Password"))
+
+
+@command("Users", _USER)
+def clear_password(ctl: Ctl, username: str) -> None:
+    """The user cannot log in with a password any more."""
+    ctl.say(f'Clearing password for user "{username}" ...')
+    _change_user(ctl, username, password_hash="")
+
+
+@command("Users", _USER, argument("password", required=False))
+def authenticate_user(ctl: Ctl, username: str, password: str | None) -> None:
+    """Tries whether a user can log in to the management interface with a password."""
+    ctl.say(f'Authenticating user "{username}" ...')
+    other = ctl.as_user(username, _secret(password, "Password"))
+    try:
+        other.get("whoami")
+    except Failed as failed:
+        if "Not management user" not in str(failed):  # then the password was right
+            text = f"Error: failed to authenticate user \"{username}\"\nuser '{username}' - invalid credentials"
+            raise Failed(text, DATA) from None
+    finally:
+        other.close()
+    ctl.say("Success")
+
+
+@command("Users", _USER, argument("tags", nargs=-1))
+def set_user_tags(ctl: Ctl, username: str, tags: tuple[str, ...]) -> None:
+    """Sets what a user is: administrator, monitoring, policymaker, management, impersonator, or words of your own."""
+    ctl.say(f'Setting tags for user "{username}" to [{", ".join(tags)}] ...')
+    _change_user(ctl, username, tags=[*tags])
+
+
+@command("Users", argument("password", required=False))
+def hash_password(ctl: Ctl, password: str | None) -> None:
+    """Hashes a password as the broker would keep it."""
+    ctl.say("Will hash password ...")
+    print(ctl.api.get("auth", "hash_password", _secret(password, "Password"))["ok"])
+
+
+@command("Users", _USER, argument("definition"))
+def set_user_limits(ctl: Ctl, username: str, definition: str) -> None:
+    """Sets limits of a user: a JSON object with max-connections, max-channels."""
+    ctl.say(f'Setting user limits to "{definition}" for user "{username}" ...')
+    for name, value in _object(definition).items():
+        try:
+            ctl.api.put("user-limits", username, name, said={"value": value})
+        except NotThere:
+            raise _no_user(username) from None
+
+
+@command("Users", _USER, argument("limit"))
+def clear_user_limits(ctl: Ctl, username: str, limit: str) -> None:
+    """Clears a limit of a user, or `all`."""
+    ctl.say(f'Clearing "{limit}" limit for user "{username}" ...')
+    for name in ("max-connections", "max-channels") if limit == "all" else (limit,):
+        try:
+            ctl.api.delete("user-limits", username, name)
+        except NotThere:
+            raise _no_user(username) from None
+
+
+# Permissions
+
+
+def _set(ctl: Ctl, kind: str, vhost: str, username: str, said: dict[str, str]) -> None:
+    try:
+        ctl.api.put(kind, vhost, username, said=said)
+    except Failed as failed:
+        if not ctl.api.is_there("vhosts", vhost):
+            raise Failed(f"Virtual host {vhost} does not exist") from None
+        if not ctl.api.is_there("users", username):
+            raise Failed(f"User {username} does not exist", NO_USER) from None
+        raise failed
+
+
+@command("Access control", _USER, *_PATTERNS)
+def set_permissions(ctl: Ctl, username: str, configure: str, write: str, read: str) -> None:
+    """Sets what a user may do in a virtual host: three regular expressions for names of queues and exchanges."""
+    ctl.say(f'Setting permissions for user "{username}" in vhost "{ctl.vhost}" ...')
+    said = {"configure": configure, "write": write, "read": read}
+    _set(ctl, "permissions", ctl.vhost, username, said)
+
+
+@command("Access control", _USER, *_PATTERNS)
+def set_permissions_globally(ctl: Ctl, username: str, configure: str, write: str, read: str) -> None:
+    """Sets what a user may do in every virtual host there is."""
+    ctl.say(f'Setting permissions for user "{username}" in all virtual hosts ...')
+    for one in ctl.api.get("vhosts"):
+        _set(ctl, "permissions", one["name"], username, {"configure": configure, "write": write, "read": read})
+
+
+@command("Access control", _USER)
+def clear_permissions(ctl: Ctl, username: str) -> None:
+    """The user may do nothing in a virtual host any more."""
+    ctl.say(f'Clearing permissions for user "{username}" in vhost "{ctl.vhost}" ...')
+    if not ctl.api.is_there("users", username):
+        raise Failed(f"User {username} does not exist", NO_USER)
+    try:
+        ctl.api.delete("permissions", ctl.vhost, username)
+    except NotThere:
+        return  # it had none
+
+
+@command("Access control", _USER, argument("exchange"), argument("write"), argument("read"))
+def set_topic_permissions(ctl: Ctl, username: str, exchange: str, write: str, read: str) -> None:
+    """Sets which routing keys of a topic exchange a user may publish and bind with."""
+    ctl.say(f'Setting topic permissions on "{exchange}" for user "{username}" in vhost "{ctl.vhost}" ...')
+    _set(ctl, "topic-permissions", ctl.vhost, username, {"exchange": exchange, "write": write, "read": read})
+
+
+@command("Access control", _USER, argument("exchange", required=False))
+def clear_topic_permissions(ctl: Ctl, username: str, exchange: str | None) -> None:
+    """Every routing key may be used again, of one exchange or of all."""
+    of = "" if exchange is None else f'on "{exchange}" '
+    ctl.say(f'Clearing topic permissions {of}for user "{username}" in vhost "{ctl.vhost}" ...')
+    try:
+        ctl.api.delete("topic-permissions", ctl.vhost, username, *([] if exchange is None else [exchange]))
+    except NotThere:
+        if not ctl.api.is_there("users", username):
+            raise Failed(f"User {username} does not exist", NO_USER) from None
+
+
+# Virtual hosts
+
+
+@command(
+    "Virtual hosts",
+    argument("name"),
+    option("--description"),
+    option("--tags", help="Words with commas between."),
+    option("--default-queue-type", "queue_type"),
+)
+def add_vhost(ctl: Ctl, name: str, description: str | None, tags: str | None, queue_type: str | None) -> None:
+    """Creates a virtual host."""
+    ctl.say(f'Adding vhost "{name}" ...')
+    said = {"description": description, "tags": tags, "default_queue_type": queue_type}
+    ctl.api.put("vhosts", name, said={key: value for key, value in said.items() if value is not None})
+
+
+def _vhost(ctl: Ctl, name: str) -> None:
+    if not ctl.api.is_there("vhosts", name):
+        raise Failed(f"Virtual host '{name}' does not exist", DATA)
+
+
+@command("Virtual hosts", argument("name"))
+def delete_vhost(ctl: Ctl, name: str) -> None:
+    """Deletes a virtual host with everything in it."""
+    ctl.say(f'Deleting vhost "{name}" ...')
+    try:
+        ctl.api.delete("vhosts", name)
+    except NotThere:
+        raise Failed(f"Virtual host '{name}' does not exist", DATA) from None
+
+
+@command(
+    "Virtual hosts",
+    argument("name"),
+    option("--description"),
+    option("--tags", help="Words with commas between."),
+    option("--default-queue-type", "queue_type"),
+)
+def update_vhost_metadata(
+    ctl: Ctl, name: str, description: str | None, tags: str | None, queue_type: str | None
+) -> None:
+    """Changes what is said of a virtual host."""
+    ctl.say(f'Updating metadata of vhost "{name}" ...')
+    _vhost(ctl, name)
+    said = {"description": description, "tags": tags, "default_queue_type": queue_type}
+    ctl.api.put("vhosts", name, said={key: value for key, value in said.items() if value is not None})
+
+
+@command("Virtual hosts", argument("name"), argument("tags", nargs=-1))
+def set_vhost_tags(ctl: Ctl, name: str, tags: tuple[str, ...]) -> None:
+    """Sets the tags of a virtual host."""
+    ctl.say(f'Setting tags for vhost "{name}" to [{", ".join(tags)}] ...')
+    _vhost(ctl, name)
+    ctl.api.put("vhosts", name, said={"tags": [*tags]})
+
+
+@command("Virtual hosts", argument("name"))
+def enable_vhost_deletion_protection(ctl: Ctl, name: str) -> None:
+    """A virtual host cannot be deleted any more."""
+    ctl.say(f'Protecting vhost "{name}" from deletion ...')
+    _vhost(ctl, name)
+    ctl.api.call("POST", "vhosts", name, "deletion", "protection")
+
+
+@command("Virtual hosts", argument("name"))
+def disable_vhost_deletion_protection(ctl: Ctl, name: str) -> None:
+    """It can be deleted again."""
+    ctl.say(f'Ending the protection of vhost "{name}" from deletion ...')
+    _vhost(ctl, name)
+    ctl.api.delete("vhosts", name, "deletion", "protection")
+
+
+@command("Virtual hosts", argument("definition"))
+def set_vhost_limits(ctl: Ctl, definition: str) -> None:
+    """Sets limits of a virtual host: a JSON object with max-connections, max-queues."""
+    ctl.say(f'Setting vhost limits to "{definition}" for vhost "{ctl.vhost}" ...')
+    for name, value in _object(definition).items():
+        ctl.api.put("vhost-limits", ctl.vhost, name, said={"value": value})
+
+
+@command("Virtual hosts")
+def clear_vhost_limits(ctl: Ctl) -> None:
+    """Clears the limits of a virtual host."""
+    ctl.say(f'Clearing vhost "{ctl.vhost}" limits ...')
+    for name in ("max-connections", "max-queues"):
+        ctl.api.delete("vhost-limits", ctl.vhost, name)
+
+
+@command("Virtual hosts", argument("vhost", required=False))
+def trace_on(ctl: Ctl, vhost: str | None) -> None:
+    """Publishes what is published and delivered to amq.rabbitmq.trace, too."""
+    _trace(ctl, vhost or ctl.vhost, True)
+
+
+@command("Virtual hosts", argument("vhost", required=False))
+def trace_off(ctl: Ctl, vhost: str | None) -> None:
+    """Does not any more."""
+    _trace(ctl, vhost or ctl.vhost, False)
+
+
+def _trace(ctl: Ctl, vhost: str, on: bool) -> None:
+    ctl.say(f'{"Starting" if on else "Stopping"} tracing for vhost "{vhost}" ...')
+    _vhost(ctl, vhost)
+    ctl.api.put("vhosts", vhost, said={"tracing": on})
+    ctl.say(f"Trace {'enabled' if on else 'disabled'} for vhost {vhost}")
+
+
+# Policies and parameters
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Failed(f"JSON decoding error. Reason: {error}") from None
+
+
+def _object(text: str) -> dict[str, Any]:
+    found = _json(text)
+    if not isinstance(found, dict):
+        raise Failed("JSON decoding error. Reason: not an object")
+    return found
+
+
+_POLICY: Final = (
+    argument("name"),
+    argument("pattern"),
+    argument("definition"),
+    option("--priority", type=int, default=0, show_default=True),
+    option("--apply-to", default="all", show_default=True),
+)
+
+
+@command("Policies", *_POLICY)
+def set_policy(ctl: Ctl, name: str, pattern: str, definition: str, priority: int, apply_to: str) -> None:
+    """Sets a policy: for whatever queues and exchanges have names that match the pattern."""
+    _set_policy(ctl, "policies", 'policy "', name, pattern, definition, priority, apply_to)
+
+
+@command("Policies", *_POLICY)
+def set_operator_policy(ctl: Ctl, name: str, pattern: str, definition: str, priority: int, apply_to: str) -> None:
+    """Sets an operator policy: limits that policies and arguments cannot exceed."""
+    _set_policy(ctl, "operator-policies", 'operator policy override "', name, pattern, definition, priority, apply_to)
+
+
+def _set_policy(
+    ctl: Ctl, kind: str, what: str, name: str, pattern: str, definition: str, priority: int, apply_to: str
+) -> None:
+    ctl.say(
+        f'Setting {what}{name}" for pattern "{pattern}" to "{definition}" with priority "{priority}"'
+        f' for vhost "{ctl.vhost}" ...'
+    )
+    said = {"pattern": pattern, "definition": _object(definition), "priority": priority, "apply-to": apply_to}
+    ctl.api.put(kind, ctl.vhost, name, said=said)
+
+
+@command("Policies", argument("name"))
+def clear_policy(ctl: Ctl, name: str) -> None:
+    """Clears a policy."""
+    ctl.say(f'Clearing policy "{name}" on vhost "{ctl.vhost}" ...')
+    _clear(ctl, "policies", ctl.vhost, name)
+
+
+@command("Policies", argument("name"))
+def clear_operator_policy(ctl: Ctl, name: str) -> None:
+    """Clears an operator policy."""
+    ctl.say(f'Clearing operator policy "{name}" on vhost "{ctl.vhost}" ...')
+    _clear(ctl, "operator-policies", ctl.vhost, name)
+
+
+def _clear(ctl: Ctl, *parts: str) -> None:
+    try:
+        ctl.api.delete(*parts)
+    except NotThere:
+        raise Failed("Parameter does not exist", UNAVAILABLE) from None
+
+
+@command("Parameters", argument("component"), argument("name"), argument("value"))
+def set_parameter(ctl: Ctl, component: str, name: str, value: str) -> None:
+    """Sets a runtime parameter."""
+    ctl.say(f'Setting runtime parameter "{name}" for component "{component}" to "{value}" in vhost "{ctl.vhost}" ...')
+    ctl.api.put("parameters", component, ctl.vhost, name, said={"value": _json(value)})
+
+
+@command("Parameters", argument("component"), argument("name"))
+def clear_parameter(ctl: Ctl, component: str, name: str) -> None:
+    """Clears a runtime parameter."""
+    ctl.say(f'Clearing runtime parameter "{name}" for component "{component}" on vhost "{ctl.vhost}" ...')
+    _clear(ctl, "parameters", component, ctl.vhost, name)
+
+
+@command("Parameters", argument("name"), argument("value"))
+def set_global_parameter(ctl: Ctl, name: str, value: str) -> None:
+    """Sets a global runtime parameter."""
+    ctl.say(f'Setting global runtime parameter "{name}" to "{value}" ...')
+    ctl.api.put("global-parameters", name, said={"value": _json(value)})
+
+
+@command("Parameters", argument("name"))
+def clear_global_parameter(ctl: Ctl, name: str) -> None:
+    """Clears a global runtime parameter."""
+    ctl.say(f'Clearing global runtime parameter "{name}" ...')
+    _clear(ctl, "global-parameters", name)
+
+
+@command("Configuration and environment", argument("name"))
+def set_cluster_name(ctl: Ctl, name: str) -> None:
+    """Sets what the broker is called."""
+    ctl.say(f"Setting cluster name to {name} ...")
+    ctl.api.put("cluster-name", said={"name": name})
+
+
+@command("Feature flags", argument("name"))
+def enable_feature_flag(ctl: Ctl, name: str) -> None:
+    """Enables a feature flag: all are."""
+    ctl.say(f"Enabling feature flag {name} ...")
+    ctl.api.put("feature-flags", name, "enable", said={})
+
+
+# Queues and connections
+
+
+@command("Queues", argument("queue"))
+def purge_queue(ctl: Ctl, queue: str) -> None:
+    """Deletes the ready messages of a queue."""
+    ctl.say(f"Purging queue '{queue}' in vhost '{ctl.vhost}' ...")
+    try:
+        ctl.api.delete("queues", ctl.vhost, queue, "contents")
+    except NotThere:
+        raise Failed("not_found") from None
+
+
+@command(
+    "Queues",
+    argument("queue"),
+    option("-e", "--if-empty", is_flag=True, help="Only if it has no messages."),
+    option("-u", "--if-unused", is_flag=True, help="Only if it has no consumers."),
+)
+def delete_queue(ctl: Ctl, queue: str, if_empty: bool, if_unused: bool) -> None:
+    """Deletes a queue with its messages."""
+    ctl.say(f"Deleting queue '{queue}' on vhost '{ctl.vhost}' ...")
+    try:
+        ready = ctl.api.get("queues", ctl.vhost, queue)["messages_ready"]
+        wanted = {"if-empty": if_empty, "if-unused": if_unused}
+        ctl.api.delete("queues", ctl.vhost, queue, params={name: "true" for name, is_set in wanted.items() if is_set})
+    except NotThere:
+        raise Failed("Queue not found", USAGE) from None
+    ctl.say(f"Queue was successfully deleted with {ready} ready messages")
+
+
+@command("Queues", argument("queue"))
+def pause_queue(ctl: Ctl, queue: str) -> None:
+    """Delivers nothing from a queue until it is resumed (not in rabbitmqctl)."""
+    ctl.say(f"Pausing queue '{queue}' in vhost '{ctl.vhost}' ...")
+    ctl.api.call("POST", "leveret", "queues", ctl.vhost, queue, "pause")
+
+
+@command("Queues", argument("queue"))
+def resume_queue(ctl: Ctl, queue: str) -> None:
+    """Delivers from a queue again (not in rabbitmqctl)."""
+    ctl.say(f"Resuming queue '{queue}' in vhost '{ctl.vhost}' ...")
+    ctl.api.call("POST", "leveret", "queues", ctl.vhost, queue, "resume")
+
+
+@command("Operations", argument("connection"), argument("reason"))
+def close_connection(ctl: Ctl, connection: str, reason: str) -> None:
+    """Closes a connection, by its name (list_connections name), with a reason that its client is told."""
+    ctl.say(f"Closing connection {connection}, reason: {reason}...")
+    try:
+        ctl.api.call("DELETE", "connections", connection, headers={"x-reason": reason})
+    except NotThere:
+        raise Failed(f"there is no connection '{connection}'") from None
+
+
+@command("Operations", argument("reason"), option("--global", "everywhere", is_flag=True, help="In all virtual hosts."))
+def close_all_connections(ctl: Ctl, reason: str, everywhere: bool) -> None:
+    """Closes the connections of a virtual host, or all."""
+    where = "in all vhosts" if everywhere else f"in vhost {ctl.vhost}"
+    ctl.say(f"Closing all connections {where}, reason: {reason}...")
+    found = ctl.api.get("connections") if everywhere else ctl.api.get("vhosts", ctl.vhost, "connections")
+    closed = 0
+    for one in found:
+        try:
+            ctl.api.call("DELETE", "connections", one["name"], headers={"x-reason": reason})
+        except NotThere:
+            continue
+        closed += 1
+    ctl.say(f"Closed {closed} connections")
+
+
+@command("Operations", _USER, argument("reason"))
+def close_all_user_connections(ctl: Ctl, username: str, reason: str) -> None:
+    """Closes the connections of a user."""
+    ctl.say(f"Closing all connections of user {username}, reason: {reason}...")
+    ctl.api.call("DELETE", "connections", "username", username, headers={"x-reason": reason})
+
+
+# Definitions
+
+
+@command("Definitions", argument("file"), option("--format", "kind", type=click.Choice(["json", "JSON"])))
+def export_definitions(ctl: Ctl, file: str, kind: str | None) -> None:
+    """Writes everything but messages to a file, or (`-`) to the standard output."""
+    if file != "-":
+        ctl.say(f'Exporting definitions in JSON to a file at "{file}" ...')
+    text = json.dumps(ctl.api.get("definitions"), indent=2) + "\n"
+    if file == "-":
+        print(text, end="")
+        return
+    try:
+        Path(file).write_text(text)
+    except OSError as error:
+        raise Failed(f"cannot write {file}: {error.strerror}", 74) from None
+
+
+@command(
+    "Definitions", argument("file", required=False), option("--format", "kind", type=click.Choice(["json", "JSON"]))
+)
+def import_definitions(ctl: Ctl, file: str | None, kind: str | None) -> None:
+    """Makes what a definition file tells of, all or nothing; without a file that of the standard input."""
+    shown = "standard input" if file in (None, "-") else f'a file at "{file}"'
+    ctl.say(f"Importing definitions in JSON from {shown} ...")
+    try:
+        text = sys.stdin.read() if file is None or file == "-" else Path(file).read_text()
+    except OSError as error:
+        raise Failed(f"cannot read {file}: {error.strerror}", 66) from None
+    ctl.api.call("POST", "definitions", said=_json(text))
+    ctl.say("Successfully started definition import.")
