@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def managed() -> Iterator[BrokerProcess]:
     """A broker that the tests of this package share; they use names of their own."""
-    with BrokerProcess("--port", "0", "--management-port", "0", "--ephemeral") as process:
+    with BrokerProcess("--port", "0", "--management", "--management-port", "0", "--ephemeral") as process:
         assert process.port
         yield process
         assert process.stop() == 0, process.log

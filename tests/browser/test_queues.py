@@ -128,7 +128,9 @@ class TestMessages:
         opened = ui.page.locator("li.open")
         expect(opened.locator("pre")).to_have_text("message 3")
         expect(opened).to_contain_text("acme")
-        got = api("POST", f"queues/%2F/{self.queue}/get", {"count": 5, "ackmode": "ack_requeue_false", "encoding": "auto"})
+        got = api(
+            "POST", f"queues/%2F/{self.queue}/get", {"count": 5, "ackmode": "ack_requeue_false", "encoding": "auto"}
+        )
         assert [one["redelivered"] for one in got] == [False] * 5
 
     def test_searching(self, ui: Ui) -> None:

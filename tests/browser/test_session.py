@@ -99,7 +99,7 @@ def test_users_see_only_what_they_may(browser: Browser, url: str, api: Api, tag:
 
 def test_behind_a_prefix_of_paths(browser: Browser) -> None:
     with BrokerProcess(
-        "--port", "0", "--management-port", "0", "--ephemeral", "--management-path-prefix", "/a/broker"
+        "--port", "0", "--management", "--management-port", "0", "--ephemeral", "--management-path-prefix", "/a/broker"
     ) as broker:
         assert broker.port
         url = management_url(broker)
