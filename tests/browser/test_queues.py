@@ -116,7 +116,7 @@ class TestMessages:
 
     def look(self, ui: Ui) -> None:
         ui.go("queues", "/", self.queue, query="tab=messages")
-        expect(ui.page.get_by_text("1–5 of 5 ready")).to_be_visible()
+        expect(ui.page.get_by_text("1\u20135 of 5 ready")).to_be_visible()
 
     def select(self, ui: Ui, *texts: str) -> None:
         for text in texts:
@@ -147,7 +147,7 @@ class TestMessages:
         ui.button("Search").click()
         expect(ui.page.get_by_text("Nothing found")).to_be_visible()
         ui.button("Show all").click()
-        expect(ui.page.get_by_text("1–5 of 5 ready")).to_be_visible()
+        expect(ui.page.get_by_text("1\u20135 of 5 ready")).to_be_visible()
 
     def test_deleting_some(self, ui: Ui, api: Api) -> None:
         self.look(ui)
@@ -189,7 +189,7 @@ def test_dead_letters_go_back_to_where_they_came_from(ui: Ui, api: Api) -> None:
         api.publish("work", f"job {number}")
     api("POST", "queues/%2F/work/get", {"count": 3, "ackmode": "reject_requeue_false", "encoding": "auto"})
     ui.go("queues", "/", "dead", query="tab=messages")
-    expect(ui.page.get_by_text("1–3 of 3 ready")).to_be_visible()
+    expect(ui.page.get_by_text("1\u20133 of 3 ready")).to_be_visible()
     ui.page.locator("li", has_text="job 1").get_by_role("checkbox").check()
     ui.button("Send back…").click()
     ui.button("Send back", ui.dialog).click()
