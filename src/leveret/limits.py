@@ -64,6 +64,8 @@ PERMISSIONS_PER_USER_MAX: Final = VHOSTS_MAX
 TOPIC_PERMISSIONS_PER_USER_MAX: Final = 10_000
 PARAMETERS_MAX: Final = 10_000
 PARAMETER_SIZE_MAX: Final = 64 * 1024
+PARAMETER_DEPTH_MAX: Final = 64
+"""Lists and objects in one another."""
 NAME_BYTES_MAX: Final = 255
 """Of a user, a tag, a virtual host."""
 TAGS_MAX: Final = 64

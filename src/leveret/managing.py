@@ -65,13 +65,19 @@ class Management:
         self._server: HttpServer | None = None
         self._tls: TlsContext | None = None
         self._sockets: list[tuple[socket.socket, ssl.SSLContext | None]] = []
+        self._metrics: list[socket.socket] = []
+        try:
+            self._listen_all(options)
+        except BaseException:
+            self._close()
+            raise
+
+    def _listen_all(self, options: Options) -> None:
         host = options.management_host or options.host
         self._listen("http", host, options.management_port, None)
         if options.management_tls_port:
             self._tls = TlsContext(tls_options_of(options))
             self._listen("https", host, options.management_tls_port, self._tls.for_asyncio())
-
-        self._metrics: list[socket.socket] = []
         if options.metrics:
             self._metrics = listen_at(options.metrics_host or options.host, options.metrics_port)
             for one in self._metrics:
@@ -115,6 +121,9 @@ class Management:
         """Serve no more."""
         if self._server is not None:
             await self._server.stop()
+        self._close()
+
+    def _close(self) -> None:
         for one in (*(one for one, _ in self._sockets), *self._metrics):
             one.close()
 

@@ -146,9 +146,11 @@ def write(definitions: Definitions) -> bytes:
     return msgspec.json.format(_encoder.encode(definitions), indent=2) + b"\n"
 
 
-def words(value: list[str] | str | None) -> tuple[str, ...] | None:
-    """Tags: a list, or (in older files) a text with commas."""
+def words(value: object) -> tuple[str, ...] | None:
+    """Tags: a list, or (in older files) a text with commas. Raises DefinitionError for what is neither."""
     if value is None:
         return None
     parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise DefinitionError("tags are a list of texts")
     return tuple(dict.fromkeys(word for part in parts if (word := part.strip())))

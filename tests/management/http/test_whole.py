@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 import leveret
 from leveret.config import DEFAULTS
+from leveret.errors import ConfigError
 from leveret.managing import Management
 from leveret.node import Node
 
@@ -70,6 +72,20 @@ class TestHealth:
         await api("GET", "health/checks/ready-to-serve-clients", status=503)
 
 
+class TestPortInUse:
+    async def test_what_listened_already_is_closed(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            node = Node(asyncio.get_running_loop())
+            free = socket.create_server(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+            free.close()
+            options = replace(DEFAULTS, management_port=port, metrics_port=taken.getsockname()[1])
+            with pytest.raises(ConfigError, match=f"{options.metrics_port}"):
+                Management(node, options)
+            socket.create_server(("127.0.0.1", port)).close()
+            await node.stop()
+
+
 class TestErrors:
     async def test_no_such_path(self, api: Api) -> None:
         assert await api("GET", "hats", status=404) == {"error": "Object Not Found", "reason": "Not Found"}
@@ -109,7 +125,9 @@ class TestServer:
         assert "access-control-allow-origin" not in response.headers
 
     async def test_other_sites_only_if_the_operator_says_so(self) -> None:
-        options = replace(DEFAULTS, management_port=0, management_cors_allow_origins=("https://ok.example",))
+        options = replace(
+            DEFAULTS, management_port=0, metrics=False, management_cors_allow_origins=("https://ok.example",)
+        )
         async with _served(options) as client:
             asked = {"origin": "https://ok.example", "access-control-request-method": "PUT"}
             response = await client.options("api/queues", headers=asked)
@@ -118,7 +136,9 @@ class TestServer:
             assert "access-control-allow-origin" not in response.headers
 
     async def test_behind_a_proxy(self) -> None:
-        async with _served(replace(DEFAULTS, management_port=0, management_path_prefix="/hats")) as client:
+        async with _served(
+            replace(DEFAULTS, management_port=0, metrics=False, management_path_prefix="/hats")
+        ) as client:
             assert (await client.get("api/overview", auth=("guest", "guest"))).is_success
             bare = str(client.base_url).replace("/hats/", "/api/overview")
             assert (await client.get(bare, auth=("guest", "guest"))).status_code == 404
@@ -168,3 +188,17 @@ class _served:
         await self._client.aclose()
         await self._management.stop()
         await self._node.stop()
+
+    async def test_beside_the_pages_of_the_user_interface(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        (tmp_path / "index.html").write_text("a page")
+        monkeypatch.setattr("leveret.management.http.app.UI", tmp_path)
+        async with leveret.Broker(management_port=0) as broker:
+            api = Api(broker)
+            assert await api("GET", "hats", status=404) == {"error": "Object Not Found", "reason": "Not Found"}
+            response = await api.client.post("queues/%2F/q", json={})
+            assert (response.status_code, response.json()["error"]) == (405, "Method Not Allowed")
+            assert {"GET", "PUT", "DELETE"} <= {name.strip() for name in response.headers["allow"].split(",")}
+            assert (await api.client.get(broker.management_url)).text == "a page"
+            await api.client.aclose()

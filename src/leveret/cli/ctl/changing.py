@@ -54,7 +54,8 @@ def _change_user(ctl: Ctl, username: str, **said: Any) -> None:
         known = ctl.api.get("users", username)
     except NotThere:
         raise _no_user(username) from None
-    ctl.api.put("users", username, said={"tags": known["tags"], **said})
+    kept = () if "password" in said else ("password_hash", "hashing_algorithm")
+    ctl.api.put("users", username, said={"tags": known["tags"], **{name: known[name] for name in kept}, **said})
 
 
 @command("Users", _USER)

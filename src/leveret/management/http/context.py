@@ -13,7 +13,7 @@ from ...errors import AccountError, AmqpError, DefinitionError, NotFound, Policy
 from ...limits import HISTORY_MAX
 from ...ports import Undecided
 from ..statistics import Span, View
-from .reply import ApiError, bad_request, forbidden, not_found
+from .reply import ApiError, bad_request, forbidden, not_found, number_in
 from .waiting import until
 
 if TYPE_CHECKING:
@@ -47,9 +47,10 @@ class Call:
         age, step = query.get(f"{name}_age"), query.get(f"{name}_incr")
         if age is None or step is None:
             return None
-        if not (age.isdecimal() and step.isdecimal() and int(step) and int(age) // int(step) <= HISTORY_MAX):
-            raise bad_request(f"{name}_age and {name}_incr should be seconds")
-        return Span(int(age), int(step))
+        span = Span(number_in(age, f"{name}_age"), number_in(step, f"{name}_incr", 1))
+        if span.age_s // span.step_s > HISTORY_MAX:
+            raise bad_request(f"{name}_age and {name}_incr: more than {HISTORY_MAX} samples")
+        return span
 
     def part(self, name: str) -> str:
         """A part of the path; it may have had any letters, encoded."""

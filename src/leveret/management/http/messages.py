@@ -16,10 +16,11 @@ from ...limits import API_GET_MAX, MESSAGE_SIZE_MAX
 from ...ports import Origin
 from ...wire import ACK, REJECT, REQUEUE, Batch
 from ...wire.properties import Properties, decode_properties, encode_properties
+from ...wire.spec import PROPERTIES
 from ..exporting import plain
 from ..importing import field_of
 from .objects import exchange_of, queue_of
-from .reply import bad_request, field, json, object_of
+from .reply import bad_request, field, json, object_of, shown
 from .waiting import Answer, until
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ _MODES: Final = {
     "reject_requeue_true": REQUEUE,
     "reject_requeue_false": REJECT,
 }
+
+
+_KINDS: Final[Mapping[str, type]] = {"shortstr": str, "table": dict, "octet": int, "timestamp": int}
+"""What the properties of these domains are in JSON."""
 
 
 class _Publisher:
@@ -66,7 +71,7 @@ async def publish(call: Call) -> Response:
         raise bad_request(f"message size {len(body)} is larger than configured max size {MESSAGE_SIZE_MAX}")
     try:
         properties = encode_properties(_properties(field(said, "properties", dict, {})))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise bad_request(f"properties: {error}") from None
     vhost, user = call.broker.vhosts[exchange.vhost], call.caller.user
     key = field(said, "routing_key", str)
@@ -100,10 +105,12 @@ def _payload(text: str, encoding: str) -> bytes:
 
 def _properties(said: Mapping[str, Any]) -> Properties:
     properties = Properties()
-    for name, value in said.items():
-        if not hasattr(properties, name):
-            raise bad_request(f"unknown property {name}")
-        setattr(properties, name, field_of(value) if name == "headers" else value)
+    for name, domain, _ in PROPERTIES:
+        if said.get(name) is not None:
+            value: Any = field(said, name, _KINDS[domain])
+            setattr(properties, name, field_of(value) if name == "headers" else value)
+    if unknown := [name for name in said if name not in Properties.__slots__]:
+        raise bad_request(f"unknown property {shown(unknown[0])}")
     return properties
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PAGE_SIZE: Final = 100
+_DIGITS_MAX: Final = 18
+_SHOWN_MAX: Final = 200
 _SLICE_NS: Final = 2_000_000
 """So long a listing goes on before others have their turn."""
 
@@ -97,8 +99,21 @@ def field(said: Mapping[str, Any], name: str, kind: type[T], default: T | None =
     if value is None:
         raise bad_request(f"[{{key_missing,{name}}}]" if name not in said else f"{name} is null")
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise bad_request(f"{name} should be {kind.__name__}, actually was {value!r}")
+        raise bad_request(f"{name} should be {kind.__name__}, actually was {shown(value)}")
     return value
+
+
+def optional(said: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
+    """A value of an object, which may be missing or null. Raises ApiError when it is of another type."""
+    return None if said.get(name) is None else field(said, name, kind)
+
+
+def names(said: Mapping[str, Any], name: str) -> list[str]:
+    """A list of texts. Raises ApiError when it is none."""
+    found: list[Any] = field(said, name, list)
+    if not all(isinstance(one, str) for one in found):
+        raise bad_request(f"{name} should be a list of texts")
+    return found
 
 
 class Turns:
@@ -252,10 +267,20 @@ def pick(item: dict[str, Any], columns: list[str]) -> dict[str, Any]:
 
 def number_of(query: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
     """A number of the query. Raises ApiError."""
-    text = query.get(name, str(default))
-    if not text.isdecimal() or len(text) > 18 or int(text) < least:
-        raise bad_request(f"{name} should be a number, actually was {text!r}")
+    return number_in(query.get(name, str(default)), name, least)
+
+
+def number_in(text: str, name: str, least: int = 0) -> int:
+    """A number of a query or a path. Raises ApiError."""
+    if not text.isdecimal() or len(text) > _DIGITS_MAX or int(text) < least:
+        raise bad_request(f"{name} should be a number, actually was {shown(text)}")
     return int(text)
+
+
+def shown(value: object) -> str:
+    """What somebody sent, as far as an answer repeats it."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 
 def _is(text: str | None) -> bool:

@@ -166,7 +166,7 @@ async def export_definitions(call: Call) -> Response:
 
 
 def _safe(name: str) -> str:
-    return "".join(letter for letter in name if letter.isalnum() or letter in "._-")[:100]
+    return "".join(letter for letter in name if letter.isascii() and (letter.isalnum() or letter in "._-"))[:100]
 
 
 async def import_definitions(call: Call) -> Response:

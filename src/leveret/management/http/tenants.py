@@ -11,7 +11,7 @@ from .. import describe
 from ..definitions import words
 from .caller import ADMINISTRATOR, MONITORING
 from .context import refusals
-from .reply import bad_request, done, field, json, listing, not_found, object_of
+from .reply import bad_request, done, field, json, listing, names, not_found, object_of, optional
 from .waiting import Answer
 
 if TYPE_CHECKING:
@@ -54,17 +54,16 @@ async def put_vhost(call: Call) -> Response:
     """Make one, or change what is said of it."""
     call.caller.require(ADMINISTRATOR)
     name, said = call.part("vhost"), await object_of(call.request)
-    metadata = said.get("metadata") if isinstance(said.get("metadata"), dict) else {}
-    assert isinstance(metadata, dict)
+    said = {**(optional(said, "metadata", dict) or {}), **said}
     known = name in call.broker.vhosts
-    queue_type = said.get("default_queue_type", metadata.get("default_queue_type"))
+    queue_type = optional(said, "default_queue_type", str)
     with refusals():
         position = call.broker.vhosts.put(
             name,
-            description=said.get("description", metadata.get("description")),
-            tags=words(said.get("tags", metadata.get("tags"))),
+            description=optional(said, "description", str),
+            tags=words(said.get("tags")),
             default_queue_type="" if queue_type == "undefined" else queue_type,
-            protected=said.get("protected_from_deletion"),
+            protected=optional(said, "protected_from_deletion", bool),
         )
         if not known:  # who makes one may use it (RabbitMQ)
             user = call.caller.user.name
@@ -141,21 +140,21 @@ def _user(call: Call) -> SetUser:
 
 
 async def put_user(call: Call) -> Response:
-    """Make one, or change it: a password, or a hash, or (with an empty hash) neither."""
+    """Make one, or change it: a password, or a hash; without either it cannot log in with one (RabbitMQ)."""
     call.caller.require(ADMINISTRATOR)
     name, said = call.part("user"), await object_of(call.request)
     if "tags" not in said and "administrator" not in said:
         raise bad_request("[{key_missing,tags}]")
     tags = words(said.get("tags", "")) or ()
     known = call.node.accounts.users.get(name)
+    if "password" in said and "password_hash" in said:
+        raise bad_request("both_password_and_password_hash_are_provided")
     if "password" in said:
         password_hash, hashing = await _hashed(call, field(said, "password", str))
     elif "password_hash" in said:
         password_hash = field(said, "password_hash", str)
         own = ARGON2ID if password_hash.startswith("$argon2") else SHA256  # RabbitMQ's default is what it has itself
-        hashing = said.get("hashing_algorithm", own)
-    elif known is not None:
-        password_hash, hashing = known.password_hash, known.hashing
+        hashing = field(said, "hashing_algorithm", str, own)
     else:
         password_hash, hashing = "", SHA256
     with refusals():
@@ -183,7 +182,7 @@ async def delete_users(call: Call) -> Response:
     call.caller.require(ADMINISTRATOR)
     said = await object_of(call.request)
     position = None
-    for name in field(said, "users", list):
+    for name in names(said, "users"):
         if name in call.node.accounts.users:
             position = call.node.administration.delete_user(name)
     await call.durable(position)
