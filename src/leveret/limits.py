@@ -76,6 +76,8 @@ LISTEN_BACKLOG: Final = 4096
 """Connections that wait to be accepted."""
 API_BODY_MAX: Final = 64 * 1024 * 1024
 """Of one request; a definition file is the largest."""
+LOGIN_BODY_MAX: Final = 64 * 1024
+"""Of somebody nobody knows yet."""
 PAGE_SIZE_MAX: Final = 500
 """Objects on one page of a listing (RabbitMQ's too)."""
 SESSIONS_MAX: Final = 10_000
@@ -100,6 +102,8 @@ ACTION_IDS_MAX: Final = 10_000
 TOPOLOGY_NODES_MAX: Final = 5_000
 TOPOLOGY_EDGES_MAX: Final = 20_000
 EVENT_READERS_MAX: Final = 100
+EVENT_READER_LIFE_MS: Final = 15 * 60_000
+"""Then it has to say again who it is."""
 EVENTS_WAITING_MAX: Final = 1_000
 """That one reader has not taken yet; then it is dropped."""
 HISTORY_MAX: Final = 10_000

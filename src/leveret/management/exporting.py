@@ -121,15 +121,17 @@ def queue_type(arguments: Mapping[str, Any]) -> str:
 
 
 def plain_arguments(arguments: Arguments) -> dict[str, Any]:
-    return {name: plain(value) for name, value in arguments.items()}
+    return {plain(name): plain(value) for name, value in arguments.items()}
 
 
 def plain(value: Any) -> Any:
-    """As JSON has it."""
+    """As JSON has it; letters that are none are replaced: a message's properties may have any bytes."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="surrogateescape").decode(errors="replace")
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     if isinstance(value, Mapping):
-        return {name: plain(each) for name, each in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+        return {plain(name): plain(each) for name, each in value.items()}
+    if isinstance(value, Sequence):
         return [plain(each) for each in value]
-    return value if value is None or isinstance(value, str | bool | float) else int(value)
+    return value if value is None or isinstance(value, bool | float) else int(value)

@@ -22,7 +22,7 @@ from .context import Call, refusals
 from .guard import Guard
 from .metrics import Metrics
 from .reply import ApiError, error, json
-from .sessions import Sessions
+from .sessions import Sessions, require_same_origin
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -231,6 +231,8 @@ def _endpoint(
     node: Managed, sessions: Sessions, handlers: Mapping[str, Handler]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            require_same_origin(request, node.management.cors_allow_origins)
         caller = await sessions.caller(request) or await log_in(request, node)
         method = "GET" if request.method == "HEAD" else request.method
         try:

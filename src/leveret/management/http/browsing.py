@@ -49,6 +49,7 @@ async def _readable(call: Call) -> tuple[Queue, Rights]:
     """The queue of the path, which the caller may read."""
     queue = await queue_of(call)
     rights = await call.caller.rights(queue.vhost)
+    call.broker.vhosts[queue.vhost].queue(queue.name, call.owner(queue))  # it may be locked
     await call.require(rights, "basic.get", queue.vhost, queue=queue.name)
     return queue, rights
 

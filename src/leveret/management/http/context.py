@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ...authorize import Rights
+    from ...broker.binding import Destination
     from ...broker.broker import Broker
     from ...ports import Position
     from .caller import Caller, Managed
@@ -60,6 +61,12 @@ class Call:
         """Until a change is on disk."""
         if position is not None:
             await until(partial(self.broker.log.when_durable, position))
+
+    def owner(self, target: Destination) -> Hashable:
+        """As whom to do something with it: administrators may do with exclusive queues what rabbitmqctl does, others
+        what other connections may.
+        """
+        return getattr(target, "owner", None) if self.caller.is_administrator else None
 
     async def require(self, rights: Rights, operation: str, vhost: str, **parts: str) -> None:
         """Ask the table of `authorize`. Raises ApiError."""

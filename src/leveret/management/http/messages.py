@@ -154,7 +154,7 @@ async def get(call: Call) -> Response:
     try:
         while len(found) < count:
             got = await call.allowed(
-                lambda: vhost.get(queue.name, no_ack=False, owner=queue.owner, consumer=consumer, rights=rights)
+                lambda: vhost.get(queue.name, no_ack=False, owner=call.owner(queue), consumer=consumer, rights=rights)
             )
             if isinstance(got, Queue):
                 await until(got.when_loaded)  # its first message is on disk

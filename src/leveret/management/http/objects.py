@@ -87,7 +87,7 @@ async def delete_queue(call: Call) -> Response:
             queue.name,
             if_unused=query.get("if-unused") == "true",
             if_empty=query.get("if-empty") == "true",
-            owner=queue.owner,
+            owner=call.owner(queue),
             rights=rights,
         )
     )
@@ -100,7 +100,7 @@ async def purge_queue(call: Call) -> Response:
     queue = await queue_of(call)
     rights = await call.caller.rights(queue.vhost)
     vhost = call.broker.vhosts[queue.vhost]
-    purged = await call.allowed(lambda: vhost.purge_queue(queue.name, owner=queue.owner, rights=rights))
+    purged = await call.allowed(lambda: vhost.purge_queue(queue.name, owner=call.owner(queue), rights=rights))
     await call.durable(purged.position)
     return done()
 
@@ -119,6 +119,7 @@ async def _pause(call: Call, paused: bool) -> Response:
     queue = await queue_of(call)
     rights = await call.caller.rights(queue.vhost)
     vhost = call.broker.vhosts[queue.vhost]
+    vhost.queue(queue.name, call.owner(queue))  # it may be locked
     await call.durable(await call.allowed(lambda: vhost.pause_queue(queue, paused, rights)))
     return done()
 
@@ -258,7 +259,7 @@ async def post_binding(call: Call) -> Response:
     rights, said = await call.caller.rights(vhost.name), await object_of(call.request)
     key, arguments = field(said, "routing_key", str, ""), _arguments(said)
     source, target = _ends(call, vhost)
-    owner = getattr(target, "owner", None)
+    owner = call.owner(target)
     position = await call.allowed(
         lambda: vhost.bind(
             source.name, target.name, key, arguments, to_queue=target.is_queue, owner=owner, rights=rights
@@ -291,7 +292,7 @@ async def delete_binding(call: Call) -> Response:
     """As queue.unbind and exchange.unbind."""
     vhost, one = await _binding(call)
     rights = await call.caller.rights(vhost.name)
-    owner = getattr(one.destination, "owner", None)
+    owner = call.owner(one.destination)
     position = await call.allowed(
         lambda: vhost.unbind(
             one.source.name,

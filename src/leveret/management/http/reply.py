@@ -69,14 +69,14 @@ def done(*, created: bool = False) -> Response:
     return Response(status_code=201 if created else 204)
 
 
-async def body_of(request: Request) -> bytes:
+async def body_of(request: Request, size_max: int = API_BODY_MAX) -> bytes:
     """What was sent. Raises ApiError when it is too much."""
-    data = b""
+    data = bytearray()
     async for part in request.stream():
         data += part
-        if len(data) > API_BODY_MAX:
-            raise ApiError(413, "payload_too_large", f"more than {API_BODY_MAX} bytes")
-    return data
+        if len(data) > size_max:
+            raise ApiError(413, "payload_too_large", f"more than {size_max} bytes")
+    return bytes(data)
 
 
 async def object_of(request: Request) -> dict[str, Any]:

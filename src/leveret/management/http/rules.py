@@ -27,11 +27,17 @@ def _is_operator(call: Call) -> bool:
     return "/operator-policies" in call.request.url.path
 
 
+async def _vhosts(call: Call) -> list[VHost]:
+    """The one in the path, or all in which the caller may make something."""
+    if "vhost" in call.request.path_params:
+        return [await call.caller.vhost(call.part("vhost"), makes=True)]
+    return await call.caller.vhosts(makes=True)
+
+
 async def list_policies(call: Call) -> Response:
     """Of a virtual host, or of all that the caller may look at."""
     call.caller.require(POLICYMAKER)
-    path = call.request.path_params
-    vhosts = [await call.caller.vhost(call.part("vhost"))] if "vhost" in path else await call.caller.vhosts()
+    vhosts = await _vhosts(call)
     operator = _is_operator(call)
     found = [one for vhost in vhosts for one in vhost.policies.all() if one.op.operator is operator]
     return await listing(call.request, found, describe.policy, lambda one: one.name)
@@ -39,7 +45,7 @@ async def list_policies(call: Call) -> Response:
 
 async def _policy(call: Call) -> tuple[VHost, Policy | None]:
     call.caller.require(ADMINISTRATOR if _is_operator(call) else POLICYMAKER)
-    vhost = await call.caller.vhost(call.part("vhost"))
+    vhost = await call.caller.vhost(call.part("vhost"), makes=True)
     return vhost, vhost.policies.get(call.part("name"), operator=_is_operator(call))
 
 
@@ -100,22 +106,17 @@ def _operator(vhost: VHost) -> Iterator[SetParameter]:
 async def list_parameters(call: Call) -> Response:
     """Of a component, of a virtual host, or all."""
     call.caller.require(POLICYMAKER)
-    path = call.request.path_params
-    every = [*call.broker.parameters.all(), *(one for each in await call.caller.vhosts() for one in _operator(each))]
-    found = [
-        op
-        for op in every
-        if op.component
-        and ("component" not in path or op.component == call.part("component"))
-        and ("vhost" not in path or op.vhost == call.part("vhost"))
-    ]
+    vhosts = {one.name: one for one in await _vhosts(call)}
+    every = [*call.broker.parameters.all(), *(one for each in vhosts.values() for one in _operator(each))]
+    wanted = call.part("component") if "component" in call.request.path_params else None
+    found = [op for op in every if op.vhost in vhosts and op.component and wanted in (None, op.component)]
     return await listing(call.request, found, _parameter, lambda one: one.name)
 
 
 async def one_parameter(call: Call) -> Response:
     """GET, PUT `{"value": ...}` or DELETE."""
     call.caller.require(POLICYMAKER)
-    vhost = await call.caller.vhost(call.part("vhost"))
+    vhost = await call.caller.vhost(call.part("vhost"), makes=True)
     return await _one(call, vhost.name, call.part("component"))
 
 
