@@ -92,6 +92,8 @@ SAMPLES_TOTAL_MAX: Final = 500_000
 """Over that, objects keep the newest two only, which rates need."""
 HOPS_MAX: Final = 1_000
 """Steps of one message through exchanges that are explained."""
+HOP_BINDINGS_MAX: Final = 100
+"""Bindings between the same two that are looked at for one step."""
 PEEK_MAX: Final = 500
 """Messages that one request looks at."""
 SEARCH_SCAN_MAX: Final = 100_000
@@ -110,6 +112,10 @@ HISTORY_MAX: Final = 10_000
 """Points that one request asks for, of each figure."""
 API_GET_MAX: Final = 10_000
 """Messages that one request gets."""
+API_ANSWER_MAX: Final = 32 * 1024 * 1024
+"""Payload in one answer: with so much it has no more messages."""
+SEARCH_BYTES_MAX: Final = 256 * 1024 * 1024
+"""Of messages that one request searches; then it says where to go on."""
 RIGHTS_CACHED_MAX: Final = 1_000
 """Decisions of one user in one virtual host."""
 REMOTE_DECISIONS_MAX: Final = 16_384

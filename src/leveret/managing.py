@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .config import Options
     from .listeners import Listener
+    from .management.definitions import Definitions
     from .management.http.machine import Machine
     from .management.http.server import HttpServer
     from .net.server import Address
@@ -143,10 +144,6 @@ class Management:
         """Options as they are in effect; secrets are hidden."""
         return {option.name: config.shown(option, getattr(self._options, option.field)) for option in TABLE}
 
-    def import_definitions(self, data: bytes, vhost: str | None = None) -> int | None:
+    def import_definitions(self, data: bytes | Definitions, vhost: str | None = None) -> int | None:
         """Make what a definition file tells of; when it is on disk. Raises DefinitionError."""
         return self.node.import_definitions(data, vhost)
-
-    def export_definitions(self, vhost: str | None = None) -> bytes:
-        """What there is, as a definition file. Raises DefinitionError."""
-        return self.node.export_definitions(vhost)

@@ -11,7 +11,15 @@ from ...broker import browsing
 from ...broker.browsing import Place
 from ...broker.permits import Permits
 from ...errors import SyntaxError_
-from ...limits import ACTION_IDS_MAX, NAME_BYTES_MAX, PEEK_MAX, SEARCH_SCAN_MAX, SEARCH_TEXT_MAX
+from ...limits import (
+    ACTION_IDS_MAX,
+    API_ANSWER_MAX,
+    NAME_BYTES_MAX,
+    PEEK_MAX,
+    SEARCH_BYTES_MAX,
+    SEARCH_SCAN_MAX,
+    SEARCH_TEXT_MAX,
+)
 from ...wire import Patch, Selection
 from ...wire.properties import Properties, decode_properties
 from .messages import message_of
@@ -32,8 +40,8 @@ T = TypeVar("T")
 
 _PEEK: Final = 50
 _TRUNCATE: Final = 50_000
-_AT_ONCE: Final = 500
-"""Messages that move in one step, before others have their turn."""
+_AT_ONCE: Final = 128
+"""Messages that are copied out, or move, in one step, before others have their turn."""
 
 
 class _Seen(NamedTuple):
@@ -115,10 +123,11 @@ async def peek(call: Call) -> Response:
     offset, count = number_of(query, "offset", 0, 0), min(number_of(query, "count", _PEEK), PEEK_MAX)
     truncate = number_of(query, "truncate", _TRUNCATE, 0)
     found: list[dict[str, Any]] = []
-    turns = Turns()
+    turns, size = Turns(), 0
     async for seen in _seen(queue, offset):
         found.append(_told(seen, truncate))
-        if len(found) == count:
+        size += len(found[-1]["payload"])
+        if len(found) == count or size > API_ANSWER_MAX:
             break
         if turns.over:
             await turns.others()
@@ -133,15 +142,18 @@ async def search(call: Call) -> Response:
     truncate = number_of(query, "truncate", _TRUNCATE, 0)
     matches = _wanted(query)
     found: list[dict[str, Any]] = []
-    scanned, more = 0, False
+    scanned, searched, size, more = 0, 0, 0, False
     turns = Turns()
     async for seen in _seen(queue, offset):
-        if scanned == SEARCH_SCAN_MAX or len(found) == limit:
+        enough = scanned == SEARCH_SCAN_MAX or searched > SEARCH_BYTES_MAX
+        if enough or len(found) == limit or size > API_ANSWER_MAX:
             more = True
             break
         scanned += 1
+        searched += len(seen.message.body)
         if matches(seen.message):
             found.append(_told(seen, truncate))
+            size += len(found[-1]["payload"])
         if turns.over:
             await turns.others()
     return json({"messages": found, "scanned": scanned, "next_offset": offset + scanned if more else None})
@@ -204,10 +216,12 @@ async def act(call: Call) -> Response:
             raise bad_request("messages are there already")
     chosen = _chosen(queue, said)
     asked = sum(len(rows) for _, _, rows in chosen)
-    acting = _Acting(call, queue, rights, action, destination)
+    acting, turns = _Acting(call, queue, rights, action, destination), Turns()
     for level, extent, rows in chosen:
         for first in range(0, len(rows), _AT_ONCE):
             await acting.step(level, extent, rows[first : first + _AT_ONCE])
+            if turns.over:
+                await turns.others()
     await call.durable(acting.position)
     wanted = asked if said.get("all") is True else len(set(field(said, "ids", list)))
     missing = wanted - acting.done - acting.unroutable - acting.refused
@@ -244,11 +258,13 @@ class _Acting:
     async def step(self, level: int, extent: Extent, rows: Selection) -> None:
         """These, at once."""
         if self._action == "delete":
+            await self._call.caught_up()
             rows = rows.difference(rows.difference(extent.select_ready()))
             if len(rows) and not self._queue.deleted:
                 self._moved(browsing.delete(self._call.broker, self._vhost, self._queue, level, extent, rows))
                 self.done += len(rows)
             return
+        await self._call.ready_to_publish()
         made = await _read(self._queue, level, extent, lambda: self._made(extent, rows))
         for to, part, batch in made or ():
             if to is None:
@@ -280,10 +296,10 @@ class _Acting:
             _, refusal = first_refused(batch, self._call.caller.user, "", self._permits) or (None, None)
             if refusal is not None:
                 raise refusal
-            there = [*rows.difference(rows.difference(extent.select_ready()))]
-            if len(there) < len(rows):  # some were taken meanwhile
-                return browsing.Moved(0, 0, 0, None)
             queue, vhost = self._queue, self._vhost
+            there = [*rows.difference(rows.difference(extent.select_ready()))]
+            if queue.deleted or len(there) < len(rows):  # or some were taken meanwhile
+                return browsing.Moved(0, 0, 0, None)
             return browsing.republish(self._call.broker, vhost, queue, level, extent, there, batch, keep=keep)
 
         moved = await self._call.allowed(do)

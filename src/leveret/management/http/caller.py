@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ...broker.vhost import VHost
     from ...net.lengths import Lengths
     from ...ports import Challenge, Clock, Position
+    from ..definitions import Definitions
     from ..statistics import Statistics
     from .machine import Machine
     from .options import Listening, Logins, ManagementOptions
@@ -118,9 +119,7 @@ class Managed(Protocol):
         """Options as they are in effect, without secrets."""
         ...
 
-    def import_definitions(self, data: bytes, vhost: str | None = None) -> Position | None: ...
-
-    def export_definitions(self, vhost: str | None = None) -> bytes: ...
+    def import_definitions(self, data: bytes | Definitions, vhost: str | None = None) -> Position | None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,19 @@ class Call:
         """
         return getattr(target, "owner", None) if self.caller.is_administrator else None
 
+    async def ready_to_publish(self) -> None:
+        """Wait until the disk is not behind. Raises ApiError while memory or disk is short."""
+        if self.broker.alarms.short:
+            short = " & ".join(self.broker.alarms.resources)
+            raise ApiError(503, "resource_alarm", f"nothing is published while it is low on {short}")
+        await self.caught_up()
+
+    async def caught_up(self) -> None:
+        """Wait until the disk is not behind."""
+        for disk in (self.broker.log, self.broker.pager):
+            while disk.lagging:
+                await until(disk.when_caught_up)
+
     async def require(self, rights: Rights, operation: str, vhost: str, **parts: str) -> None:
         """Ask the table of `authorize`. Raises ApiError."""
         await self.allowed(lambda: authorize(rights, operation, vhost, **parts))

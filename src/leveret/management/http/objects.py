@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -202,32 +201,33 @@ async def delete_exchange(call: Call) -> Response:
 async def list_bindings(call: Call) -> Response:
     """Of a virtual host, or of all; those that queues have from the start come first."""
     vhosts = await _vhosts(call)
-    defaults = [describe.default_binding(queue) for vhost in vhosts for queue in vhost.queues.values()]
-    others = [
-        describe.binding(binding)
-        for vhost in vhosts
-        for exchange in vhost.router.exchanges.values()
-        for binding in vhost.router.bindings_from(exchange)
-    ]
-    return await listing(call.request, chain(defaults, others), lambda one: one)
+    found: list[Binding | Queue] = [queue for vhost in vhosts for queue in vhost.queues.values()]
+    for vhost in vhosts:
+        for exchange in vhost.router.exchanges.values():
+            found += vhost.router.bindings_from(exchange)
+    return await listing(call.request, found, describe.any_binding)
 
 
 async def list_queue_bindings(call: Call) -> Response:
     """Those to a queue."""
     queue = await queue_of(call)
     bound = call.broker.vhosts[queue.vhost].router.bindings_to(queue)
-    return json([describe.default_binding(queue), *map(describe.binding, bound)])
+    found: list[Binding | Queue] = [queue, *bound]
+    return await listing(call.request, found, describe.any_binding)
 
 
 async def list_exchange_bindings(call: Call) -> Response:
     """Those from an exchange (`source`), or to it (`destination`)."""
-    exchange, router = await exchange_of(call), (await call.caller.vhost(call.part("vhost"))).router
+    exchange = await exchange_of(call)
+    vhost = call.broker.vhosts[exchange.vhost]
+    found: list[Binding | Queue]
     if call.part("end") == "destination":
-        return json([describe.binding(one) for one in router.bindings_to(exchange)])
-    if not exchange.name:
-        queues = call.broker.vhosts[exchange.vhost].queues.values()
-        return json([describe.default_binding(queue) for queue in queues])
-    return json([describe.binding(one) for one in router.bindings_from(exchange)])
+        found = [*vhost.router.bindings_to(exchange)]
+    elif exchange.name:
+        found = [*vhost.router.bindings_from(exchange)]
+    else:
+        found = [*vhost.queues.values()]
+    return await listing(call.request, found, describe.any_binding)
 
 
 def _between(call: Call, vhost: VHost) -> Iterator[Binding]:
@@ -250,7 +250,7 @@ def _ends(call: Call, vhost: VHost) -> tuple[Exchange, Destination]:
 async def list_bindings_between(call: Call) -> Response:
     """Between an exchange and a queue, or another exchange."""
     vhost = await call.caller.vhost(call.part("vhost"))
-    return json([describe.binding(one) for one in _between(call, vhost)])
+    return await listing(call.request, _between(call, vhost), describe.binding)
 
 
 async def post_binding(call: Call) -> Response:

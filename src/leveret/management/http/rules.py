@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
+from msgspec import UNSET
 
 from ...broker.parameters import require_parameter
 from ...wire.definitions import ClearParameter, SetParameter
 from ...wire.records import SetPolicy
 from .. import describe
+from ..definitions import read, writing
+from ..exporting import exporting
 from .caller import ADMINISTRATOR, POLICYMAKER
 from .context import refusals
-from .reply import bad_request, body_of, done, field, json, listing, not_found, object_of
+from .reply import Turns, bad_request, body_of, done, field, in_parts, json, listing, not_found, object_of
+from .tenants import hashed
 from .waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from starlette.responses import Response
 
     from ...broker.policies import Policy
     from ...broker.vhost import VHost
@@ -160,10 +165,11 @@ async def export_definitions(call: Call) -> Response:
     """As a file."""
     call.caller.require(ADMINISTRATOR)
     vhost = (await call.caller.vhost(call.part("vhost"))).name if "vhost" in call.request.path_params else None
-    data = call.node.export_definitions(vhost)
+    turns = Turns()
+    told = await turns.through(exporting(call.broker, call.node.accounts, vhost))
     name = call.request.query_params.get("download", "")
     headers = {"content-disposition": f'attachment; filename="{_safe(name)}"'} if name else None
-    return Response(data, headers=headers, media_type="application/json")
+    return in_parts(await turns.through(writing(told)), headers)
 
 
 def _safe(name: str) -> str:
@@ -174,9 +180,12 @@ async def import_definitions(call: Call) -> Response:
     """All of it or nothing."""
     call.caller.require(ADMINISTRATOR)
     vhost = (await call.caller.vhost(call.part("vhost"))).name if "vhost" in call.request.path_params else None
-    data = await body_of(call.request)
-    with refusals():
-        position = call.node.import_definitions(data, vhost)
+    said = read(await body_of(call.request))
+    for user in said.users if vhost is None else ():
+        if isinstance(user.password, str) and user.password_hash is None:  # that takes long, and is not done here
+            user.password_hash, user.hashing_algorithm = await hashed(call, user.password)
+            user.password = UNSET
+    position = call.node.import_definitions(said, vhost)
     await call.durable(position)
     await until(call.broker.reapplying.when_done)
     return done()

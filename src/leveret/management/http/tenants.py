@@ -150,7 +150,7 @@ async def put_user(call: Call) -> Response:
     if "password" in said and "password_hash" in said:
         raise bad_request("both_password_and_password_hash_are_provided")
     if "password" in said:
-        password_hash, hashing = await _hashed(call, field(said, "password", str))
+        password_hash, hashing = await hashed(call, field(said, "password", str))
     elif "password_hash" in said:
         password_hash = field(said, "password_hash", str)
         own = ARGON2ID if password_hash.startswith("$argon2") else SHA256  # RabbitMQ's default is what it has itself
@@ -162,11 +162,12 @@ async def put_user(call: Call) -> Response:
     return done(created=known is None)
 
 
-async def _hashed(call: Call, password: str) -> tuple[str, str]:
-    hashed: Answer[tuple[str, str]] = Answer()
+async def hashed(call: Call, password: str) -> tuple[str, str]:
+    """The hash of a password, and its kind. Raises ApiError for one that the rules do not allow."""
+    made: Answer[tuple[str, str]] = Answer()
     with refusals():
-        call.node.credentials.hash(password.encode(), lambda *made: hashed.tell(made))
-    return await hashed.get()
+        call.node.credentials.hash(password.encode(), lambda *both: made.tell(both))
+    return await made.get()
 
 
 async def delete_user(call: Call) -> Response:
@@ -192,7 +193,7 @@ async def delete_users(call: Call) -> Response:
 async def hash_password(call: Call) -> Response:
     """A hash as `PUT users` takes it."""
     call.caller.require(ADMINISTRATOR)
-    return json({"ok": (await _hashed(call, call.part("password")))[0]})
+    return json({"ok": (await hashed(call, call.part("password")))[0]})
 
 
 # Permissions
