@@ -85,6 +85,9 @@ SESSIONS_MAX: Final = 10_000
 API_CONNECTIONS_MAX: Final = 1_000
 API_REQUEST_TIMEOUT_MS: Final = 30_000
 """For a request to be there whole."""
+API_ANSWER_TIMEOUT_MS: Final = 30_000
+"""In which API_ANSWER_BYTES_MIN of an answer have to be taken, if so much waits."""
+API_ANSWER_BYTES_MIN: Final = 16 * 1024
 SAMPLE_INTERVAL_MS: Final = 5_000
 SAMPLES_MAX: Final = 122
 """Of one object: ten minutes (RabbitMQ: 605 s). What does not change takes two."""
