@@ -64,6 +64,31 @@ def do(world: World, step: tuple[str, object]) -> None:
         world.sync()
 
 
+@given(st.lists(st.sampled_from(["queue", "pause", "pause", "checkpoint", "part"]), max_size=30))
+def test_paused_queues(done: list[str]) -> None:
+    """In the log, in a checkpoint, and in what follows one."""
+    world = World(record_size=0)
+    broker, vhost = world.broker, world.vhost
+    for number, kind in enumerate(done):
+        queues = [*vhost.queues.values()]
+        if kind == "queue":
+            vhost.declare_queue(f"q{number}", durable=True)
+        elif kind == "pause" and queues:
+            queue = queues[number % len(queues)]
+            vhost.pause_queue(queue, not queue.paused)
+        elif kind == "checkpoint":
+            world.checkpoint()
+        else:
+            world.checkpointing.step(0)
+            world.run(1)
+    world.sync()
+    again = World(world.disk.files)
+    assert state(again.broker) == state(broker)
+    again.checkpoint()
+    again.sync()
+    assert state(World(again.disk.files).broker) == state(broker)
+
+
 @given(steps)
 def test_what_was_synced_is_there_again(done: list[tuple[str, object]]) -> None:
     world = World(record_size=0)
