@@ -254,7 +254,7 @@ class TestEvents:
             await api("PUT", "policies/%2F/p", {"pattern": "x", "definition": {"max-length": 1}})
             await api("PUT", "users/new", {"password": "x", "tags": ""})
             await (await aio_pika.connect(broker.url)).close()
-            own = await aio_pika.connect(f"amqp://{tag}:{tag}@{broker.url.split('@')[-1].removeprefix('amqp://')}")
+            own = await aio_pika.connect(broker.url.replace("guest:guest@", f"{tag}:{tag}@"))
             await own.close()
             await api("DELETE", "queues/%2F/first")
             found: list[tuple[str, Any]] = []
@@ -293,3 +293,11 @@ class TestEvents:
             await api("PUT", "queues/%2F/seen", {})
             name, _ = await anext(told)
             assert name == "queue.created"
+
+
+async def test_looking_for_what_one_may_see_is_nothing_to_warn_of(
+    users: dict[str, Api], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING"):
+        assert [one["name"] for one in await users[MANAGEMENT]("GET", "vhosts")] == ["/"]
+    assert not caplog.records

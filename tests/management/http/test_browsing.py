@@ -419,3 +419,42 @@ class TestEvents:
             async for _ in response.aiter_bytes():
                 pass
         await client.aclose()
+
+
+class TestMoving:
+    """What was accepted once is not asked the same questions again, and goes where it is told to and nowhere else."""
+
+    @pytest.fixture
+    async def of_ann(self, broker: leveret.Broker, api: Api) -> None:
+        """A message of another user in q, which was sent to `copied`, too."""
+        await broker.add_user("ann", "ann")
+        await broker.set_permissions("ann")
+        for name in ("q", "other", "copied"):
+            await api("PUT", f"queues/%2F/{name}", {})
+        connection = await aio_pika.connect(broker.url.replace("guest:guest@", "ann:ann@"))
+        channel = await connection.channel()
+        message = aio_pika.Message(b"hello", user_id="ann", headers={"CC": ["copied"], "colour": "red"})
+        await channel.default_exchange.publish(message, "q")
+        await connection.close()
+
+    @pytest.mark.usefixtures("of_ann")
+    @pytest.mark.parametrize("action", ["move", "copy"])
+    async def test_messages_of_others(self, api: Api, action: str) -> None:
+        said = {"action": action, "all": True, "destination": {"exchange": "", "routing_key": "other"}}
+        assert (await api("POST", f"{MESSAGES}/actions", said))["done"] == 1
+        (found,) = (await api("GET", "leveret/queues/%2F/other/messages"))["messages"]
+        assert (found["payload"], found["properties"]["user_id"]) == ("hello", "ann")
+        assert found["properties"]["headers"] == {"colour": "red"}
+        assert await bodies(api, "copied") == ["hello"]
+
+    async def test_not_while_the_disk_is_short(self, broker: Any, api: Api, filled: None) -> None:
+        await api("PUT", "queues/%2F/other", {})
+        broker._node.alarms.log_full(True)
+        for action in ("move", "copy", "redrive"):
+            said = {"action": action, "all": True, "destination": {"exchange": "", "routing_key": "other"}}
+            found = await api("POST", f"{MESSAGES}/actions", said, 503)
+            assert found["error"] == "resource_alarm"
+        said = {"properties": {}, "routing_key": "q", "payload": "", "payload_encoding": "string"}
+        await api("POST", "exchanges/%2F/amq.default/publish", said, 503)
+        assert len(await bodies(api)) == 5
+        assert (await api("POST", f"{MESSAGES}/actions", {"action": "delete", "all": True}))["done"] == 5

@@ -157,3 +157,21 @@ async def test_a_password_that_changes_while_it_is_looked_at(
     monkeypatch.setattr(type(access), "authenticate", slowly)
     await browser.post("login", data={"username": "ann", "password": "a"})
     assert (await browser.get("whoami")).status_code == HTTPStatus.UNAUTHORIZED
+
+
+async def test_it_ends_with_the_login(browser: httpx.AsyncClient, broker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token is worth nothing after some time."""
+    access, clock = broker._management.access, broker._management.clock
+    authenticate, now_ms = type(access).authenticate, clock.wall_ms()
+
+    def shortly(self: Any, mechanism: str, response: bytes, remote: Any, answer: Any) -> None:
+        def until_then(user: Any) -> None:
+            answer(replace(user, expires_ms=now_ms + 3_600_000))
+
+        authenticate(self, mechanism, response, remote, until_then)
+
+    monkeypatch.setattr(type(access), "authenticate", shortly)
+    await browser.post("login", data=FORM)
+    assert (await browser.get("whoami")).is_success
+    monkeypatch.setattr(type(clock), "wall_ms", lambda _: now_ms + 3_600_001)
+    assert (await browser.get("whoami")).status_code == HTTPStatus.UNAUTHORIZED

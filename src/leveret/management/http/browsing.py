@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from ...amqp.checking import first_refused
+from ...amqp.checking import IMPERSONATOR, first_refused
 from ...broker import browsing
 from ...broker.browsing import Place
 from ...broker.permits import Permits
@@ -251,6 +252,8 @@ class _Acting:
         self._action = action
         self._destination = destination
         self._vhost = call.broker.vhosts[queue.vhost]
+        user = call.caller.user
+        self._mover = replace(user, tags=(*user.tags, IMPERSONATOR))  # whose messages they are was looked at before
         self._permits = Permits(rights, self._vhost)
         self.done = self.unroutable = self.refused = 0
         self.position: Position | None = None
@@ -284,7 +287,7 @@ class _Acting:
             part = Selection(numbers)
             batch = extent.batch(pool, part)
             if to is not None:
-                patch = Patch(exchange=to[0], routing_key=to[1], clear_mandatory=True)
+                patch = Patch(exchange=to[0], routing_key=to[1], without=("CC",), clear_mandatory=True)
                 batch = batch.rewrite(pool, [(Selection.range(0, len(part)), patch)])
             made.append((to, part, batch))
         return made
@@ -293,7 +296,7 @@ class _Acting:
         keep = self._action == "copy"
 
         def do() -> browsing.Moved:
-            _, refusal = first_refused(batch, self._call.caller.user, "", self._permits) or (None, None)
+            _, refusal = first_refused(batch, self._mover, "", self._permits) or (None, None)
             if refusal is not None:
                 raise refusal
             queue, vhost = self._queue, self._vhost

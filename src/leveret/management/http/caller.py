@@ -11,6 +11,7 @@ What touches objects goes through the same table as AMQP: with the rights of the
 from __future__ import annotations
 
 import binascii
+import logging
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -154,16 +155,16 @@ class Caller:
         """Whether it keeps house."""
         return self.has(ADMINISTRATOR)
 
-    async def rights(self, vhost: str) -> Rights:
-        """What it may do in a virtual host. Raises ApiError when it may not even connect."""
+    async def rights(self, vhost: str, level: int = logging.WARNING) -> Rights:
+        """What it may do in a virtual host. Raises ApiError when it may not even connect, which is logged so."""
         answer: Answer[Rights | None] = Answer()
-        self.node.access.open(self.user, vhost, self.remote, answer.tell)
+        self.node.access.open(self.user, vhost, self.remote, answer.tell, level)
         rights = await answer.get()
         if rights is None:
             raise forbidden("User not authorised to access virtual host")
         return rights
 
-    async def vhost(self, name: str, *, makes: bool = False) -> VHost:
+    async def vhost(self, name: str, *, makes: bool = False, level: int = logging.WARNING) -> VHost:
         """A virtual host that it may look at, or, with `makes`, in which it may make policies and parameters, should it
         be somebody who does: who only sees all needs rights there for that (RabbitMQ). Raises ApiError.
         """
@@ -171,7 +172,7 @@ class Caller:
         if vhost is None:
             raise not_found()
         if not (self.is_administrator if makes else self.sees_all):
-            await self.rights(name)
+            await self.rights(name, level)
         return vhost
 
     async def vhosts(self, *, makes: bool = False) -> list[VHost]:
@@ -180,7 +181,7 @@ class Caller:
         turns = Turns()
         for name in [*self.node.brain.vhosts]:
             try:
-                found.append(await self.vhost(name, makes=makes))
+                found.append(await self.vhost(name, makes=makes, level=logging.DEBUG))
             except ApiError:
                 continue
             finally:

@@ -83,8 +83,10 @@ class Sessions:
         session = self._sessions.get(key)
         if session is None:
             return None
-        known = self._secret(session.caller.user.name) is session.secret
-        if not known or self._node.clock.monotonic_ms() >= session.ends_ms:
+        user, clock = session.caller.user, self._node.clock
+        known = self._secret(user.name) is session.secret
+        expired = user.expires_ms is not None and clock.wall_ms() >= user.expires_ms
+        if not known or expired or clock.monotonic_ms() >= session.ends_ms:
             del self._sessions[key]
             return None
         return session.caller
