@@ -75,11 +75,10 @@ def beside(binary: Path, broker: BrokerProcess, url: str, path: str, seconds: fl
     if asking:
         taken, size = answers.get(timeout=60)
         asking.join()
-        said = f"{len(taken):5} answers of {size / 1000:8,.0f} kB, p50 {taken[len(taken) // 2]:7.1f} ms, p99 {p99(taken):7.1f} ms"
-    print(
-        f"{path or '(nothing)':66} messages p50 {figures['p50_us'] / 1000:6.2f} p99 {figures['p99_us'] / 1000:6.2f} ms   {said}",
-        flush=True,
-    )
+        middle, late = taken[len(taken) // 2], p99(taken)
+        said = f"{len(taken):5} answers of {size / 1000:8,.0f} kB, p50 {middle:7.1f} ms, p99 {late:7.1f} ms"
+    messages = f"messages p50 {figures['p50_us'] / 1000:6.2f} p99 {figures['p99_us'] / 1000:6.2f} ms"
+    print(f"{path or '(nothing)':66} {messages}   {said}", flush=True)
 
 
 async def prepare(port: int, queues: int) -> None:
