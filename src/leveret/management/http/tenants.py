@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ...access.passwords import ARGON2ID, SHA256
 from ...broker.parameters import LIMITS, MAX_CONNECTIONS, MAX_QUEUES, VHOST_LIMITS, require_parameter
@@ -11,15 +11,19 @@ from .. import describe
 from ..definitions import words
 from .caller import ADMINISTRATOR, MONITORING
 from .context import refusals
-from .reply import bad_request, done, field, json, listing, names, not_found, object_of, optional
+from .reply import Turns, bad_request, done, field, json, listing, names, not_found, object_of, optional
 from .waiting import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from starlette.responses import Response
 
     from ...ports import Position
-    from ...wire.definitions import SetUser
+    from ...wire.definitions import SetPermission, SetTopicPermission, SetUser
     from .context import Call
+
+T = TypeVar("T", "SetPermission", "SetTopicPermission")
 
 _VHOST_LIMITS: Final = (MAX_CONNECTIONS, MAX_QUEUES)
 
@@ -201,20 +205,24 @@ async def hash_password(call: Call) -> Response:
 
 async def list_permissions(call: Call) -> Response:
     """Of everybody, of a user, or in a virtual host."""
+    return await _listed(call, call.node.accounts.permissions, describe.permission)
+
+
+async def _listed(
+    call: Call, of: Callable[[str], Mapping[Any, T]], described: Callable[[T], dict[str, Any]]
+) -> Response:
     call.caller.require(ADMINISTRATOR)
-    accounts, path = call.node.accounts, call.request.path_params
-    if "user" in path:
-        _user(call)
-    if "vhost" in path and call.part("vhost") not in call.broker.vhosts:
+    path = call.request.path_params
+    names = [_user(call).name] if "user" in path else [*call.node.accounts.users]
+    vhost = call.part("vhost") if "vhost" in path else None
+    if vhost is not None and vhost not in call.broker.vhosts:
         raise not_found()
-    found = [
-        permission
-        for name in accounts.users
-        if "user" not in path or name == call.part("user")
-        for permission in accounts.permissions(name).values()
-        if "vhost" not in path or permission.vhost == call.part("vhost")
-    ]
-    return await listing(call.request, found, describe.permission, lambda one: one.user)
+    found, turns = [], Turns()
+    for name in names:
+        found += [one for one in of(name).values() if vhost in (None, one.vhost)]
+        if turns.over:
+            await turns.others()
+    return await listing(call.request, found, described, lambda one: one.user)
 
 
 async def get_permission(call: Call) -> Response:
@@ -250,20 +258,7 @@ async def delete_permission(call: Call) -> Response:
 
 async def list_topic_permissions(call: Call) -> Response:
     """Of everybody, of a user, or in a virtual host."""
-    call.caller.require(ADMINISTRATOR)
-    accounts, path = call.node.accounts, call.request.path_params
-    if "user" in path:
-        _user(call)
-    if "vhost" in path and call.part("vhost") not in call.broker.vhosts:
-        raise not_found()
-    found = [
-        permission
-        for name in accounts.users
-        if "user" not in path or name == call.part("user")
-        for permission in accounts.topic_permissions(name).values()
-        if "vhost" not in path or permission.vhost == call.part("vhost")
-    ]
-    return await listing(call.request, found, describe.topic_permission, lambda one: one.user)
+    return await _listed(call, call.node.accounts.topic_permissions, describe.topic_permission)
 
 
 async def get_topic_permissions(call: Call) -> Response:
