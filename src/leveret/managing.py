@@ -6,6 +6,7 @@ What it is made of (an HTTP server, a web framework) is imported in a thread the
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,8 @@ class Management:
         host = options.management_host or options.host
         self._listen("http", host, options.management_port, None)
         if options.management_tls_port:
-            self._tls = TlsContext(tls_options_of(options))
+            # Who calls says so with a password: certificates of clients are not asked for.
+            self._tls = TlsContext(replace(tls_options_of(options), verify=False, require=False))
             self._listen("https", host, options.management_tls_port, self._tls.for_asyncio())
         if options.metrics:
             self._metrics = listen_at(options.metrics_host or options.host, options.metrics_port)
@@ -113,6 +115,8 @@ class Management:
 
     async def start(self) -> None:
         """Serve."""
+        if self._tls is not None:
+            self.node.certificates.add(self._tls, self.clock.monotonic_ms())
         module = await asyncio.to_thread(import_module, "leveret.management.http.server")
         self.machine = module.Machine(self)
         self._server = module.HttpServer(self)
@@ -134,7 +138,8 @@ class Management:
 
         if self._options.tls_certfile is None:
             return {}
-        files = {self._options.tls_certfile, *(TlsContext(tls_options_of(self._options)).certfiles)}
+        shown = tls_options_of(self._options)
+        files = {one.certfile for one in (shown.certificate, *shown.names.values())}
         return {
             str(file): load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc.timestamp()
             for file in sorted(files)

@@ -256,10 +256,14 @@ class TestTls:
             metrics=False,
             tls_certfile=tmp_path / "cert.pem",
             tls_keyfile=tmp_path / "key.pem",
+            tls_cafile=tmp_path / "ca.pem",
+            tls_verify=True,
+            tls_require_certificate=True,
         )
         node = Node(asyncio.get_running_loop(), options)
         node.recover()
         management = Management(node, options, Path("/nowhere"))
+        node.serve([])
         await management.start()
         yield management
         await management.stop()
@@ -274,6 +278,17 @@ class TestTls:
             assert (await client.put("api/queues/%2F/q", json=body)).is_success
             response = await client.post("api/login", data={"username": "guest", "password": "guest"})
             assert "Secure" in response.headers["set-cookie"]
+
+    async def test_a_certificate_that_changes(self, management: Management, tmp_path: Path) -> None:
+        """And clients need none, whatever AMQP wants."""
+        port = management.listening[1].port
+        before = await _shown(port)
+        certificate = trustme.CA().issue_cert("127.0.0.1")
+        certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+        certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+        management.node.certificates.reload()
+        assert before != await _shown(port)
+        assert len(management.certificates_until()) == 1
 
     async def test_nobody_waits_for_a_handshake_for_ever(
         self, management: Management, monkeypatch: pytest.MonkeyPatch
@@ -294,6 +309,16 @@ class TestTls:
             assert await reader.read(-1) == b""
         writer.close()
         first[1].close()
+
+
+async def _shown(port: int) -> bytes | None:
+    """The certificate of who listens there."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    found: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return found
 
 
 class _served:
