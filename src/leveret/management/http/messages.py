@@ -19,7 +19,7 @@ from ...wire.properties import Properties, decode_properties, encode_properties
 from ..exporting import plain
 from ..importing import field_of
 from .objects import exchange_of, queue_of
-from .reply import bad_request, field, json, object_of
+from .reply import bad_request, field, json, object_of, whole
 from .waiting import Answer, until
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ async def get(call: Call) -> Response:
     """`{"count", "ackmode", "encoding", "truncate"}`; the messages, which are then settled as `ackmode` says."""
     queue = await queue_of(call)
     rights, said = await call.caller.rights(queue.vhost), await object_of(call.request)
-    count, mode = field(said, "count", int, 1), field(said, "ackmode", str, "ack_requeue_false")
+    count, mode = whole(said, "count", 1), field(said, "ackmode", str, "ack_requeue_false")
     encoding, truncate = field(said, "encoding", str, "auto"), said.get("truncate")
     if mode not in _MODES:
         raise bad_request(f"unknown ackmode '{mode}'")

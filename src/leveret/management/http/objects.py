@@ -10,10 +10,10 @@ from ...wire.fields import Arguments
 from .. import describe
 from ..importing import table_of
 from .context import refusals
-from .reply import bad_request, columns_of, done, field, json, listing, not_found, object_of, pick
+from .reply import bad_request, columns_of, done, field, flag, json, listing, not_found, object_of, pick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from starlette.responses import Response
 
@@ -31,6 +31,10 @@ async def _vhosts(call: Call) -> list[VHost]:
     return await call.caller.vhosts()
 
 
+def _place(one: Queue | Exchange) -> tuple[str, str]:
+    return one.vhost, one.name
+
+
 # Queues
 
 
@@ -38,7 +42,7 @@ async def list_queues(call: Call) -> Response:
     """Of a virtual host, or of all."""
     queues = [queue for vhost in await _vhosts(call) for queue in vhost.queues.values()]
     view = call.view
-    return await listing(call.request, queues, lambda one: describe.queue(one, view), lambda one: one.name)
+    return await listing(call.request, queues, lambda one: describe.queue(one, view), lambda one: one.name, _place)
 
 
 async def queue_of(call: Call) -> Queue:
@@ -68,8 +72,8 @@ async def put_queue(call: Call) -> Response:
     declared = await call.allowed(
         lambda: vhost.declare_queue(
             name,
-            durable=field(said, "durable", bool, True),
-            auto_delete=field(said, "auto_delete", bool, False),
+            durable=flag(said, "durable", True),
+            auto_delete=flag(said, "auto_delete", False),
             arguments=arguments,
             rights=rights,
         )
@@ -143,7 +147,7 @@ def _arguments(said: dict[str, Any]) -> Arguments:
 async def list_exchanges(call: Call) -> Response:
     """Of a virtual host, or of all."""
     exchanges = [exchange for vhost in await _vhosts(call) for exchange in vhost.router.exchanges.values()]
-    return await listing(call.request, exchanges, describe.exchange, lambda one: one.name)
+    return await listing(call.request, exchanges, describe.exchange, lambda one: one.name, _place)
 
 
 async def exchange_of(call: Call) -> Exchange:
@@ -172,9 +176,9 @@ async def put_exchange(call: Call) -> Response:
         lambda: vhost.declare_exchange(
             name,
             kind,
-            durable=field(said, "durable", bool, True),
-            auto_delete=field(said, "auto_delete", bool, False),
-            internal=field(said, "internal", bool, False),
+            durable=flag(said, "durable", True),
+            auto_delete=flag(said, "auto_delete", False),
+            internal=flag(said, "internal", False),
             arguments=arguments,
             rights=rights,
         )
@@ -208,25 +212,33 @@ async def list_bindings(call: Call) -> Response:
         for exchange in vhost.router.exchanges.values()
         for binding in vhost.router.bindings_from(exchange)
     ]
-    return await listing(call.request, chain(defaults, others), lambda one: one)
+    return await _bindings(call, chain(defaults, others))
 
 
 async def list_queue_bindings(call: Call) -> Response:
     """Those to a queue."""
     queue = await queue_of(call)
     bound = call.broker.vhosts[queue.vhost].router.bindings_to(queue)
-    return json([describe.default_binding(queue), *map(describe.binding, bound)])
+    return await _bindings(call, [describe.default_binding(queue), *map(describe.binding, bound)])
 
 
 async def list_exchange_bindings(call: Call) -> Response:
     """Those from an exchange (`source`), or to it (`destination`)."""
     exchange, router = await exchange_of(call), (await call.caller.vhost(call.part("vhost"))).router
     if call.part("end") == "destination":
-        return json([describe.binding(one) for one in router.bindings_to(exchange)])
+        return await _bindings(call, map(describe.binding, router.bindings_to(exchange)))
     if not exchange.name:
         queues = call.broker.vhosts[exchange.vhost].queues.values()
-        return json([describe.default_binding(queue) for queue in queues])
-    return json([describe.binding(one) for one in router.bindings_from(exchange)])
+        return await _bindings(call, map(describe.default_binding, queues))
+    return await _bindings(call, map(describe.binding, router.bindings_from(exchange)))
+
+
+async def _bindings(call: Call, described: Iterable[dict[str, Any]]) -> Response:
+    return await listing(call.request, described, lambda one: one, order=_binding_place)
+
+
+def _binding_place(one: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(one[name] for name in ("vhost", "source", "destination", "routing_key", "properties_key"))
 
 
 def _between(call: Call, vhost: VHost) -> Iterator[Binding]:
@@ -249,7 +261,7 @@ def _ends(call: Call, vhost: VHost) -> tuple[Exchange, Destination]:
 async def list_bindings_between(call: Call) -> Response:
     """Between an exchange and a queue, or another exchange."""
     vhost = await call.caller.vhost(call.part("vhost"))
-    return json([describe.binding(one) for one in _between(call, vhost)])
+    return await _bindings(call, map(describe.binding, _between(call, vhost)))
 
 
 async def post_binding(call: Call) -> Response:

@@ -34,7 +34,9 @@ async def list_policies(call: Call) -> Response:
     vhosts = [await call.caller.vhost(call.part("vhost"))] if "vhost" in path else await call.caller.vhosts()
     operator = _is_operator(call)
     found = [one for vhost in vhosts for one in vhost.policies.all() if one.op.operator is operator]
-    return await listing(call.request, found, describe.policy, lambda one: one.name)
+    return await listing(
+        call.request, found, describe.policy, lambda one: one.name, lambda one: (one.op.vhost, one.name)
+    )
 
 
 async def _policy(call: Call) -> tuple[VHost, Policy | None]:
@@ -109,7 +111,7 @@ async def list_parameters(call: Call) -> Response:
         and ("component" not in path or op.component == call.part("component"))
         and ("vhost" not in path or op.vhost == call.part("vhost"))
     ]
-    return await listing(call.request, found, _parameter, lambda one: one.name)
+    return await listing(call.request, found, _parameter, lambda one: one.name, lambda one: (one.vhost, one.name))
 
 
 async def one_parameter(call: Call) -> Response:
@@ -122,7 +124,8 @@ async def one_parameter(call: Call) -> Response:
 async def list_global_parameters(call: Call) -> Response:
     """Those of no virtual host."""
     call.caller.require(POLICYMAKER)
-    return json([{"name": op.name, "value": op.value} for op in call.broker.parameters.all() if not op.component])
+    found = [op for op in call.broker.parameters.all() if not op.component]
+    return await listing(call.request, found, lambda op: {"name": op.name, "value": op.value}, lambda op: op.name)
 
 
 async def one_global_parameter(call: Call) -> Response:

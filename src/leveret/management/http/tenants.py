@@ -11,14 +11,14 @@ from .. import describe
 from ..definitions import words
 from .caller import ADMINISTRATOR, MONITORING
 from .context import refusals
-from .reply import bad_request, done, field, json, listing, not_found, object_of
+from .reply import bad_request, done, field, flag, json, listing, not_found, object_of
 from .waiting import Answer
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
     from ...ports import Position
-    from ...wire.definitions import SetUser
+    from ...wire.definitions import SetPermission, SetTopicPermission, SetUser
     from .context import Call
 
 _VHOST_LIMITS: Final = (MAX_CONNECTIONS, MAX_QUEUES)
@@ -71,7 +71,7 @@ async def put_vhost(call: Call) -> Response:
             if user in call.node.accounts.users:
                 position = call.node.administration.set_permission(user, name, ".*", ".*", ".*") or position
     if "tracing" in said:
-        call.broker.vhosts[name].trace(said["tracing"] is True)
+        call.broker.vhosts[name].trace(flag(said, "tracing", False))
     await call.durable(position)
     return done(created=not known)
 
@@ -199,6 +199,10 @@ async def hash_password(call: Call) -> Response:
 # Permissions
 
 
+def _place(one: SetPermission | SetTopicPermission) -> tuple[str, ...]:
+    return one.vhost, one.user, getattr(one, "exchange", "")
+
+
 async def list_permissions(call: Call) -> Response:
     """Of everybody, of a user, or in a virtual host."""
     call.caller.require(ADMINISTRATOR)
@@ -214,7 +218,7 @@ async def list_permissions(call: Call) -> Response:
         for permission in accounts.permissions(name).values()
         if "vhost" not in path or permission.vhost == call.part("vhost")
     ]
-    return await listing(call.request, found, describe.permission, lambda one: one.user)
+    return await listing(call.request, found, describe.permission, lambda one: one.user, _place)
 
 
 async def get_permission(call: Call) -> Response:
@@ -263,7 +267,7 @@ async def list_topic_permissions(call: Call) -> Response:
         for permission in accounts.topic_permissions(name).values()
         if "vhost" not in path or permission.vhost == call.part("vhost")
     ]
-    return await listing(call.request, found, describe.topic_permission, lambda one: one.user)
+    return await listing(call.request, found, describe.topic_permission, lambda one: one.user, _place)
 
 
 async def get_topic_permissions(call: Call) -> Response:
@@ -311,7 +315,8 @@ async def list_vhost_limits(call: Call) -> Response:
     path = call.request.path_params
     vhosts = [await call.caller.vhost(call.part("vhost"))] if "vhost" in path else await call.caller.vhosts()
     found = [(one.name, call.broker.parameters.get(one.name, VHOST_LIMITS, LIMITS)) for one in vhosts]
-    return json([{"vhost": name, "value": value} for name, value in found if value])
+    told = [{"vhost": name, "value": value} for name, value in found if value]
+    return await listing(call.request, told, lambda one: one, lambda one: one["vhost"])
 
 
 async def set_vhost_limit(call: Call) -> Response:
@@ -340,7 +345,8 @@ async def list_user_limits(call: Call) -> Response:
     call.caller.require(MONITORING)
     accounts = call.node.accounts
     names = [call.part("user")] if "user" in call.request.path_params else [*accounts.users]
-    return json([{"user": name, "value": {**accounts.limits(name)}} for name in names if accounts.limits(name)])
+    told = [{"user": name, "value": {**accounts.limits(name)}} for name in names if accounts.limits(name)]
+    return await listing(call.request, told, lambda one: one, lambda one: one["user"])
 
 
 async def set_user_limit(call: Call) -> Response:

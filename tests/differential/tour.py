@@ -1,0 +1,176 @@
+"""A tour: the same commands, one after the other, at two brokers, and what is left of their output when what has to
+differ is taken out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pika
+import pika.exceptions
+import pytest
+
+from ..process import BrokerProcess
+from .rabbitmq import SERVER, RabbitMQ
+
+PATIENCE_S: Final = 20.0
+"""RabbitMQ's statistics are some seconds late."""
+COMMAND_S: Final = 60.0
+
+
+class Done(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    code: int
+    output: str
+    error: str
+
+
+@dataclass
+class Side:
+    """One of the two brokers: where it listens, and a folder for its files."""
+
+    name: str
+    url: str
+    port: int
+    folder: Path
+    connections: list[pika.BlockingConnection] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.node: str = self.get("nodes")[0]["name"]
+
+    @property
+    def api_port(self) -> int:
+        port = urlsplit(self.url).port
+        assert port is not None
+        return port
+
+    def get(self, path: str) -> list[dict[str, str]]:
+        """What the API says at a path."""
+        response = httpx.get(f"{self.url}api/{path}", auth=("guest", "guest"), timeout=30)
+        assert response.status_code == 200, response.text
+        found: list[dict[str, str]] = response.json()
+        return found
+
+    def connect(self, name: str) -> pika.BlockingConnection:
+        """A connection that calls itself so; when this returns the API knows its name."""
+        parameters = pika.ConnectionParameters(
+            "127.0.0.1", self.port, heartbeat=0, client_properties={"connection_name": name}
+        )
+        connection = pika.BlockingConnection(parameters)
+        self.connections.append(connection)
+        return connection
+
+    def connection(self, name: str) -> str:
+        """What the API calls that connection, percent-encoded for none: as `list connections` shows it."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            for one in self.get("connections"):
+                if (one.get("client_properties") or {}).get("connection_name") == name:  # type: ignore[attr-defined]
+                    return one["name"]
+            time.sleep(0.1)
+        raise AssertionError(f"no connection {name}")
+
+    def fill(self, words: str) -> str:
+        """`{port}`, `{node}`, `{folder}` and `{connection:NAME}` replaced."""
+        words = re.sub(r"\{connection:(\w+)\}", lambda found: self.connection(found[1]), words)
+        for name in ("port", "api_port", "node", "folder"):
+            words = words.replace(f"{{{name}}}", str(getattr(self, name)))
+        return words
+
+    def plain(self, text: str) -> str:
+        """Without what has to differ."""
+        text = re.sub(r"\x1b\[[\d;]*m", "", text)
+        text = text.replace(str(self.folder), "FOLDER").replace(self.node, "NODE").replace(quote(self.node), "NODE")
+        text = re.sub(rf"(?<!\d){self.port}(?!\d)", "PORT", text)
+        text = re.sub(rf"(?<!\d){self.api_port}(?!\d)", "API", text)
+        text = re.sub(r"127\.0\.0\.1:\d+ -> 127\.0\.0\.1:PORT", "CONNECTION", text)
+        # Columns are as wide as what is in them.
+        text = re.sub(r"[-─═]{2,}", "--", re.sub(r" {2,}", " ", text))
+        lines = [line.rstrip() for line in text.splitlines()]
+        return "\n".join(line for line in lines if "amq.rabbitmq.event" not in line)
+
+
+Pair = Mapping[str, Side]
+"""`rabbitmq` and `leveret`."""
+
+
+@contextmanager
+def both(folder: Path) -> Iterator[Pair]:
+    """The two brokers with their management, nothing in them; skips where there is no RabbitMQ."""
+    if not SERVER.exists():
+        assert os.environ.get("CI") != "true", "continuous integration must have rabbitmq-server"
+        pytest.skip("rabbitmq-server is not on this machine")
+    environment = {"LEVERET_MANAGEMENT": "true", "LEVERET_MANAGEMENT_PORT": "0"}
+    with RabbitMQ(management=True) as rabbitmq, BrokerProcess("--port", "0", "--ephemeral", env=environment) as leveret:
+        port = leveret.port
+        url = leveret.expect(r"management: (http://\S+)")[1]
+        rabbitmq.ready()
+        sides = {}
+        for name, where, at in (("rabbitmq", rabbitmq.management_url, rabbitmq.port), ("leveret", url, port)):
+            (folder / name).mkdir()
+            sides[name] = Side(name, where, at, folder / name)
+        yield sides
+        for side in sides.values():
+            for connection in side.connections:
+                with suppress(pika.exceptions.AMQPError):
+                    connection.close()
+        assert leveret.stop() == 0, leveret.log
+
+
+Command = Callable[[Side, Sequence[str]], Sequence[str]]
+"""The command line for these words at this side."""
+
+
+class Tour:
+    """The commands of a tool, and what each did at both sides.
+
+    A line is words as in a shell. `~` before it: figures in it may be late, so it is repeated until both agree, in
+    vain for at most `PATIENCE_S`. `<<< text` at its end is its standard input.
+    """
+
+    def __init__(self, pair: Pair, command: Command, environment: Mapping[str, str]) -> None:
+        self._pair = pair
+        self._command = command
+        self._environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ")
+        } | dict(environment)
+        self._pool = ThreadPoolExecutor(2)
+
+    def run(self, line: str) -> Mapping[str, Done]:
+        """Run one line at both; output is made plain."""
+        late = line.startswith("~")
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            done = dict(
+                zip(self._pair, self._pool.map(lambda side: self._at(side, line), self._pair.values()), strict=True)
+            )
+            if not late or done["rabbitmq"] == done["leveret"] or time.monotonic() > end:
+                return done
+            time.sleep(0.3)
+
+    def _at(self, side: Side, line: str) -> Done:
+        words, _, said = line.removeprefix("~").partition("<<<")
+        ended = subprocess.run(
+            self._command(side, shlex.split(side.fill(words))),
+            env=self._environment | {"HOME": str(side.folder)},
+            cwd=side.folder,
+            input=said.strip(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_S,
+        )
+        return Done(ended.returncode, side.plain(ended.stdout), side.plain(ended.stderr))
