@@ -21,10 +21,6 @@ from ..builds import build_once, toolchain  # noqa: F401
 from .program import Program
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "builds: builds a client of another language first; slow on the first run")
-
-
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a broker listens for AMQP; guest/guest on vhost /."""

@@ -4,6 +4,8 @@ differ is taken out.
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import re
 import shlex
@@ -14,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -28,6 +30,8 @@ from .rabbitmq import SERVER, RabbitMQ
 PATIENCE_S: Final = 20.0
 """RabbitMQ's statistics are some seconds late."""
 COMMAND_S: Final = 60.0
+EVENTS: Final = "amq.rabbitmq.event"
+"""An exchange that RabbitMQ has with a plugin only."""
 
 
 class Done(NamedTuple):
@@ -46,10 +50,12 @@ class Side:
     url: str
     port: int
     folder: Path
+    host: str = "127.0.0.1"
     connections: list[pika.BlockingConnection] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.node: str = self.get("nodes")[0]["name"]
+        self.cluster: str = self.get("cluster-name")["name"]
 
     @property
     def api_port(self) -> int:
@@ -57,29 +63,35 @@ class Side:
         assert port is not None
         return port
 
-    def get(self, path: str) -> list[dict[str, str]]:
+    def get(self, path: str) -> Any:
         """What the API says at a path."""
         response = httpx.get(f"{self.url}api/{path}", auth=("guest", "guest"), timeout=30)
         assert response.status_code == 200, response.text
-        found: list[dict[str, str]] = response.json()
-        return found
+        return response.json()
 
     def connect(self, name: str) -> pika.BlockingConnection:
-        """A connection that calls itself so; when this returns the API knows its name."""
+        """A connection that calls itself so."""
         parameters = pika.ConnectionParameters(
-            "127.0.0.1", self.port, heartbeat=0, client_properties={"connection_name": name}
+            self.host, self.port, heartbeat=0, client_properties={"connection_name": name}
         )
         connection = pika.BlockingConnection(parameters)
         self.connections.append(connection)
         return connection
 
+    def consume(self, name: str, queue: str) -> None:
+        """Such a connection that consumes from a queue which it declares."""
+        channel = self.connect(name).channel()
+        channel.queue_declare(queue)
+        channel.basic_qos(prefetch_count=5)
+        channel.basic_consume(queue, lambda *_: None, consumer_tag="taker")
+
     def connection(self, name: str) -> str:
-        """What the API calls that connection, percent-encoded for none: as `list connections` shows it."""
+        """What the API calls that connection."""
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             for one in self.get("connections"):
-                if (one.get("client_properties") or {}).get("connection_name") == name:  # type: ignore[attr-defined]
-                    return one["name"]
+                if (one.get("client_properties") or {}).get("connection_name") == name:
+                    return str(one["name"])
             time.sleep(0.1)
         raise AssertionError(f"no connection {name}")
 
@@ -93,14 +105,22 @@ class Side:
     def plain(self, text: str) -> str:
         """Without what has to differ."""
         text = re.sub(r"\x1b\[[\d;]*m", "", text)
-        text = text.replace(str(self.folder), "FOLDER").replace(self.node, "NODE").replace(quote(self.node), "NODE")
+        text = text.replace(self.cluster, "CLUSTER").replace(str(self.folder), "FOLDER").replace(self.node, "NODE").replace(quote(self.node), "NODE")
         text = re.sub(rf"(?<!\d){self.port}(?!\d)", "PORT", text)
         text = re.sub(rf"(?<!\d){self.api_port}(?!\d)", "API", text)
         text = re.sub(r"127\.0\.0\.1:\d+ -> 127\.0\.0\.1:PORT", "CONNECTION", text)
-        # Columns are as wide as what is in them.
-        text = re.sub(r"[-─═]{2,}", "--", re.sub(r" {2,}", " ", text))
-        lines = [line.rstrip() for line in text.splitlines()]
-        return "\n".join(line for line in lines if "amq.rabbitmq.event" not in line)
+        with suppress(ValueError):
+            return json.dumps(_without_events(json.loads(text)), indent=1, sort_keys=True)
+        # Columns are as wide as what is in them, and texts are for HTML there.
+        text = html.unescape(re.sub(r"[-─═]{2,}", "--", re.sub(r" {2,}", " ", text)))
+        lines = [line.strip() for line in text.splitlines()]
+        return "\n".join(line for line in lines if line and EVENTS not in line)
+
+
+def _without_events(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_events(one) for one in value if not (isinstance(one, dict) and one.get("name") == EVENTS)]
+    return {name: _without_events(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
 Pair = Mapping[str, Side]
@@ -134,6 +154,12 @@ Command = Callable[[Side, Sequence[str]], Sequence[str]]
 """The command line for these words at this side."""
 
 
+def commands(file: str) -> list[str]:
+    """The lines of a tour, each with its number before it."""
+    lines = Path(__file__).with_name(file).read_text().splitlines()
+    return [f"{number} {line}" for number, line in enumerate(lines, 1) if line and not line.startswith("#")]
+
+
 class Tour:
     """The commands of a tool, and what each did at both sides.
 
@@ -141,12 +167,12 @@ class Tour:
     vain for at most `PATIENCE_S`. `<<< text` at its end is its standard input.
     """
 
-    def __init__(self, pair: Pair, command: Command, environment: Mapping[str, str]) -> None:
+    def __init__(self, pair: Pair, command: Command, environment: Mapping[str, str] | None = None) -> None:
         self._pair = pair
         self._command = command
         self._environment = {
             name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ")
-        } | dict(environment)
+        } | dict(environment or {})
         self._pool = ThreadPoolExecutor(2)
 
     def run(self, line: str) -> Mapping[str, Done]:
@@ -162,6 +188,10 @@ class Tour:
             time.sleep(0.3)
 
     def _at(self, side: Side, line: str) -> Done:
+        for connection in side.connections:  # they answer when they are closed
+            if connection.is_open:
+                with suppress(pika.exceptions.AMQPError):
+                    connection.process_data_events(0)
         words, _, said = line.removeprefix("~").partition("<<<")
         ended = subprocess.run(
             self._command(side, shlex.split(side.fill(words))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote_plus
 
 from ..broker.events import NODE
 from .exporting import plain_arguments, queue_type
@@ -128,15 +128,18 @@ def default_binding(one: Queue) -> dict[str, Any]:
         "destination_type": "queue",
         "routing_key": one.name,
         "arguments": {},
-        "properties_key": quote(one.name, safe=""),
+        "properties_key": _quoted(one.name),
     }
 
 
 def properties_key(one: Binding) -> str:
     """What tells a binding from others between the same two."""
-    if not one.arguments:
-        return quote(one.routing_key, safe="") if one.routing_key else "~"
-    return f"{quote(one.routing_key, safe='')}~{quote(one.arguments.raw.hex(), safe='')}"
+    key = _quoted(one.routing_key)
+    return f"{key}~{one.arguments.raw.hex()}" if one.arguments else key or "~"
+
+
+def _quoted(key: str) -> str:
+    return quote_plus(key).replace("~", "%7E")
 
 
 def consumer(one: Consumer) -> dict[str, Any]:

@@ -310,13 +310,17 @@ async def delete_topic_permission(call: Call) -> Response:
 # Limits
 
 
+def _first(one: tuple[str, Any]) -> str:
+    return one[0]
+
+
 async def list_vhost_limits(call: Call) -> Response:
     """`[{"vhost": ..., "value": {...}}]`"""
     path = call.request.path_params
     vhosts = [await call.caller.vhost(call.part("vhost"))] if "vhost" in path else await call.caller.vhosts()
     found = [(one.name, call.broker.parameters.get(one.name, VHOST_LIMITS, LIMITS)) for one in vhosts]
-    told = [{"vhost": name, "value": value} for name, value in found if value]
-    return await listing(call.request, told, lambda one: one, lambda one: one["vhost"])
+    limited = [(name, value) for name, value in found if value]
+    return await listing(call.request, limited, lambda one: dict(zip(("vhost", "value"), one, strict=True)), _first)
 
 
 async def set_vhost_limit(call: Call) -> Response:
@@ -325,13 +329,15 @@ async def set_vhost_limit(call: Call) -> Response:
     vhost, name = call.part("vhost"), call.part("name")
     if vhost not in call.broker.vhosts:
         raise not_found()
+    value = None if call.request.method == "DELETE" else field(await object_of(call.request), "value", int)
     if name not in _VHOST_LIMITS:
-        raise bad_request(f'Unrecognised terms [{{<<"{name}">>}}] in limits')
+        raise bad_request(f'Validation failed\n\nUnrecognised terms [{{<<"{name}">>,{value}}}] in limits\n')
     limits = {**(call.broker.parameters.get(vhost, VHOST_LIMITS, LIMITS) or {})}
-    if call.request.method == "DELETE":
+    if value is None:
         limits.pop(name, None)
     else:
-        limits[name] = field(await object_of(call.request), "value", int)
+        limits[name] = value
+    limits = dict(sorted(limits.items()))
     op = SetParameter(vhost, VHOST_LIMITS, LIMITS, limits)
     with refusals():
         require_parameter(op)
@@ -345,8 +351,8 @@ async def list_user_limits(call: Call) -> Response:
     call.caller.require(MONITORING)
     accounts = call.node.accounts
     names = [call.part("user")] if "user" in call.request.path_params else [*accounts.users]
-    told = [{"user": name, "value": {**accounts.limits(name)}} for name in names if accounts.limits(name)]
-    return await listing(call.request, told, lambda one: one, lambda one: one["user"])
+    limited = [(name, {**accounts.limits(name)}) for name in names if accounts.limits(name)]
+    return await listing(call.request, limited, lambda one: dict(zip(("user", "value"), one, strict=True)), _first)
 
 
 async def set_user_limit(call: Call) -> Response:
