@@ -105,7 +105,12 @@ class Side:
     def plain(self, text: str) -> str:
         """Without what has to differ."""
         text = re.sub(r"\x1b\[[\d;]*m", "", text)
-        text = text.replace(self.cluster, "CLUSTER").replace(str(self.folder), "FOLDER").replace(self.node, "NODE").replace(quote(self.node), "NODE")
+        text = (
+            text.replace(self.cluster, "CLUSTER")
+            .replace(str(self.folder), "FOLDER")
+            .replace(self.node, "NODE")
+            .replace(quote(self.node), "NODE")
+        )
         text = re.sub(rf"(?<!\d){self.port}(?!\d)", "PORT", text)
         text = re.sub(rf"(?<!\d){self.api_port}(?!\d)", "API", text)
         text = re.sub(r"127\.0\.0\.1:\d+ -> 127\.0\.0\.1:PORT", "CONNECTION", text)

@@ -67,9 +67,9 @@ async def overview(call: Call) -> Response:
             "rates_mode": "basic",
             "sample_retention_policies": {"global": [600], "basic": [600], "detailed": [600]},
             "cluster_name": _cluster_name(call),
-            "cluster_tags": [],
+            "cluster_tags": {},
             "node": NODE_NAME,
-            "node_tags": [],
+            "node_tags": {},
             "disable_stats": False,
             "enable_queue_totals": False,
             "is_op_policy_updating_enabled": True,
@@ -261,7 +261,7 @@ async def check_protocol_listener(call: Call) -> Response:
     for one in wanted:
         if names.get(one.lower(), one.lower()) in protocols:
             return json({"status": "ok", "protocol": one})
-    return _failed("No active listener", missing=wanted, protocols=protocols)
+    return _failed("No active listener", missing=wanted if len(wanted) > 1 else wanted[0], protocols=protocols)
 
 
 async def check_certificates(call: Call) -> Response:

@@ -34,9 +34,11 @@ async def list_policies(call: Call) -> Response:
     vhosts = [await call.caller.vhost(call.part("vhost"))] if "vhost" in path else await call.caller.vhosts()
     operator = _is_operator(call)
     found = [one for vhost in vhosts for one in vhost.policies.all() if one.op.operator is operator]
-    return await listing(
-        call.request, found, describe.policy, lambda one: one.name, lambda one: (one.op.vhost, one.name)
-    )
+    return await listing(call.request, found, describe.policy, lambda one: one.name, _place)
+
+
+def _place(one: Policy) -> tuple[int, str, str]:
+    return one.op.priority, one.op.vhost, one.name
 
 
 async def _policy(call: Call) -> tuple[VHost, Policy | None]:
