@@ -142,9 +142,10 @@ def _quoted(key: str) -> str:
     return quote_plus(key).replace("~", "%7E")
 
 
-def consumer(one: Consumer) -> dict[str, Any]:
-    """A consumer."""
+def consumer(one: Consumer, timeout_ms: int = 0) -> dict[str, Any]:
+    """A consumer; how long it may take for a message, with what the node says (0: any time)."""
     assert one.queue is not None
+    limits = (timeout_ms, one.timeout_ms, one.queue.settings.consumer_timeout_ms)
     origin = one.channel.origin
     host, port = _peer(origin.connection)
     return {
@@ -153,6 +154,7 @@ def consumer(one: Consumer) -> dict[str, Any]:
         "exclusive": one.exclusive,
         "ack_required": not one.no_ack,
         "prefetch_count": one.prefetch,
+        "consumer_timeout": min((limit for limit in limits if limit), default=0),
         "active": True,
         "activity_status": "up",
         "arguments": plain_arguments(one.arguments),
