@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -108,8 +109,8 @@ HERE: Final[Mapping[str, tuple[int, str]]] = {
     "!list consumers": (0, r"/ . taken . taker . true . 5 "),
     "!nodes list": (0, "NODE"),
     "!list nodes": (0, "NODE"),
-    "!nodes memory_breakdown_in_bytes --node {node}": (0, "binary"),
-    "!nodes memory_breakdown_in_percent --node {node}": (0, "binary"),
+    "!nodes memory_breakdown_in_bytes --node {node}": (0, "Binary heap"),
+    "!nodes memory_breakdown_in_percent --node {node}": (0, "Binary heap"),
     "!plugins list_all": (0, "rabbitmq_management"),
     "!plugins list_on_node --node {node}": (0, "rabbitmq_management"),
     "!deprecated_features list": (0, "deprecation_phase"),
