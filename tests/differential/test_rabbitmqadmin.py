@@ -95,6 +95,7 @@ DIFFERENCES_2: Final[Mapping[str, str]] = {
     "feature_flags list": OWN,
     "feature_flags enable --name no-such-flag": WORDS,
     "auth_attempts stats --node {node}": UNCOUNTED,
+    "-V hats definitions export_from_vhost --stdout": "versions, and that it is of one virtual host",
     "-V nowhere definitions export_from_vhost --file nowhere.json": MISSING,
     "-V hats delete exchange --name amq.topic": WORDS,
 }
