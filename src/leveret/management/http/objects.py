@@ -268,7 +268,7 @@ async def list_bindings_between(call: Call) -> Response:
 
 
 async def post_binding(call: Call) -> Response:
-    """As queue.bind and exchange.bind; where it is, is in `location`."""
+    """As queue.bind and exchange.bind; where it is, is in `location`, from where it was asked for (RabbitMQ)."""
     vhost = await call.caller.vhost(call.part("vhost"))
     rights, said = await call.caller.rights(vhost.name), await object_of(call.request)
     key, arguments = field(said, "routing_key", str, ""), _arguments(said)
@@ -282,9 +282,8 @@ async def post_binding(call: Call) -> Response:
     await call.durable(position)
     made = vhost.router.find(source, target, key, arguments)
     where = "" if made is None else describe.properties_key(made)
-    parts = ["bindings", vhost.name, "e", source.name, call.part("kind"), target.name]
     response = done(created=True)
-    response.headers["location"] = "/".join([*(quote(part, safe="") for part in parts), where])
+    response.headers["location"] = "/".join(quote(part, safe="") for part in (target.name, where))
     return response
 
 
