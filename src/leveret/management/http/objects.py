@@ -261,9 +261,6 @@ def _ends(call: Call, vhost: VHost) -> tuple[Exchange, Destination]:
 async def list_bindings_between(call: Call) -> Response:
     """Between an exchange and a queue, or another exchange."""
     vhost = await call.caller.vhost(call.part("vhost"))
-    source, target = _ends(call, vhost)
-    if not source.name and target.is_queue:
-        return await _bindings(call, [describe.default_binding(vhost.queues[target.name])])
     return await _bindings(call, map(describe.binding, _between(call, vhost)))
 
 
