@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -84,6 +85,27 @@ class Side:
         channel.queue_declare(queue)
         channel.basic_qos(prefetch_count=5)
         channel.basic_consume(queue, lambda *_: None, consumer_tag="taker")
+
+    @contextmanager
+    def consuming(self, name: str, queue: str) -> Iterator[None]:
+        """Such a connection that answers whatever it is told, meanwhile."""
+        self.consume(name, queue)
+        connection, over = self.connections.pop(), threading.Event()
+
+        def answer() -> None:
+            with suppress(pika.exceptions.AMQPError):
+                while connection.is_open and not over.is_set():
+                    connection.process_data_events(0.1)
+            with suppress(pika.exceptions.AMQPError):
+                connection.close()
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        try:
+            yield
+        finally:
+            over.set()
+            answering.join()
 
     def connection(self, name: str) -> str:
         """What the API calls that connection."""

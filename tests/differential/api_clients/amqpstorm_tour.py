@@ -125,10 +125,21 @@ def messages(api: ManagementApi) -> None:
 
     def get(**more: Any) -> Any:
         found = api.basic.get("q", virtual_host="hats", to_dict=True, **more)
-        names = ("payload", "payload_bytes", "payload_encoding", "routing_key", "exchange", "message_count", "redelivered")
+        names = (
+            "payload",
+            "payload_bytes",
+            "payload_encoding",
+            "routing_key",
+            "exchange",
+            "message_count",
+            "redelivered",
+        )
         return [some(message, *names) | {"properties": message["properties"] or {}} for message in found]
 
-    say("publish", lambda: publish("one", properties={"content_type": "text/plain", "headers": {"a": [1, "b", {"c": True}]}}))
+    say(
+        "publish",
+        lambda: publish("one", properties={"content_type": "text/plain", "headers": {"a": [1, "b", {"c": True}]}}),
+    )
     say("publish base64", lambda: publish("dHdv", payload_encoding="base64", properties={"delivery_mode": 2}))
     say("publish wrong base64", lambda: publish("***", payload_encoding="base64"))
     say("publish to nobody", lambda: publish("x", exchange="nobody"))
