@@ -147,4 +147,5 @@ async def list_consumers(call: Call) -> Response:
     else:
         vhosts = await call.caller.vhosts()
     found = [one for vhost in vhosts for queue in vhost.queues.values() for one in queue.consumers]
-    return await listing(call.request, found, describe.consumer, lambda one: one.tag)
+    timeout_ms = call.node.consumer_timeout_ms
+    return await listing(call.request, found, lambda one: describe.consumer(one, timeout_ms), lambda one: one.tag)
