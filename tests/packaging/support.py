@@ -150,7 +150,7 @@ class Container:
 
     def start(self, *arguments: str, **environment: str) -> Process:
         """As `docker run` would: the entrypoint, with the command of the image or other arguments."""
-        complaints = tempfile.TemporaryFile("w+")
+        complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 (the process closes it)
         return Process(
             subprocess.Popen(
                 self._located([*self._entrypoint, *(arguments or self._command)]),

@@ -10,11 +10,13 @@ import os
 import re
 import signal
 import tarfile
+import urllib.request
 from pathlib import Path
 
 import pika
 import pytest
 
+from ..process import PATIENCE_S
 from .conftest import Dist
 from .support import ROOT, Container, Dockerfile
 
@@ -42,12 +44,8 @@ def test_a_life(container: Container, dockerfile: Dockerfile) -> None:
             "leveretctl", "--url", f"http://127.0.0.1:{container.management_port}", "-q", "list_vhosts"
         )
         assert done.stdout.splitlines() == ["name", "/"], done.stderr
-        page = container.run(
-            "python3",
-            "-c",
-            f"import urllib.request as r; print(r.urlopen('http://127.0.0.1:{container.management_port}').read())",
-        )
-        assert "<title>Leveret" in page.stdout, page.stderr
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as page:
+            assert b"<title>Leveret" in page.read()
         process.signal(signal.Signals[dockerfile.one("STOPSIGNAL")])
         assert process.wait() == 0
         assert process.lines[-1].endswith("stopped")
