@@ -40,9 +40,8 @@ def test_a_life(container: Container, dockerfile: Dockerfile) -> None:
         process.expect(r"management: http://0\.0\.0\.0:\d+/")
         assert container.run(*check).returncode == 0
         connect(container, "guest", "guest")
-        done = container.run(
-            "leveretctl", "--url", f"http://127.0.0.1:{container.management_port}", "-q", "list_vhosts"
-        )
+        url = f"http://127.0.0.1:{container.management_port}"
+        done = container.run("leveretctl", "-q", "list_vhosts", LEVERET_URL=url)
         assert done.stdout.splitlines() == ["name", "/"], done.stderr
         with urllib.request.urlopen(url, timeout=PATIENCE_S) as page:
             assert b"<title>Leveret" in page.read()
