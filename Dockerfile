@@ -6,9 +6,9 @@ FROM python:3.13.14-slim-trixie AS base
 FROM node:22.21.1-trixie-slim AS pages
 WORKDIR /source/ui
 COPY ui/package.json ui/package-lock.json ui/.npmrc ./
-RUN npm ci --silent
+RUN npm ci
 COPY ui/ ./
-RUN npm run --silent build
+RUN npm run build
 
 FROM rust:1.91.1-slim-trixie AS rust
 
