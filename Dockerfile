@@ -3,7 +3,7 @@
 
 FROM python:3.13.14-slim-trixie AS base
 
-FROM node:22.21.1-trixie-slim AS pages
+FROM node:22.21.1-bookworm-slim AS pages
 WORKDIR /source/ui
 COPY ui/package.json ui/package-lock.json ui/.npmrc ./
 RUN npm ci
