@@ -5,7 +5,7 @@ set -eu
 wheel=$1
 folder=$2
 lock=$(dirname "$0")/../../requirements/install.lock
-pip() { "$folder/bin/python" -m pip --disable-pip-version-check --no-cache-dir "$@"; }
+pip() { "$folder/bin/python" -m pip --disable-pip-version-check "$@"; }
 
 "${PYTHON:-python3}" -m venv "$folder"
 pip install -q --only-binary :all: --require-hashes -r "$lock"

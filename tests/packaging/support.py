@@ -114,6 +114,12 @@ class Process:
         self._complaints.close()
 
 
+def can_be_read(program: Path) -> bool:
+    """Whether other users can run it, wherever it really is: a Python below /root is root's alone."""
+    real = program.resolve()
+    return all(folder.stat().st_mode & 0o001 for folder in (real, *real.parents))
+
+
 class Container:
     """Runs what a container would run, with its environment and as its user, on ports that are free."""
 
@@ -129,10 +135,11 @@ class Container:
             "LEVERET_METRICS_PORT": "0",
         }
         self._who: dict[str, Any] = {}
-        if os.getuid() == 0:
+        if os.getuid() == 0 and can_be_read(root / "opt/leveret/bin/python"):
             user, _, group = dockerfile.one("USER").partition(":")
             self._who = {"user": int(user), "group": int(group), "extra_groups": []}
             os.chown(self.data, int(user), int(group))
+        self.as_user = bool(self._who)
         self._entrypoint = dockerfile.words("ENTRYPOINT")
         self._command = dockerfile.words("CMD")
 
