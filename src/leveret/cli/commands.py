@@ -15,6 +15,7 @@ import typer
 from .. import __version__, config
 from . import config as config_commands
 from . import data
+from . import ping as ping_command
 
 app = typer.Typer(
     name="leveret",
@@ -86,3 +87,4 @@ serve.__annotations__ = {parameter.name: parameter.annotation for parameter in _
 app.command()(serve)
 data.register(app)
 config_commands.register(app)
+ping_command.register(app)
