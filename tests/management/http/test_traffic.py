@@ -83,8 +83,26 @@ async def test_consumers_and_counts(client: AbstractRobustConnection, api: Api) 
     stats = found["message_stats"]
     assert (stats["publish"], stats["deliver"], stats["ack"], stats["deliver_get"]) == (1, 1, 1, 1)
     assert found["consumer_details"] == [consumer]
+    assert (consumer["active"], consumer["activity_status"]) == (True, "up")
     (told,) = await api("GET", "channels")
     assert told["message_stats"]["publish"] == 1
     assert told["message_stats"]["confirm"] == 1
     assert told["message_stats"]["deliver_get"] == 1
     assert "counts" not in told
+
+
+async def test_of_single_active_consumers_the_others_wait(client: AbstractRobustConnection, api: Api) -> None:
+    channel = await client.channel()
+    queue = await channel.declare_queue("q", arguments={"x-single-active-consumer": True})
+
+    async def take(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        """Nothing is there."""
+
+    for tag in ("first", "second"):
+        await queue.consume(take, consumer_tag=tag)
+    found = {one["consumer_tag"]: (one["active"], one["activity_status"]) for one in await api("GET", "consumers")}
+    assert found == {"first": (True, "single_active"), "second": (False, "waiting")}
+    assert (await api("GET", "queues/%2F/q"))["single_active_consumer_tag"] == "first"
+    await queue.cancel("first")
+    (left,) = await api("GET", "consumers")
+    assert (left["consumer_tag"], left["active"], left["activity_status"]) == ("second", True, "single_active")
