@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import expect
 
@@ -23,6 +25,12 @@ def look(ui: Ui, queue: str, shown: str = "1\u20135 of 5 ready") -> None:
     expect(ui.page.get_by_text(shown)).to_be_visible()
 
 
+def take(api: Api, queue: str, count: int, mode: str = "ack_requeue_false") -> list[dict[str, Any]]:
+    said = {"count": count, "ackmode": mode, "encoding": "auto"}
+    taken: list[dict[str, Any]] = api("POST", f"queues/{encoded('/', queue)}/get", said)
+    return taken
+
+
 def select(ui: Ui, *texts: str) -> None:
     for text in texts:
         ui.page.locator("li", has_text=text).get_by_role("checkbox", name="Select message").check()
@@ -40,10 +48,7 @@ def test_looking_does_not_touch_them(ui: Ui, api: Api, queue: str) -> None:
         expect(opened).to_contain_text(text)
     line.click()
     expect(opened).to_have_count(0)
-    got = api(
-        "POST", f"queues/{encoded('/', queue)}/get", {"count": 5, "ackmode": "ack_requeue_false", "encoding": "auto"}
-    )
-    assert [one["redelivered"] for one in got] == [False] * 5
+    assert [one["redelivered"] for one in take(api, queue, 5)] == [False] * 5
 
 
 def test_many_are_shown_in_parts(ui: Ui, api: Api) -> None:
@@ -85,11 +90,6 @@ class TestSearching:
         expect(ui.page.locator("main li")).to_have_count(found)
 
     def test_by_everything(self, ui: Ui, api: Api, queue: str) -> None:
-        api(
-            "POST",
-            "exchanges/%2F/amq.topic/publish",
-            {"routing_key": "x", "payload": "", "payload_encoding": "string", "properties": {}},
-        )
         look(ui, queue)
         self.find(ui, "payload has", "", "message 4", 1)
         self.find(ui, "routing key is", "", queue, 5)
@@ -221,7 +221,7 @@ def test_dead_letters_go_back_to_where_they_came_from(ui: Ui, api: Api) -> None:
     api.queue("work", {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"})
     for number in range(3):
         api.publish("work", f"job {number}")
-    api("POST", "queues/%2F/work/get", {"count": 3, "ackmode": "reject_requeue_false", "encoding": "auto"})
+    take(api, "work", 3, "reject_requeue_false")
     api.publish("dead", "never was elsewhere")
     look(ui, "dead", "1\u20134 of 4 ready")
     ui.page.get_by_role("button", name="job 1").click()
