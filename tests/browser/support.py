@@ -110,6 +110,7 @@ class Ui:
                 form = {"username": user, "password": user if password is None else password}
                 answer = context.request.post(url + "api/login", form=form)
                 assert answer.ok, answer.text()
+            context.set_default_timeout(10_000)
             ui = cls(context.new_page(), url)
             yield ui
             assert not ui.failures, ui.failures
@@ -117,6 +118,10 @@ class Ui:
     def go(self, *parts: str, query: str = "") -> None:
         """To a page."""
         self.page.goto(f"{self.url}#/{encoded(*parts)}{'?' + query if query else ''}")
+
+    def watch(self, vhost: str) -> None:
+        """Only what is in this virtual host."""
+        self.field("Virtual host", self.page.locator(".top")).select_option(vhost)
 
     @property
     def dialog(self) -> Locator:
