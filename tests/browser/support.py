@@ -106,14 +106,31 @@ class Ui:
     ) -> Iterator[Ui]:
         """Logged in, unless the user is empty."""
         with browser.new_context(**{"reduced_motion": "reduce"} | options) as context:
-            if user:
-                form = {"username": user, "password": user if password is None else password}
-                answer = context.request.post(url + "api/login", form=form)
-                assert answer.ok, answer.text()
             context.set_default_timeout(10_000)
             ui = cls(context.new_page(), url)
+            if user:
+                ui.log_in(user, password)
             yield ui
             assert not ui.failures, ui.failures
+
+    def log_in(self, user: str = "guest", password: str | None = None) -> None:
+        """Unless somebody is."""
+        context = self.page.context
+        if not context.cookies():
+            form = {"username": user, "password": user if password is None else password}
+            answer = context.request.post(self.url + "api/login", form=form)
+            assert answer.ok, answer.text()
+
+    def leave(self) -> list[str]:
+        """Forget what was done here; the failures of scripts."""
+        page = self.page
+        page.context.set_offline(False)
+        page.unroute_all()
+        page.evaluate("localStorage.clear()")
+        page.goto("about:blank")
+        page.set_viewport_size({"width": 1280, "height": 720})
+        failures, self.failures = self.failures, []
+        return failures
 
     def go(self, *parts: str, query: str = "") -> None:
         """To a page."""
