@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+from pika import BlockingConnection, ConnectionParameters, PlainCredentials
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from ..process import BrokerProcess
@@ -30,6 +31,26 @@ def management_url(broker: BrokerProcess) -> str:
 def encoded(*parts: str) -> str:
     """Parts of a path."""
     return "/".join(quote(part, safe="") for part in parts)
+
+
+@contextmanager
+def connected(broker: BrokerProcess, name: str, user: str = "guest", vhost: str = "/") -> Iterator[BlockingConnection]:
+    """A client of this name, who has the user's name as password."""
+    connection = BlockingConnection(
+        ConnectionParameters(
+            broker.host,
+            broker.port,
+            vhost,
+            PlainCredentials(user, user),
+            client_properties={"connection_name": name},
+            heartbeat=0,
+        )
+    )
+    try:
+        yield connection
+    finally:
+        if connection.is_open:
+            connection.close()
 
 
 class Api:
@@ -84,7 +105,7 @@ class Ui:
         cls, browser: Browser, url: str, user: str = "guest", password: str | None = None, **options: Any
     ) -> Iterator[Ui]:
         """Logged in, unless the user is empty."""
-        with browser.new_context(accept_downloads=True, **options) as context:
+        with browser.new_context(**{"reduced_motion": "reduce"} | options) as context:
             if user:
                 form = {"username": user, "password": user if password is None else password}
                 answer = context.request.post(url + "api/login", form=form)
@@ -110,6 +131,11 @@ class Ui:
     def row(self, text: str) -> Locator:
         """Of a list."""
         return self.page.locator("[role=row], tbody tr").filter(has_text=text)
+
+    def card(self, title: str) -> Locator:
+        """A part of a page, by its heading."""
+        heading = self.page.get_by_role("heading", name=title, exact=True)
+        return self.page.locator("section.card").filter(has=heading)
 
     def says(self, text: str | re.Pattern[str]) -> None:
         """A short message appears, and is closed."""

@@ -57,6 +57,11 @@ def _channels(one: Connected, view: View) -> list[dict[str, Any]]:
     return found
 
 
+def _reason(call: Call) -> str:
+    said = call.request.headers.get("x-reason", CLOSED)  # its bytes are UTF-8, by what is customary
+    return said.encode("latin-1").decode("utf-8", "replace")
+
+
 async def _connection(call: Call) -> tuple[Connected, dict[str, Any]]:
     name = call.part("connection")
     for one in call.broker.connections.all():
@@ -78,7 +83,7 @@ async def delete_connection(call: Call) -> Response:
     one, told = await _connection(call)
     if told["user"] != call.caller.user.name:
         call.caller.require(ADMINISTRATOR)
-    one.close(call.request.headers.get("x-reason", CLOSED))
+    one.close(_reason(call))
     return done()
 
 
@@ -87,7 +92,7 @@ async def delete_connections_of_user(call: Call) -> Response:
     if call.part("user") != call.caller.user.name:
         call.caller.require(ADMINISTRATOR)
     for one in call.broker.connections.of_user(call.part("user")):
-        one.close(call.request.headers.get("x-reason", CLOSED))
+        one.close(_reason(call))
     return done()
 
 
