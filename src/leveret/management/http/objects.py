@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ...wire.fields import Arguments
 from .. import describe
@@ -275,9 +275,15 @@ async def post_binding(call: Call) -> Response:
 
 async def _binding(call: Call) -> tuple[VHost, Binding]:
     vhost = await call.caller.vhost(call.part("vhost"))
-    wanted = call.request.path_params["props"]
-    for one in _between(call, vhost):
-        if wanted in (describe.properties_key(one), one.routing_key):
+    found = [*_between(call, vhost)]
+    # The key is encoded already, and more than once if it became part of a path as everything does.
+    raw, once = call.request.path_params["props"], call.part("props")
+    for wanted in (once, raw):
+        for one in found:
+            if wanted == describe.properties_key(one):
+                return vhost, one
+    for one in found:
+        if not one.arguments and one.routing_key in (once, unquote(once)):
             return vhost, one
     raise not_found()
 
