@@ -126,7 +126,9 @@ class Ui:
         return (within or self.page).get_by_role("button", name=name, exact=True)
 
     def field(self, label: str, within: Locator | None = None) -> Locator:
-        return (within or self.page.locator("main")).get_by_label(label, exact=True)
+        """An input, or a list to choose from: of that the text of its label has all choices in it."""
+        where = within or self.page.locator("main")
+        return where.get_by_label(label, exact=True).or_(where.get_by_role("combobox", name=label, exact=True))
 
     def row(self, text: str) -> Locator:
         """Of a list."""
