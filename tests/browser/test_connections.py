@@ -71,7 +71,7 @@ def test_the_list_of_channels(ui: Ui, managed: BrokerProcess) -> None:
         connection.channel(1).confirm_delivery()
         connection.channel(2).tx_select()
         connection.channel(3)
-        for number, mode in ((1, "confirms"), (2, "transactions"), (3, "–")):
+        for number, mode in ((1, "confirms"), (2, "transactions"), (3, "\u2013")):
             row = ui.row(f"({number})")
             expect(row.get_by_role("cell", name=mode, exact=True).first).to_be_visible()
         ui.page.get_by_role("link", name="(2)").click()
