@@ -144,14 +144,16 @@ def consumer(one: Consumer) -> dict[str, Any]:
     assert one.queue is not None
     origin = one.channel.origin
     host, port = _peer(origin.connection)
+    is_single = one.queue.settings.single_active_consumer
+    is_active = not is_single or one is one.queue.active_consumer
     return {
         "consumer_tag": one.tag,
         "queue": {"name": one.queue.name, "vhost": one.queue.vhost},
         "exclusive": one.exclusive,
         "ack_required": not one.no_ack,
         "prefetch_count": one.prefetch,
-        "active": True,
-        "activity_status": "up",
+        "active": is_active,
+        "activity_status": "up" if not is_single else "single_active" if is_active else "waiting",
         "arguments": plain_arguments(one.arguments),
         "channel_details": {
             "name": f"{origin.connection} ({origin.channel})",

@@ -85,6 +85,7 @@ async def test_consumers_and_counts(client: AbstractRobustConnection, api: Api) 
     stats = found["message_stats"]
     assert (stats["publish"], stats["deliver"], stats["ack"], stats["deliver_get"]) == (1, 1, 1, 1)
     assert found["consumer_details"] == [consumer]
+    assert (consumer["active"], consumer["activity_status"]) == (True, "up")
     (told,) = await api("GET", "channels")
     assert told["message_stats"]["publish"] == 1
     assert told["message_stats"]["confirm"] == 1
@@ -102,3 +103,20 @@ async def test_the_end_does_not_wait_for_who_reads_events(caplog: pytest.LogCapt
             with pytest.raises(httpx.RemoteProtocolError):
                 [line async for line in lines]
     assert [one for one in caplog.records if one.exc_info] == []
+
+
+async def test_of_single_active_consumers_the_others_wait(client: AbstractRobustConnection, api: Api) -> None:
+    channel = await client.channel()
+    queue = await channel.declare_queue("q", arguments={"x-single-active-consumer": True})
+
+    async def take(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        """Nothing is there."""
+
+    for tag in ("first", "second"):
+        await queue.consume(take, consumer_tag=tag)
+    found = {one["consumer_tag"]: (one["active"], one["activity_status"]) for one in await api("GET", "consumers")}
+    assert found == {"first": (True, "single_active"), "second": (False, "waiting")}
+    assert (await api("GET", "queues/%2F/q"))["single_active_consumer_tag"] == "first"
+    await queue.cancel("first")
+    (left,) = await api("GET", "consumers")
+    assert (left["consumer_tag"], left["active"], left["activity_status"]) == ("second", True, "single_active")

@@ -310,6 +310,12 @@ export interface Question {
   typed?: string;
   /** A text that is asked for with it. */
   asks?: string;
+  /** What can be ticked; `isChosen` tells afterwards. */
+  choices?: Choice[];
+}
+export interface Choice {
+  label: string;
+  isChosen: boolean;
 }
 class Asking {
   question: Question | null = $state.raw(null);
