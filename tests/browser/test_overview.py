@@ -120,11 +120,11 @@ def test_charts_move_while_messages_flow(ui: Ui, api: Api, managed: BrokerProces
 
 
 @pytest.fixture
-def narrow(tmp_path: Path) -> Iterator[BrokerProcess]:
-    """A broker with room for next to nothing."""
+def narrow() -> Iterator[BrokerProcess]:
+    """A broker with room for next to nothing, in memory or elsewhere."""
     with BrokerProcess(
-        *("--port", "0", "--management", "--management-port", "0", "--data-dir", str(tmp_path)),
-        *("--vm-memory-high-watermark", "20KiB", "--paging-budget", "20KiB"),
+        *("--port", "0", "--management", "--management-port", "0", "--ephemeral"),
+        *("--vm-memory-high-watermark", "20KiB"),
     ) as process:
         assert process.port
         yield process

@@ -243,7 +243,7 @@ SCENES = [
     Scene("connections-empty", ("connections",), shows="Nobody is connected", vhost="staging"),
     Scene("channels-empty", ("channels",), shows="No channels", vhost="staging"),
     Scene("policies-empty", ("policies",), shows="No policies", vhost="staging"),
-    Scene("topology-empty", ("topology",), shows="Nothing to draw", vhost="staging"),
+    Scene("topology-empty", ("topology",), shows="Nothing is bound", vhost="staging"),
 ]
 
 
@@ -251,15 +251,17 @@ SCENES = [
 def test_a_page(tab: Ui, scene: Scene) -> None:
     tab.go(*scene.path, query=scene.query)
     tab.page.get_by_role("combobox", name="Virtual host").first.select_option(scene.vhost)
-    scene.act(tab)
-    if scene.shows:
-        expect(tab.page.locator("main").get_by_text(scene.shows).first).to_be_visible()
-    expect(tab.page.locator("main [aria-busy]")).to_have_count(0)
-    take(tab, scene.name)
-    for toast in tab.page.locator(".toast").all():
-        tab.button("Close", toast).click()
-    while tab.dialog.count():
-        tab.page.keyboard.press("Escape")
+    try:
+        scene.act(tab)
+        if scene.shows:
+            expect(tab.page.locator("main").get_by_text(scene.shows).first).to_be_visible()
+        expect(tab.page.locator("main [aria-busy]")).to_have_count(0)
+        take(tab, scene.name)
+    finally:
+        for toast in tab.page.locator(".toast").all():
+            tab.button("Close", toast).click()
+        while tab.dialog.count():
+            tab.page.keyboard.press("Escape")
 
 
 def test_the_menu_of_a_phone(tab: Ui) -> None:
