@@ -27,6 +27,22 @@ def test_connections_appear_and_go(ui: Ui, managed: BrokerProcess) -> None:
     expect(ui.page.get_by_text("Nobody is connected")).to_be_visible()
 
 
+def test_the_filter_is_part_of_the_address(ui: Ui, managed: BrokerProcess) -> None:
+    with connected(managed, "shop"), connected(managed, "billing"):
+        ui.go("connections", query="name=shop")
+        filters = ui.page.get_by_label("Filter connections by name")
+        expect(filters).to_have_value("shop")
+        expect(ui.row("billing")).to_have_count(0)
+        ui.row("shop").get_by_role("link").click()
+        expect(ui.page.get_by_role("heading", name="shop", exact=True)).to_be_visible()
+        ui.page.go_back()
+        expect(filters).to_have_value("shop")
+        # The menu leads to all of them.
+        ui.page.get_by_role("link", name="Connections").click()
+        expect(filters).to_have_value("")
+        expect(ui.row("billing")).to_be_visible()
+
+
 def test_a_connection_with_its_channels(ui: Ui, api: Api, managed: BrokerProcess) -> None:
     api.queue("looked at")
     for _ in range(4):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from ..process import BrokerProcess
 from .showcase import at_work, furnish, stock
@@ -276,6 +276,42 @@ def test_the_menu_of_a_phone(tab: Ui) -> None:
     expect(pages).not_to_be_in_viewport()
     expect(tab.button("Download definitions")).to_be_visible()
     tab.page.set_viewport_size(DESKTOP)
+
+
+def test_the_theme_is_chosen_and_kept(browser: Browser, shop: BrokerProcess) -> None:
+    with Ui.opened(browser, management_url(shop), color_scheme="light") as ui:
+        ui.go("overview")
+        canvas = ui.page.locator("canvas").first
+        expect(canvas).to_be_visible(timeout=15_000)  # when there are samples
+        root = ui.page.locator("html")
+        expect(root).not_to_have_attribute("data-theme", "dark")
+        ui.button("Theme: system").click()
+        expect(root).to_have_attribute("data-theme", "light")
+        ui.button("Theme: light").click()
+        expect(root).to_have_attribute("data-theme", "dark")
+        # Charts, too: their grid has the line colour of the theme.
+        expect(ui.button("Theme: dark")).to_be_visible()
+        settle(ui.page)
+        assert (36, 48, 41) in colours(canvas)
+        ui.page.reload()
+        expect(root).to_have_attribute("data-theme", "dark")
+        ui.button("Theme: dark").click()
+        expect(root).not_to_have_attribute("data-theme", "dark")
+        settle(ui.page)
+        assert (223, 230, 222) in colours(canvas)
+        ui.page.emulate_media(color_scheme="dark")
+        expect(root).to_have_attribute("data-theme", "dark")
+
+
+def colours(canvas: Locator) -> set[tuple[int, ...]]:
+    """Of what is drawn, from top to bottom."""
+    found = canvas.evaluate(
+        """one => {
+            const data = one.getContext('2d').getImageData(one.width / 2, 0, 1, one.height).data;
+            return Array.from({ length: one.height }, (_, row) => [...data.slice(4 * row, 4 * row + 3)]);
+        }"""
+    )
+    return {tuple(one) for one in found}
 
 
 def test_the_login(browser: Browser, shop: BrokerProcess) -> None:

@@ -55,6 +55,13 @@ async def test_it_is_closed_with_a_reason(broker: leveret.Broker, api: Api) -> N
     assert (churn["connection_created"], churn["connection_closed"]) == (1, 1)
 
 
+async def test_it_is_found_by_both_of_its_names(client: AbstractRobustConnection, api: Api) -> None:
+    (found,) = await api("GET", "connections")
+    for name, count in (("WARR", 1), (found["name"], 1), ("burrow", 0), ("^warren$&use_regex=true", 1)):
+        page = await api("GET", f"connections?page=1&name={name}")
+        assert (page["filtered_count"], page["total_count"]) == (count, 1), name
+
+
 async def test_others_see_only_their_own(client: AbstractRobustConnection, users: dict[str, Api]) -> None:
     assert await users["management"]("GET", "connections") == []
     assert await users["management"]("GET", "channels") == []

@@ -36,10 +36,15 @@ async def _visible(call: Call) -> list[Connected]:
 
 
 async def list_connections(call: Call) -> Response:
-    """Open connections."""
+    """Open connections; beyond RabbitMQ they are found by the name that their clients gave them, too."""
     view = call.view
     found = [one for one in await _visible(call) if one.describe()]
-    return await listing(call.request, found, lambda one: _told(one, view), lambda one: one.name)
+    return await listing(call.request, found, lambda one: _told(one, view), lambda one: one.name, _alias)
+
+
+def _alias(one: Connected) -> str:
+    name = one.describe().get("user_provided_name")
+    return name if isinstance(name, str) else ""
 
 
 def _told(one: Connected, view: View) -> dict[str, Any]:
