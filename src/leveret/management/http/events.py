@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _ALIVE_S: Final = 15.0
 """Without a sign for so long, what is between thinks that nobody is there."""
 
+ENDLESS: Final = "leveret.endless"
+"""In the scope of a request: its answer has no end, the server's stop waits for none."""
+
 
 class _Reader:
     """Somebody who reads events; one who is too slow is dropped, and may come again."""
@@ -56,6 +59,8 @@ async def events(call: Call) -> Response:
         raise ApiError(503, "too_many_readers", f"{EVENT_READERS_MAX} others read events already")
     vhosts = None if call.caller.sees_all else frozenset(one.name for one in await call.caller.vhosts())
     reader = _Reader(vhosts)
+
+    call.request.scope[ENDLESS] = True
 
     async def stream() -> AsyncIterator[bytes]:
         listeners[reader.told] = None

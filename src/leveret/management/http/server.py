@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 
 from ...limits import API_CONNECTIONS_MAX, API_REQUEST_TIMEOUT_MS
 from .app import application, metrics_application
+from .events import ENDLESS
 from .machine import Machine as Machine
 from .sampling import sample_for_ever
 
@@ -50,6 +51,13 @@ class _Patient(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_more()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Answers without end are over at once, as if nobody read them any more."""
+        super().shutdown()
+        if self._is_answering and ENDLESS in self.cycle.scope:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     @property
     def _is_answering(self) -> bool:
@@ -123,3 +131,5 @@ class HttpServer:
             await asyncio.wait([*self._state.tasks], timeout=_GOODBYE_S)
         for connection in [*self._state.connections]:
             connection.transport.abort()
+        if self._state.tasks:  # these see now that nobody reads them any more
+            await asyncio.wait([*self._state.tasks], timeout=_GOODBYE_S)
