@@ -17,7 +17,7 @@ export CARGO_BUILD_JOBS := $(CARGO_JOBS)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv build ui run test test-long test-python test-twin test-ui lint lint-python lint-kernel lint-ui bench lock clean
+.PHONY: help venv build ui run test test-long test-python test-twin test-ui lint lint-python lint-kernel lint-ui screenshots bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -84,6 +84,10 @@ test-python: $(VENV)/.dev build
 # What runs where there is no Rust toolchain: a broker on the twin, with real clients.
 test-twin: $(VENV)/.dev
 	LEVERET_TWIN=1 $(PYTEST) -q tests/test_app.py tests/clients/test_pika.py tests/clients/test_seed.py
+
+screenshots: $(VENV)/.dev build ## the pictures in docs/, made anew by the test of README's tour
+	$(PYTEST) -q tests/browser/test_tour.py
+	cp build/screenshots/tour-*.png docs/images/
 
 test-long: lint ## lint and all tests in their full sizes
 	HYPOTHESIS_PROFILE=long $(PYTEST) -o timeout=3600 $(ARGS)
