@@ -88,8 +88,8 @@ def test_what_there_is(ui: Ui, api: Api, managed: BrokerProcess) -> None:
 
 
 def test_charts_move_while_messages_flow(ui: Ui, api: Api, managed: BrokerProcess) -> None:
-    ui.page.add_init_script("localStorage.setItem('leveret.interval', '2000')")
     ui.go("overview")
+    ui.page.get_by_role("combobox", name="Refresh").select_option("every 2 s")
     rates = chart(ui, "Message rates")
     canvas = rates.locator("canvas")
     with traffic(managed, "stream of things"):
