@@ -186,9 +186,11 @@ async def listing(
     describe: Callable[[T], dict[str, Any]],
     name: Callable[[T], str] = lambda item: "",
     order: Callable[[T], Any] | None = None,
+    alias: Callable[[T], str] | None = None,
 ) -> Response:
     """All of these, or a page of them, as the query says: `page`, `page_size`, `name`, `use_regex`, `sort`,
     `sort_reverse`, `columns`. They come in their `order` (that of their names), or in that after what `sort` says.
+    Who looks for a name finds those with this alias, too.
 
     Others have their turn meanwhile. When the order is this one, or that of names, only the page is described.
     """
@@ -200,7 +202,10 @@ async def listing(
     found = list(items)
     total = len(found)
     if wanted := query.get("name"):
-        found = await _named(turns, found, name, _matches(wanted, _is(query.get("use_regex"))))
+        matches = _matches(wanted, _is(query.get("use_regex")))
+        found = await _named(
+            turns, found, lambda item: matches(name(item)) or (alias is not None and matches(alias(item)))
+        )
     filtered = len(found)
     sort, reverse = query.get("sort"), _is(query.get("sort_reverse"))
     columns = columns_of(query)
@@ -232,11 +237,11 @@ async def listing(
     return _listed(described, b'{"items":', b"," + _encoder.encode(about)[1:])
 
 
-async def _named(turns: Turns, items: list[T], name: Callable[[T], str], matches: Callable[[str], bool]) -> list[T]:
+async def _named(turns: Turns, items: list[T], matches: Callable[[T], bool]) -> list[T]:
     found = []
     for item in items:
         try:
-            if matches(name(item)):
+            if matches(item):
                 found.append(item)
         except TimeoutError:
             raise bad_request(TOO_SLOW) from None
