@@ -15,6 +15,7 @@ import typer
 from .. import __version__, config
 from . import config as config_commands
 from . import data
+from .bench import command as bench
 
 app = typer.Typer(
     name="leveret",
@@ -84,5 +85,6 @@ _parameters = [_parameter(option) for option in config.TABLE if not option.secre
 serve.__signature__ = inspect.Signature(_parameters)  # type: ignore[attr-defined]
 serve.__annotations__ = {parameter.name: parameter.annotation for parameter in _parameters}
 app.command()(serve)
+bench.register(app)
 data.register(app)
 config_commands.register(app)
