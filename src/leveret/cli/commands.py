@@ -16,6 +16,7 @@ from .. import __version__, config
 from . import config as config_commands
 from . import data
 from .bench import command as bench
+from .top import command as top
 
 app = typer.Typer(
     name="leveret",
@@ -86,5 +87,6 @@ serve.__signature__ = inspect.Signature(_parameters)  # type: ignore[attr-define
 serve.__annotations__ = {parameter.name: parameter.annotation for parameter in _parameters}
 app.command()(serve)
 bench.register(app)
+top.register(app)
 data.register(app)
 config_commands.register(app)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
+_PARTS: Final = "▏▎▍▌▋▊▉"
 
 
 def spark(values: Sequence[float], width: int) -> str:
@@ -16,6 +17,22 @@ def spark(values: Sequence[float], width: int) -> str:
     if top <= 0:
         return _BARS[0] * len(shown)
     return "".join(_BARS[min(len(_BARS) - 1, int(value / top * len(_BARS)))] for value in shown)
+
+
+def bar(share: float, width: int) -> tuple[str, str]:
+    """The full and the empty part of a bar; anything above zero is seen."""
+    eighths = max(1, round(share * width * 8)) if share > 0 else 0
+    full, part = divmod(min(eighths, width * 8), 8)
+    text = "█" * full + ("", *_PARTS)[part]
+    return text, "░" * (width - len(text))
+
+
+def middle(text: str, width: int) -> str:
+    """Text that fits: what is too much is left out in the middle, as names differ at their ends."""
+    if len(text) <= width:
+        return text
+    end = (width - 1) // 2
+    return text[: width - 1 - end] + "…" + text[len(text) - end :]
 
 
 def squeeze(values: Sequence[float], width: int) -> list[float]:
