@@ -40,8 +40,8 @@ def bench(
         int, _option("--count", "-n", help="Messages to publish and receive, instead of a time.", panel=_LOAD, min=0)
     ] = 0,
     confirm: Annotated[
-        int, _option("--confirm", "-c", help="Publisher confirms: so many open at most.", panel=_LOAD, min=0)
-    ] = 0,
+        int, _option("--confirm", "-c", help="Publisher confirms: so many open at most; 0: none.", panel=_LOAD, min=0)
+    ] = 1000,
     batch: Annotated[
         int, _option("--batch", "-b", help="Messages per write at most; 0: 64 kB.", panel=_LOAD, min=0)
     ] = 0,

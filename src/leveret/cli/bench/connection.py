@@ -60,11 +60,7 @@ class Connection:
         self.server = {name: str(start.server_properties.get(name, "")) for name in ("product", "version")}
         if "PLAIN" not in start.mechanisms.decode("ascii", "replace").split():
             raise BenchError(f"{address.shown} has no mechanism PLAIN", UNAVAILABLE)
-        capabilities: dict[str, Value] = {
-            "authentication_failure_close": True,
-            "connection.blocked": True,
-            "basic.nack": True,
-        }
+        capabilities: dict[str, Value] = dict.fromkeys(_CAPABILITIES, True)
         said: dict[str, Value] = {"product": "leveret bench", "version": __version__, "capabilities": capabilities}
         response = b"\0%b\0%b" % (address.username.encode(), address.password.encode())
         self._write_all(method_frame(0, methods.ConnectionStartOk(Arguments.of(said), "PLAIN", response, "en_US")))

@@ -101,8 +101,8 @@ def show(console: Console, tally: Tally, interrupted: bool) -> None:
 
 def _throughput(tally: Tally) -> Table:
     plan = tally.plan
-    table = _table("", "messages", "messages/s", "MB/s")
-    table.add_column("over time")
+    table = _table("", "messages", "messages/s", "MB/s", "over time")
+    table.columns[-1].justify = "left"
     series = {
         "published": [each.sent for each in tally.moments],
         "confirmed": [each.confirmed for each in tally.moments],

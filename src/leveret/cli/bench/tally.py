@@ -70,6 +70,8 @@ class Tally:
     @property
     def seconds(self) -> float:
         """What was measured so far."""
+        if self.plan.count:
+            return self._lasted(self.last_ns) if self.complete else 0.0
         return max(0, self.complete - self.warmup_reports) * REPORT_S
 
     @property

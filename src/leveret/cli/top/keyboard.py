@@ -24,12 +24,12 @@ class Keyboard:
 
     def __enter__(self) -> Self:
         self._before = termios.tcgetattr(self.descriptor)
-        tty.setcbreak(self.descriptor, termios.TCSADRAIN)
+        tty.setcbreak(self.descriptor, termios.TCSANOW)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._before is not None:
-            termios.tcsetattr(self.descriptor, termios.TCSADRAIN, self._before)
+            termios.tcsetattr(self.descriptor, termios.TCSANOW, self._before)
             self._before = None
 
     def read(self) -> list[str]:
