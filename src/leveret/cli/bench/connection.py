@@ -15,7 +15,7 @@ from ...errors import AmqpError
 from ...wire import methods
 from ...wire.fields import Arguments, Value
 from ...wire.frames import OVERHEAD, PROTOCOL_HEADER, method_frame
-from ...wire.spec import FRAME_END, FRAME_METHOD
+from ...wire.spec import FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD
 from .plan import Address, BenchError
 
 CHANNEL: Final = 1
@@ -24,6 +24,7 @@ PATIENCE_S: Final = 15.0
 """For an answer."""
 UNAVAILABLE: Final = 69
 
+_KINDS: Final = (FRAME_METHOD, FRAME_HEADER, FRAME_BODY, FRAME_HEARTBEAT)
 _CAPABILITIES: Final = ("authentication_failure_close", "connection.blocked", "basic.nack")
 
 FRAME: Final = struct.Struct(">BHI")
@@ -57,7 +58,7 @@ class Connection:
         address = self.address
         self._write_all(PROTOCOL_HEADER)
         start = self._await(methods.ConnectionStart)
-        self.server = {name: str(start.server_properties.get(name, "")) for name in ("product", "version")}
+        self.server = {name: str(start.server_properties.get(name, "")) for name in ("product", "version", "platform")}
         if "PLAIN" not in start.mechanisms.decode("ascii", "replace").split():
             raise BenchError(f"{address.shown} has no mechanism PLAIN", UNAVAILABLE)
         capabilities: dict[str, Value] = dict.fromkeys(_CAPABILITIES, True)
@@ -89,7 +90,7 @@ class Connection:
             data = self._tail
             if len(data) >= OVERHEAD:
                 kind, _channel, size = FRAME.unpack_from(data)
-                if data.startswith(b"AMQP"):
+                if kind not in _KINDS:  # another version's protocol header, or another protocol
                     raise BenchError(f"{self.address.shown} does not speak AMQP 0-9-1", UNAVAILABLE)
                 if len(data) >= size + OVERHEAD:
                     self._tail = data[size + OVERHEAD :]

@@ -45,6 +45,8 @@ class Consumer(Connection):
         self._start_ns = 0
         self._shape: _Shape | None = None
         self._tag = self._unacked = 0
+        self._coming = 0
+        """The tag of a message that is not complete: it cannot be acknowledged yet."""
         self._stamp = self._missing = 0
         """Bytes of a body that came in part."""
         self._inside = self._stamp_due = False
@@ -106,7 +108,7 @@ class Consumer(Connection):
         if number != methods.BasicDeliver.id:
             super().method(number, arguments)
             return
-        self._tag = methods.BasicDeliver.decode(arguments).delivery_tag
+        self._coming = methods.BasicDeliver.decode(arguments).delivery_tag
         self._inside = True
 
     def content(self, kind: int, data: bytes, start: int, end: int) -> None:
@@ -124,6 +126,7 @@ class Consumer(Connection):
         if self._missing:
             return
         self._inside = False
+        self._tag = self._coming
         self.received += 1
         self._unacked += 1
         self.last_ns = self.now_ns

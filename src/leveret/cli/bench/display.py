@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -75,8 +76,7 @@ def progress(tally: Tally) -> RenderableType:
 def show(console: Console, tally: Tally, interrupted: bool) -> None:
     """What came of it."""
     plan = tally.plan
-    product = " ".join(filter(None, (tally.server.get("product"), tally.server.get("version")))) or "a broker"
-    title = Text.assemble((product, "bold"), (f" at {plan.address.shown}", "dim"))
+    title = Text.assemble((_product(tally.server), "bold"), (f" at {plan.address.shown}", "dim"))
     console.print()
     console.print(title, soft_wrap=True)
     console.print(Text(described(plan), style="dim"))
@@ -97,6 +97,14 @@ def show(console: Console, tally: Tally, interrupted: bool) -> None:
         grid = Table.grid(padding=(0, 1))
         grid.add_row(Text("!", style="bold yellow"), Text(warning, style="yellow"))
         console.print(Padding(grid, (0, 0)))
+
+
+def _product(server: Mapping[str, str]) -> str:
+    """What the broker is. Some say that they are RabbitMQ, as clients look at that, and who they are as the platform."""
+    own, _, _ = server["platform"].partition(" on ")
+    if own.startswith("Leveret "):
+        return own
+    return " ".join(filter(None, (server["product"], server["version"]))) or "a broker"
 
 
 def _throughput(tally: Tally) -> Table:
