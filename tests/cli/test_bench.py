@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -10,9 +11,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pika
 import pytest
 import trustme
@@ -24,6 +27,7 @@ from leveret.cli.bench.plan import Address, Plan, deal, numbered
 from leveret.cli.bench.publisher import _acks, _messages, _Run
 from leveret.cli.bench.tally import Tally
 from leveret.cli.bench.worker import Counts, Report
+from leveret.cli.commands import app
 from leveret.wire import Batch, Extent, Pool, methods, render_deliver
 from leveret.wire.frames import content_frames, method_frame
 
@@ -41,9 +45,12 @@ def run(url: str, *arguments: str, code: int = 0) -> subprocess.CompletedProcess
     return done
 
 
-def measured(broker: BrokerProcess, *arguments: str, vhost: str = "") -> Any:
-    """The JSON of a run."""
-    return json.loads(run(f"amqp://127.0.0.1:{broker.port}/{vhost}", "--json", *arguments).stdout)
+def measured(broker: BrokerProcess, *arguments: str) -> Any:
+    """The JSON of a run, in this process: that is quicker."""
+    with redirect_stdout(io.StringIO()) as out:
+        code = app(["bench", f"amqp://127.0.0.1:{broker.port}/", "--json", *arguments], standalone_mode=False)
+    assert code == 0
+    return json.loads(out.getvalue())
 
 
 @pytest.fixture
@@ -108,8 +115,6 @@ def test_fanout_receives_a_copy_for_each_queue(broker: BrokerProcess) -> None:
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
     environment = {"LEVERET_MANAGEMENT": "true", "LEVERET_MANAGEMENT_PORT": "0", "LEVERET_METRICS_PORT": "0"}
-    import httpx
-
     with BrokerProcess("--port", "0", "--ephemeral", env=environment) as broker:
         url = broker.expect(r"management: (http://\S+)")[1]
         measured(broker, "--count", "100", "--queues", "5", "--exchange-type", "fanout")

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__, config
+from . import completion, data
 from . import config as config_commands
-from . import data
 from .bench import command as bench
 from .top import command as top
 
@@ -90,3 +90,4 @@ bench.register(app)
 top.register(app)
 data.register(app)
 config_commands.register(app)
+completion.register(app)

@@ -100,7 +100,7 @@ def show(console: Console, tally: Tally, interrupted: bool) -> None:
 
 
 def _product(server: Mapping[str, str]) -> str:
-    """What the broker is. Some say that they are RabbitMQ, as clients look at that, and who they are as the platform."""
+    """What the broker is. Leveret's product is RabbitMQ, as clients look at that; its platform says who it is."""
     own, _, _ = server["platform"].partition(" on ")
     if own.startswith("Leveret "):
         return own

@@ -23,6 +23,18 @@ _WIDTH: Final = 120
 _TIMEOUT_S: Final = 10.0
 
 
+def _views() -> list[str]:
+    from .views import VIEWS
+
+    return [*VIEWS]
+
+
+def _sorts(context: typer.Context) -> list[str]:
+    from .views import VIEWS
+
+    return VIEWS[context.params.get("view") or "queues"].sorts
+
+
 def top(
     url: Annotated[
         str, typer.Option("--url", "-u", help="Where the management interface is.", envvar="LEVERET_URL")
@@ -36,8 +48,12 @@ def top(
     vhost: Annotated[
         str | None, typer.Option("--vhost", "-p", help="Only of this virtual host.", show_default="all")
     ] = None,
-    view: Annotated[str, typer.Option("--view", help="queues, connections or channels.")] = "queues",
-    sort: Annotated[str | None, typer.Option("--sort", "-s", help="The column.", show_default="in")] = None,
+    view: Annotated[
+        str, typer.Option("--view", help="queues, connections or channels.", autocompletion=_views)
+    ] = "queues",
+    sort: Annotated[
+        str | None, typer.Option("--sort", "-s", help="The column.", show_default="in", autocompletion=_sorts)
+    ] = None,
     reverse: Annotated[bool, typer.Option("--reverse", "-r", help="The least first.")] = False,
     filter: Annotated[str, typer.Option("--filter", "-f", help="Only names with this in them.")] = "",
     limit: Annotated[
