@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -321,6 +322,18 @@ def test_deliveries_of_one_shape_are_counted() -> None:
     for cut in range(shape.size):
         assert _Shape.at(data[:cut], 0, 8) is None
     assert shape.count(data[: shape.size * 3 - 1], 0) == 2
+
+
+def test_times_of_deliveries_are_counted_however_they_follow_each_other() -> None:
+    wanted = [7] * 1000 + [8] * 70 + [9, 10] * 40 + [11] * 3 + [9] + [11] * 60 + [12 + (1 << 40)] * 600
+    rows = [("", "q", b"\0\0", time.to_bytes(8, "big") + b"x" * 4, False) for time in wanted]
+    extent = Extent(0)
+    extent.append(Batch.build(Pool(), rows))
+    data = render_deliver(extent, extent.take(4096), 1, b"tag", 1, 4096)
+    shape = _Shape.at(data, 0, 12)
+    assert shape is not None
+    assert shape.count(data, 0) == len(wanted)
+    assert shape.stamps(data, 0, len(wanted)) == Counter(wanted)
 
 
 def test_confirms_are_counted_in_any_order() -> None:

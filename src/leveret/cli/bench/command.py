@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -162,6 +163,7 @@ def _run(topology: Any, as_json: bool) -> int:
     from . import display
     from .coordinator import Coordinator
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left behind
     out, aside = Console(highlight=False), Console(stderr=True, highlight=False)
     if aside.is_terminal:
         with Live(console=aside, auto_refresh=False, transient=True) as live:

@@ -7,7 +7,6 @@ from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
-from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -96,7 +95,7 @@ def show(console: Console, tally: Tally, interrupted: bool) -> None:
         console.print()
         grid = Table.grid(padding=(0, 1))
         grid.add_row(Text("!", style="bold yellow"), Text(warning, style="yellow"))
-        console.print(Padding(grid, (0, 0)))
+        console.print(grid)
 
 
 def _product(server: Mapping[str, str]) -> str:
