@@ -64,6 +64,14 @@ class Api:
         assert response.is_success, (path, response.status_code, response.text)
         return response.json() if response.content else None
 
+    @contextmanager
+    def vhost(self, name: str) -> Iterator[str]:
+        """A virtual host for a while, in which guest may do everything."""
+        self("PUT", f"vhosts/{encoded(name)}")
+        self("PUT", f"permissions/{encoded(name)}/guest", {"configure": ".*", "write": ".*", "read": ".*"})
+        yield name
+        self("DELETE", f"vhosts/{encoded(name)}")
+
     def queue(self, name: str, arguments: dict[str, Any] | None = None, vhost: str = "/") -> None:
         """Declare one."""
         self("PUT", f"queues/{encoded(vhost, name)}", {"arguments": arguments or {}})

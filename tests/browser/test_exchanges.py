@@ -201,6 +201,7 @@ def test_its_policy_and_the_tracer(ui: Ui, api: Api) -> None:
     expect(ui.card("Details")).to_contain_text("busy ones")
     ui.page.get_by_role("link", name="Trace a route").click()
     expect(ui.field("Exchange (empty: the default one)")).to_have_value("busy")
+    api("DELETE", "policies/%2F/busy%20ones")
 
 
 def test_what_clients_declare_appears_at_once(ui: Ui, managed: BrokerProcess) -> None:

@@ -19,9 +19,7 @@ MANY = 450
 @pytest.fixture(scope="module", autouse=True)
 def vhost(api: Api, managed: BrokerProcess) -> Iterator[None]:
     """Many queues, and three others."""
-    api("PUT", f"vhosts/{VHOST}")
-    api("PUT", f"permissions/{VHOST}/guest", {"configure": ".*", "write": ".*", "read": ".*"})
-    with connected(managed, "declares", vhost=VHOST) as client:
+    with api.vhost(VHOST), connected(managed, "declares", vhost=VHOST) as client:
         channel = client.channel()
         for number in range(MANY):
             channel.queue_declare(f"q-{number:04}")
@@ -31,7 +29,6 @@ def vhost(api: Api, managed: BrokerProcess) -> Iterator[None]:
                 channel.basic_publish("", f"{name}.work", b"x")
         channel.queue_declare("alpha.work", passive=True)  # all of it is there
         yield
-    api("DELETE", f"vhosts/{VHOST}")
 
 
 @pytest.fixture
@@ -154,6 +151,6 @@ def test_what_a_row_tells(listed: Ui, api: Api) -> None:
     api("POST", f"leveret/queues/{VHOST}/gamma.work/pause")
     keep(listed, "gamma")
     cells = rows(listed).get_by_role("cell")
-    for text in ("classic", "durable", "paused", "2", "2 B"):
+    for text in ("classic", "D", "paused", "2", "2 B"):
         expect(cells.filter(has_text=text).first).to_be_visible()
     api("POST", f"leveret/queues/{VHOST}/gamma.work/resume")

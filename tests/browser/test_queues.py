@@ -31,27 +31,27 @@ class TestMaking:
         assert api("GET", "queues/%2F/made%2Fhere")["arguments"] == {"x-max-length": 10}
 
     def test_every_choice(self, ui: Ui, api: Api) -> None:
-        api("PUT", "vhosts/burrow")
-        ui.go("queues")
-        ui.button("New queue").first.click()
-        ui.field("Virtual host", ui.dialog).select_option("burrow")
-        ui.field("Type", ui.dialog).select_option("classic")
-        ui.field("Name", ui.dialog).fill("every choice")
-        ui.field("Durable", ui.dialog).uncheck()
-        ui.field("Delete when unused", ui.dialog).check()
-        for number, (name, value) in enumerate((("x-single-active-consumer", "true"), ("x-expires", "60000"))):
-            ui.button("Add", ui.dialog).click()
-            ui.field("Arguments: name", ui.dialog).nth(number).fill(name)
-            ui.field("Arguments: value", ui.dialog).nth(number).fill(value)
-        ui.button("Create queue").click()
-        ui.says("The queue every choice is there.")
-        made = api("GET", "queues/burrow/every%20choice")
-        assert (made["type"], made["durable"], made["auto_delete"]) == ("classic", False, True)
-        # The kind of a known argument is known.
-        assert made["arguments"].items() >= {"x-single-active-consumer": True, "x-expires": 60000}.items()
-        main = ui.page.locator("main")
-        for badge in ("classic", "transient", "auto-delete", "single consumer", "expires"):
-            expect(main.locator(".badge", has_text=badge).first).to_be_visible()
+        with api.vhost("burrow"):
+            ui.go("queues")
+            ui.button("New queue").first.click()
+            ui.field("Virtual host", ui.dialog).select_option("burrow")
+            ui.field("Type", ui.dialog).select_option("classic")
+            ui.field("Name", ui.dialog).fill("every choice")
+            ui.field("Durable", ui.dialog).uncheck()
+            ui.field("Delete when unused", ui.dialog).check()
+            for number, (name, value) in enumerate((("x-single-active-consumer", "true"), ("x-expires", "60000"))):
+                ui.button("Add", ui.dialog).click()
+                ui.field("Arguments: name", ui.dialog).nth(number).fill(name)
+                ui.field("Arguments: value", ui.dialog).nth(number).fill(value)
+            ui.button("Create queue").click()
+            ui.says("The queue every choice is there.")
+            made = api("GET", "queues/burrow/every%20choice")
+            assert (made["type"], made["durable"], made["auto_delete"]) == ("classic", False, True)
+            # The kind of a known argument is known.
+            assert made["arguments"].items() >= {"x-single-active-consumer": True, "x-expires": 60000}.items()
+            main = ui.page.locator("main")
+            for badge in ("classic", "transient", "auto-delete", "single consumer", "expires"):
+                expect(main.locator(".badge", has_text=badge).first).to_be_visible()
 
     def test_what_the_broker_refuses_is_said(self, ui: Ui, api: Api) -> None:
         api.queue("there already")
@@ -365,15 +365,20 @@ class TestOverview:
         expect(ready).to_have_attribute("aria-pressed", "false")
 
     def test_arguments_and_policies(self, ui: Ui, api: Api) -> None:
-        api.queue("ruled", {"x-max-length": 7, "x-dead-letter-exchange": "amq.fanout"})
+        api.queue("under a policy", {"x-max-length": 7, "x-dead-letter-exchange": "amq.fanout"})
         definition = {"message-ttl": 60000}
-        api("PUT", "policies/%2F/short%20life", {"pattern": "^ruled$", "definition": definition, "apply-to": "queues"})
-        ui.go("queues", "/", "ruled")
+        api(
+            "PUT",
+            "policies/%2F/short%20life",
+            {"pattern": "^under a policy$", "definition": definition, "apply-to": "queues"},
+        )
+        ui.go("queues", "/", "under a policy")
         details = ui.card("Details")
         for text in ("short life", "message-ttl", "60000", "x-max-length", "7", "x-dead-letter-exchange", "amq.fanout"):
             expect(details).to_contain_text(text)
         for badge in ("max length", "dead letters", "durable"):
             expect(ui.page.locator("main .badge", has_text=badge)).to_be_visible()
+        api("DELETE", "policies/%2F/short%20life")
 
     def test_who_owns_it(self, ui: Ui, managed: BrokerProcess) -> None:
         with connected(managed, "owner") as client:

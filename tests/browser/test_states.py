@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Route, expect
@@ -14,11 +14,10 @@ from .support import Api, Ui, connected
 
 
 @pytest.fixture(scope="module")
-def blank(api: Api) -> str:
+def blank(api: Api) -> Iterator[str]:
     """A virtual host without queues."""
-    api("PUT", "vhosts/empty")
-    api("PUT", "permissions/empty/guest", {"configure": ".*", "write": ".*", "read": ".*"})
-    return "empty"
+    with api.vhost("empty") as name:
+        yield name
 
 
 def failing(status: int, reason: str) -> Callable[[Route], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -14,23 +15,23 @@ VHOST = "drawn"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def vhost(api: Api) -> None:
+def vhost(api: Api) -> Iterator[None]:
     """orders (topic) -> eu (fanout) -> invoices, parcels; orders -> parcels; unrouted of orders -> lost;
     dead letters of invoices -> graves.
     """
-    api("PUT", f"vhosts/{VHOST}")
-    api("PUT", f"permissions/{VHOST}/guest", {"configure": ".*", "write": ".*", "read": ".*"})
-    api("PUT", f"exchanges/{VHOST}/lost", {"type": "fanout"})
-    api("PUT", f"exchanges/{VHOST}/orders", {"type": "topic", "arguments": {"alternate-exchange": "lost"}})
-    api("PUT", f"exchanges/{VHOST}/eu", {"type": "fanout"})
-    api.queue("graves", vhost=VHOST)
-    api.queue("parcels", vhost=VHOST)
-    api.queue("invoices", {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "graves"}, VHOST)
-    api("POST", f"bindings/{VHOST}/e/orders/e/eu", {"routing_key": "order.eu"})
-    for key in ("parcel.a", "parcel.b"):
-        api("POST", f"bindings/{VHOST}/e/orders/q/parcels", {"routing_key": key})
-    for queue in ("invoices", "parcels"):
-        api("POST", f"bindings/{VHOST}/e/eu/q/{queue}", {})
+    with api.vhost(VHOST):
+        api("PUT", f"exchanges/{VHOST}/lost", {"type": "fanout"})
+        api("PUT", f"exchanges/{VHOST}/orders", {"type": "topic", "arguments": {"alternate-exchange": "lost"}})
+        api("PUT", f"exchanges/{VHOST}/eu", {"type": "fanout"})
+        api.queue("graves", vhost=VHOST)
+        api.queue("parcels", vhost=VHOST)
+        api.queue("invoices", {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "graves"}, VHOST)
+        api("POST", f"bindings/{VHOST}/e/orders/e/eu", {"routing_key": "order.eu"})
+        for key in ("parcel.a", "parcel.b"):
+            api("POST", f"bindings/{VHOST}/e/orders/q/parcels", {"routing_key": key})
+        for queue in ("invoices", "parcels"):
+            api("POST", f"bindings/{VHOST}/e/eu/q/{queue}", {})
+        yield
 
 
 @pytest.fixture
@@ -168,8 +169,7 @@ def test_a_paused_queue_is_marked(drawn: Ui, api: Api) -> None:
 
 
 def test_nothing_to_draw(ui: Ui, api: Api) -> None:
-    api("PUT", "vhosts/blank")
-    api("PUT", "permissions/blank/guest", {"configure": ".*", "write": ".*", "read": ".*"})
-    ui.go("topology")
-    ui.watch("blank")
-    expect(ui.page.get_by_text("Nothing is bound")).to_be_visible()
+    with api.vhost("blank") as blank:
+        ui.go("topology")
+        ui.watch(blank)
+        expect(ui.page.get_by_text("Nothing is bound")).to_be_visible()

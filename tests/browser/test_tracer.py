@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
@@ -13,19 +14,19 @@ VHOST = "traced"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def vhost(api: Api) -> None:
+def vhost(api: Api) -> Iterator[None]:
     """in (topic) -> by header (headers) -> acme, -> all of them; unrouted of in -> rest (fanout) -> rest."""
-    api("PUT", f"vhosts/{VHOST}")
-    api("PUT", f"permissions/{VHOST}/guest", {"configure": ".*", "write": ".*", "read": ".*"})
-    api("PUT", f"exchanges/{VHOST}/rest", {"type": "fanout"})
-    api("PUT", f"exchanges/{VHOST}/in", {"type": "topic", "arguments": {"alternate-exchange": "rest"}})
-    api("PUT", f"exchanges/{VHOST}/by%20header", {"type": "headers"})
-    for queue in ("acme", "all of them", "rest"):
-        api.queue(queue, vhost=VHOST)
-    api("POST", f"bindings/{VHOST}/e/in/e/by%20header", {"routing_key": "a.#"})
-    api("POST", f"bindings/{VHOST}/e/in/q/all%20of%20them", {"routing_key": "a.*"})
-    api("POST", f"bindings/{VHOST}/e/by%20header/q/acme", {"arguments": {"x-match": "all", "tenant": "acme"}})
-    api("POST", f"bindings/{VHOST}/e/rest/q/rest", {})
+    with api.vhost(VHOST):
+        api("PUT", f"exchanges/{VHOST}/rest", {"type": "fanout"})
+        api("PUT", f"exchanges/{VHOST}/in", {"type": "topic", "arguments": {"alternate-exchange": "rest"}})
+        api("PUT", f"exchanges/{VHOST}/by%20header", {"type": "headers"})
+        for queue in ("acme", "all of them", "rest"):
+            api.queue(queue, vhost=VHOST)
+        api("POST", f"bindings/{VHOST}/e/in/e/by%20header", {"routing_key": "a.#"})
+        api("POST", f"bindings/{VHOST}/e/in/q/all%20of%20them", {"routing_key": "a.*"})
+        api("POST", f"bindings/{VHOST}/e/by%20header/q/acme", {"arguments": {"x-match": "all", "tenant": "acme"}})
+        api("POST", f"bindings/{VHOST}/e/rest/q/rest", {})
+        yield
 
 
 def trace(ui: Ui, exchange: str, key: str, **headers: str) -> None:
