@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -87,7 +86,7 @@ async def delete_queue(call: Call) -> Response:
             queue.name,
             if_unused=query.get("if-unused") == "true",
             if_empty=query.get("if-empty") == "true",
-            owner=queue.owner,
+            owner=call.owner(queue),
             rights=rights,
         )
     )
@@ -100,7 +99,7 @@ async def purge_queue(call: Call) -> Response:
     queue = await queue_of(call)
     rights = await call.caller.rights(queue.vhost)
     vhost = call.broker.vhosts[queue.vhost]
-    purged = await call.allowed(lambda: vhost.purge_queue(queue.name, owner=queue.owner, rights=rights))
+    purged = await call.allowed(lambda: vhost.purge_queue(queue.name, owner=call.owner(queue), rights=rights))
     await call.durable(purged.position)
     return done()
 
@@ -119,6 +118,7 @@ async def _pause(call: Call, paused: bool) -> Response:
     queue = await queue_of(call)
     rights = await call.caller.rights(queue.vhost)
     vhost = call.broker.vhosts[queue.vhost]
+    vhost.queue(queue.name, call.owner(queue))  # it may be locked
     await call.durable(await call.allowed(lambda: vhost.pause_queue(queue, paused, rights)))
     return done()
 
@@ -201,32 +201,33 @@ async def delete_exchange(call: Call) -> Response:
 async def list_bindings(call: Call) -> Response:
     """Of a virtual host, or of all; those that queues have from the start come first."""
     vhosts = await _vhosts(call)
-    defaults = [describe.default_binding(queue) for vhost in vhosts for queue in vhost.queues.values()]
-    others = [
-        describe.binding(binding)
-        for vhost in vhosts
-        for exchange in vhost.router.exchanges.values()
-        for binding in vhost.router.bindings_from(exchange)
-    ]
-    return await listing(call.request, chain(defaults, others), lambda one: one)
+    found: list[Binding | Queue] = [queue for vhost in vhosts for queue in vhost.queues.values()]
+    for vhost in vhosts:
+        for exchange in vhost.router.exchanges.values():
+            found += vhost.router.bindings_from(exchange)
+    return await listing(call.request, found, describe.any_binding)
 
 
 async def list_queue_bindings(call: Call) -> Response:
     """Those to a queue."""
     queue = await queue_of(call)
     bound = call.broker.vhosts[queue.vhost].router.bindings_to(queue)
-    return json([describe.default_binding(queue), *map(describe.binding, bound)])
+    found: list[Binding | Queue] = [queue, *bound]
+    return await listing(call.request, found, describe.any_binding)
 
 
 async def list_exchange_bindings(call: Call) -> Response:
     """Those from an exchange (`source`), or to it (`destination`)."""
-    exchange, router = await exchange_of(call), (await call.caller.vhost(call.part("vhost"))).router
+    exchange = await exchange_of(call)
+    vhost = call.broker.vhosts[exchange.vhost]
+    found: list[Binding | Queue]
     if call.part("end") == "destination":
-        return json([describe.binding(one) for one in router.bindings_to(exchange)])
-    if not exchange.name:
-        queues = call.broker.vhosts[exchange.vhost].queues.values()
-        return json([describe.default_binding(queue) for queue in queues])
-    return json([describe.binding(one) for one in router.bindings_from(exchange)])
+        found = [*vhost.router.bindings_to(exchange)]
+    elif exchange.name:
+        found = [*vhost.router.bindings_from(exchange)]
+    else:
+        found = [*vhost.queues.values()]
+    return await listing(call.request, found, describe.any_binding)
 
 
 def _between(call: Call, vhost: VHost) -> Iterator[Binding]:
@@ -249,7 +250,7 @@ def _ends(call: Call, vhost: VHost) -> tuple[Exchange, Destination]:
 async def list_bindings_between(call: Call) -> Response:
     """Between an exchange and a queue, or another exchange."""
     vhost = await call.caller.vhost(call.part("vhost"))
-    return json([describe.binding(one) for one in _between(call, vhost)])
+    return await listing(call.request, _between(call, vhost), describe.binding)
 
 
 async def post_binding(call: Call) -> Response:
@@ -258,7 +259,7 @@ async def post_binding(call: Call) -> Response:
     rights, said = await call.caller.rights(vhost.name), await object_of(call.request)
     key, arguments = field(said, "routing_key", str, ""), _arguments(said)
     source, target = _ends(call, vhost)
-    owner = getattr(target, "owner", None)
+    owner = call.owner(target)
     position = await call.allowed(
         lambda: vhost.bind(
             source.name, target.name, key, arguments, to_queue=target.is_queue, owner=owner, rights=rights
@@ -297,7 +298,7 @@ async def delete_binding(call: Call) -> Response:
     """As queue.unbind and exchange.unbind."""
     vhost, one = await _binding(call)
     rights = await call.caller.rights(vhost.name)
-    owner = getattr(one.destination, "owner", None)
+    owner = call.owner(one.destination)
     position = await call.allowed(
         lambda: vhost.unbind(
             one.source.name,
