@@ -7,6 +7,7 @@ and ours load there. What a file says beside that is ignored.
 from __future__ import annotations
 
 from collections.abc import Generator
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -143,8 +144,14 @@ def read(data: bytes) -> Definitions:
 
 
 def write(definitions: Definitions) -> bytes:
-    """As JSON that people can read."""
-    return msgspec.json.format(_encoder.encode(definitions), indent=2) + b"\n"
+    """As JSON that people can read. Objects of one virtual host do not say which."""
+    told: Any = definitions
+    if definitions.original_vhost_name is not msgspec.UNSET:
+        told = msgspec.to_builtins(definitions, builtin_types=(), enc_hook=str)
+        for one in chain.from_iterable(each for each in told.values() if isinstance(each, list)):
+            if one.get("vhost", "") is None:
+                del one["vhost"]
+    return msgspec.json.format(_encoder.encode(told), indent=2) + b"\n"
 
 
 def writing(definitions: Definitions) -> Generator[None, None, list[bytes]]:

@@ -160,7 +160,7 @@ class TestBindings:
     async def test_to_a_queue(self, api: Api) -> None:
         response = await api.client.post("bindings/%2F/e/x/q/q", json={"routing_key": "a.*"})
         assert response.status_code == 201
-        assert response.headers["location"] == "bindings/%2F/e/x/q/q/a.%2A"
+        assert response.headers["location"] == "q/a.%252A"
         found = await api("GET", "bindings/%2F/e/x/q/q")
         assert [(one["routing_key"], one["properties_key"]) for one in found] == [("a.*", "a.%2A")]
         assert await api("GET", "bindings/%2F/e/x/q/q/a.%2A") == found[0]

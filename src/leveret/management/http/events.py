@@ -104,7 +104,6 @@ class _Stream(StreamingResponse):
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[ENDLESS] = True
         listener = self._reader.told
         self._events.listeners[listener] = None
         try:
@@ -119,4 +118,5 @@ async def events(call: Call) -> Response:
     vhosts = None if call.caller.sees_all else frozenset(one.name for one in await call.caller.vhosts())
     if len(broker.events.listeners) >= EVENT_READERS_MAX:
         raise ApiError(503, "too_many_readers", f"{EVENT_READERS_MAX} others read events already")
+    call.request.scope[ENDLESS] = True
     return _Stream(_Reader(call.caller, vhosts), broker.events)

@@ -38,8 +38,9 @@ async def _visible(call: Call) -> list[Connected]:
 async def list_connections(call: Call) -> Response:
     """Open connections; beyond RabbitMQ they are found by the name that their clients gave them, too."""
     view = call.view
-    found = await _visible(call)
-    return await listing(call.request, found, lambda one: _told(one, view), lambda one: one.name, _alias)
+    return await listing(
+        call.request, await _visible(call), lambda one: _told(one, view), lambda one: one.name, alias=_alias
+    )
 
 
 def _alias(one: Connected) -> str:
@@ -158,4 +159,5 @@ async def list_consumers(call: Call) -> Response:
     else:
         vhosts = await call.caller.vhosts()
     found = [one for vhost in vhosts for queue in vhost.queues.values() for one in queue.consumers]
-    return await listing(call.request, found, describe.consumer, lambda one: one.tag)
+    timeout_ms = call.node.consumer_timeout_ms
+    return await listing(call.request, found, lambda one: describe.consumer(one, timeout_ms), lambda one: one.tag)
