@@ -66,6 +66,9 @@ class TestPaths:
         assert (await api.client.delete(there)).status_code == 204
         assert await api("GET", path) == []
 
+    async def test_the_script_is_rabbitmqs(self, api: Api) -> None:
+        assert (await api.client.get(api.broker.management_url + "cli/rabbitmqadmin")).status_code == 404
+
     async def test_keys_of_bindings(self, api: Api) -> None:
         await api("PUT", "exchanges/%2F/x", {"type": "topic"})
         await api("PUT", "queues/%2F/q", {})
