@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote_plus
 
+from ..broker.binding import Binding
 from ..broker.events import NODE
 from .exporting import plain_arguments, queue_type
 from .statistics import LENGTHS, QUEUE_STATS, STATS, lengths, queue_stats
 
 if TYPE_CHECKING:
     from ..access.accounts import Accounts
-    from ..broker.binding import Binding
     from ..broker.connections import Connections
     from ..broker.consumer import Consumer
     from ..broker.exchange import Exchange
@@ -117,6 +117,11 @@ def binding(one: Binding) -> dict[str, Any]:
         "arguments": plain_arguments(one.arguments),
         "properties_key": properties_key(one),
     }
+
+
+def any_binding(one: Binding | Queue) -> dict[str, Any]:
+    """A binding; of a queue: that which it has from the start."""
+    return binding(one) if isinstance(one, Binding) else default_binding(one)
 
 
 def default_binding(one: Queue) -> dict[str, Any]:

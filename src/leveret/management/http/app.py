@@ -14,16 +14,16 @@ from starlette.applications import Starlette
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from . import browsing, events, messages, objects, overview, rules, tenants, topology, traffic
 from .caller import log_in
-from .context import Call
+from .context import Call, refusals
 from .guard import Guard
 from .metrics import Metrics
 from .reply import ApiError, error, json
-from .sessions import Sessions
+from .sessions import Sessions, require_same_origin
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -206,14 +206,16 @@ def application(node: Managed) -> Guard:
     """The API of a node, and its user interface."""
     sessions = Sessions(node)
     prefix = node.management.path_prefix.rstrip("/")
-    routes: list[Route | Mount] = [
-        Route(f"{prefix}/api/login", sessions.endpoint, methods=["POST", "DELETE"]),
-        Route(f"{prefix}/api/auth", _authentication, methods=["GET"]),
+    api = [
+        Route("/login", sessions.endpoint, methods=["POST", "DELETE"]),
+        Route("/auth", _authentication, methods=["GET"]),
     ]
     for path, handlers in PATHS.items():
         table = handlers if isinstance(handlers, Mapping) else {"GET": handlers}
         path = path.replace("{exchange}", "{exchange:name}")  # that of the default one is empty
-        routes.append(Route(f"{prefix}/api/{path}", _endpoint(node, sessions, table), methods=[*table]))
+        api.append(Route(f"/{path}", _endpoint(node, sessions, table), methods=[*table]))
+    # Apart from the pages, which would answer for every path and method that is not there.
+    routes: list[Route | Mount] = [Mount(f"{prefix}/api", Router(api, redirect_slashes=False))]
     routes += Metrics(node, authenticated=True).routes(prefix)
     if UI.is_dir():
         routes.append(Mount(prefix or "/", StaticFiles(directory=UI, html=True)))
@@ -240,10 +242,13 @@ def _endpoint(
     node: Managed, sessions: Sessions, handlers: Mapping[str, Handler]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            require_same_origin(request, node.management.cors_allow_origins)
         caller = await sessions.caller(request) or await log_in(request, node)
         method = "GET" if request.method == "HEAD" else request.method
         try:
-            return await handlers[method](Call(request, caller))
+            with refusals():
+                return await handlers[method](Call(request, caller))
         except ApiError:
             raise
         except Exception as problem:

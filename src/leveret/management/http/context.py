@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -13,13 +13,14 @@ from ...errors import AccountError, AmqpError, DefinitionError, NotFound, Policy
 from ...limits import HISTORY_MAX
 from ...ports import Undecided
 from ..statistics import Span, View
-from .reply import ApiError, bad_request, forbidden, not_found
+from .reply import ApiError, bad_request, forbidden, not_found, number_in
 from .waiting import until
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ...authorize import Rights
+    from ...broker.binding import Destination
     from ...broker.broker import Broker
     from ...ports import Position
     from .caller import Caller, Managed
@@ -47,9 +48,10 @@ class Call:
         age, step = query.get(f"{name}_age"), query.get(f"{name}_incr")
         if age is None or step is None:
             return None
-        if not (age.isdecimal() and step.isdecimal() and int(step) and int(age) // int(step) <= HISTORY_MAX):
-            raise bad_request(f"{name}_age and {name}_incr should be seconds")
-        return Span(int(age), int(step))
+        span = Span(number_in(age, f"{name}_age"), number_in(step, f"{name}_incr", 1))
+        if span.age_s // span.step_s > HISTORY_MAX:
+            raise bad_request(f"{name}_age and {name}_incr: more than {HISTORY_MAX} samples")
+        return span
 
     def part(self, name: str) -> str:
         """A part of the path; it may have had any letters, encoded."""
@@ -59,6 +61,25 @@ class Call:
         """Until a change is on disk."""
         if position is not None:
             await until(partial(self.broker.log.when_durable, position))
+
+    def owner(self, target: Destination) -> Hashable:
+        """As whom to do something with it: administrators may do with exclusive queues what rabbitmqctl does, others
+        what other connections may.
+        """
+        return getattr(target, "owner", None) if self.caller.is_administrator else None
+
+    async def ready_to_publish(self) -> None:
+        """Wait until the disk is not behind. Raises ApiError while memory or disk is short."""
+        if self.broker.alarms.short:
+            short = " & ".join(self.broker.alarms.resources)
+            raise ApiError(503, "resource_alarm", f"nothing is published while it is low on {short}")
+        await self.caught_up()
+
+    async def caught_up(self) -> None:
+        """Wait until the disk is not behind."""
+        for disk in (self.broker.log, self.broker.pager):
+            while disk.lagging:
+                await until(disk.when_caught_up)
 
     async def require(self, rights: Rights, operation: str, vhost: str, **parts: str) -> None:
         """Ask the table of `authorize`. Raises ApiError."""

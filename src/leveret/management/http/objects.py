@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+from ...broker.binding import Binding
 from ...wire.fields import Arguments
 from .. import describe
 from ..importing import table_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
-    from ...broker.binding import Binding, Destination
+    from ...broker.binding import Destination
     from ...broker.exchange import Exchange
     from ...broker.queue import Queue
     from ...broker.vhost import VHost
@@ -91,7 +91,7 @@ async def delete_queue(call: Call) -> Response:
             queue.name,
             if_unused=query.get("if-unused") == "true",
             if_empty=query.get("if-empty") == "true",
-            owner=queue.owner,
+            owner=call.owner(queue),
             rights=rights,
         )
     )
@@ -104,7 +104,7 @@ async def purge_queue(call: Call) -> Response:
     queue = await queue_of(call)
     rights = await call.caller.rights(queue.vhost)
     vhost = call.broker.vhosts[queue.vhost]
-    purged = await call.allowed(lambda: vhost.purge_queue(queue.name, owner=queue.owner, rights=rights))
+    purged = await call.allowed(lambda: vhost.purge_queue(queue.name, owner=call.owner(queue), rights=rights))
     await call.durable(purged.position)
     return done()
 
@@ -123,6 +123,7 @@ async def _pause(call: Call, paused: bool) -> Response:
     queue = await queue_of(call)
     rights = await call.caller.rights(queue.vhost)
     vhost = call.broker.vhosts[queue.vhost]
+    vhost.queue(queue.name, call.owner(queue))  # it may be locked
     await call.durable(await call.allowed(lambda: vhost.pause_queue(queue, paused, rights)))
     return done()
 
@@ -205,40 +206,43 @@ async def delete_exchange(call: Call) -> Response:
 async def list_bindings(call: Call) -> Response:
     """Of a virtual host, or of all; those that queues have from the start come first."""
     vhosts = await _vhosts(call)
-    defaults = [describe.default_binding(queue) for vhost in vhosts for queue in vhost.queues.values()]
-    others = [
-        describe.binding(binding)
-        for vhost in vhosts
-        for exchange in vhost.router.exchanges.values()
-        for binding in vhost.router.bindings_from(exchange)
-    ]
-    return await _bindings(call, chain(defaults, others))
+    found: list[Binding | Queue] = [queue for vhost in vhosts for queue in vhost.queues.values()]
+    for vhost in vhosts:
+        for exchange in vhost.router.exchanges.values():
+            found += vhost.router.bindings_from(exchange)
+    return await _bindings(call, found)
 
 
 async def list_queue_bindings(call: Call) -> Response:
     """Those to a queue."""
     queue = await queue_of(call)
     bound = call.broker.vhosts[queue.vhost].router.bindings_to(queue)
-    return await _bindings(call, [describe.default_binding(queue), *map(describe.binding, bound)])
+    found: list[Binding | Queue] = [queue, *bound]
+    return await _bindings(call, found)
 
 
 async def list_exchange_bindings(call: Call) -> Response:
     """Those from an exchange (`source`), or to it (`destination`)."""
-    exchange, router = await exchange_of(call), (await call.caller.vhost(call.part("vhost"))).router
+    exchange = await exchange_of(call)
+    vhost = call.broker.vhosts[exchange.vhost]
+    found: list[Binding | Queue]
     if call.part("end") == "destination":
-        return await _bindings(call, map(describe.binding, router.bindings_to(exchange)))
-    if not exchange.name:
-        queues = call.broker.vhosts[exchange.vhost].queues.values()
-        return await _bindings(call, map(describe.default_binding, queues))
-    return await _bindings(call, map(describe.binding, router.bindings_from(exchange)))
+        found = [*vhost.router.bindings_to(exchange)]
+    elif exchange.name:
+        found = [*vhost.router.bindings_from(exchange)]
+    else:
+        found = [*vhost.queues.values()]
+    return await _bindings(call, found)
 
 
-async def _bindings(call: Call, described: Iterable[dict[str, Any]]) -> Response:
-    return await listing(call.request, described, lambda one: one, order=_binding_place)
+async def _bindings(call: Call, found: Iterable[Binding | Queue]) -> Response:
+    return await listing(call.request, found, describe.any_binding, order=_binding_place)
 
 
-def _binding_place(one: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(one[name] for name in ("vhost", "source", "destination", "routing_key", "properties_key"))
+def _binding_place(one: Binding | Queue) -> tuple[str, ...]:
+    if isinstance(one, Binding):
+        return one.source.vhost, one.source.name, one.destination.name, one.routing_key, describe.properties_key(one)
+    return one.vhost, "", one.name, one.name
 
 
 def _between(call: Call, vhost: VHost) -> Iterator[Binding]:
@@ -261,7 +265,7 @@ def _ends(call: Call, vhost: VHost) -> tuple[Exchange, Destination]:
 async def list_bindings_between(call: Call) -> Response:
     """Between an exchange and a queue, or another exchange."""
     vhost = await call.caller.vhost(call.part("vhost"))
-    return await _bindings(call, map(describe.binding, _between(call, vhost)))
+    return await _bindings(call, _between(call, vhost))
 
 
 async def post_binding(call: Call) -> Response:
@@ -270,7 +274,7 @@ async def post_binding(call: Call) -> Response:
     rights, said = await call.caller.rights(vhost.name), await object_of(call.request)
     key, arguments = field(said, "routing_key", str, ""), _arguments(said)
     source, target = _ends(call, vhost)
-    owner = getattr(target, "owner", None)
+    owner = call.owner(target)
     position = await call.allowed(
         lambda: vhost.bind(
             source.name, target.name, key, arguments, to_queue=target.is_queue, owner=owner, rights=rights
@@ -308,7 +312,7 @@ async def delete_binding(call: Call) -> Response:
     """As queue.unbind and exchange.unbind."""
     vhost, one = await _binding(call)
     rights = await call.caller.rights(vhost.name)
-    owner = getattr(one.destination, "owner", None)
+    owner = call.owner(one.destination)
     position = await call.allowed(
         lambda: vhost.unbind(
             one.source.name,

@@ -6,6 +6,7 @@ import platform
 from typing import TYPE_CHECKING, Final
 
 from ... import __version__
+from ...broker.parameters import require_parameter
 from ...limits import LISTEN_BACKLOG
 from ...wire.definitions import SetParameter
 from ..definitions import RABBITMQ_VERSION
@@ -13,7 +14,7 @@ from ..describe import NODE_NAME
 from ..statistics import ALL, CHURN, CHURNED, LENGTHS, STATS, churn, sum_up
 from .caller import ADMINISTRATOR, MONITORING
 from .machine import exchange_types
-from .reply import Turns, bad_request, done, field, json, not_found, object_of
+from .reply import Turns, bad_request, done, field, json, not_found, number_in, object_of, shown
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -159,7 +160,9 @@ async def put_cluster_name(call: Call) -> Response:
     name = field(await object_of(call.request), "name", str)
     if not name:
         raise bad_request("name is empty")
-    await call.durable(call.broker.commit(SetParameter("", "", CLUSTER_NAME, name)))
+    op = SetParameter("", "", CLUSTER_NAME, name)
+    require_parameter(op)
+    await call.durable(call.broker.commit(op))
     return done()
 
 
@@ -260,13 +263,11 @@ async def check_virtual_hosts(call: Call) -> Response:
 
 async def check_port_listener(call: Call) -> Response:
     """200 when something listens there."""
-    text = call.part("port")
-    if not text.isdecimal():
-        raise bad_request(f"Invalid port: {text}")
+    port = number_in(call.part("port"), "port")
     ports = [one.port for one in call.node.listening]
-    if int(text) in ports:
-        return json({"status": "ok", "port": int(text)})
-    return _failed("No active listener", missing=int(text), ports=ports)
+    if port in ports:
+        return json({"status": "ok", "port": port})
+    return _failed("No active listener", missing=port, ports=ports)
 
 
 async def check_protocol_listener(call: Call) -> Response:
@@ -282,10 +283,10 @@ async def check_protocol_listener(call: Call) -> Response:
 
 async def check_certificates(call: Call) -> Response:
     """503 when a certificate of a listener ends within this time."""
-    within, unit = call.part("within"), call.part("unit")
-    if not within.isdecimal() or unit not in _UNITS:
-        raise bad_request(f"Invalid {'unit' if within.isdecimal() else 'time'}: {within} {unit}")
-    end_s = call.node.clock.wall_ms() / 1000 + int(within) * _UNITS[unit] * 86_400
+    within, unit = number_in(call.part("within"), "time"), call.part("unit")
+    if unit not in _UNITS:
+        raise bad_request(f"Invalid unit: {shown(unit)}")
+    end_s = call.node.clock.wall_ms() / 1000 + within * _UNITS[unit] * 86_400
     ending = {str(file): until for file, until in call.node.certificates_until().items() if until < end_s}
     if ending:
         told = [{"node": NODE_NAME, "certfile": file, "certfile_expires_on": until} for file, until in ending.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ...access.passwords import ARGON2ID, SHA256
 from ...broker.parameters import LIMITS, MAX_CONNECTIONS, MAX_QUEUES, VHOST_LIMITS, require_parameter
@@ -11,15 +11,19 @@ from .. import describe
 from ..definitions import words
 from .caller import ADMINISTRATOR, MONITORING
 from .context import refusals
-from .reply import bad_request, done, field, flag, json, listing, not_found, object_of
+from .reply import Turns, bad_request, done, field, flag, json, listing, names, not_found, object_of, optional
 from .waiting import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from starlette.responses import Response
 
     from ...ports import Position
     from ...wire.definitions import SetPermission, SetTopicPermission, SetUser
     from .context import Call
+
+T = TypeVar("T", "SetPermission", "SetTopicPermission")
 
 _VHOST_LIMITS: Final = (MAX_CONNECTIONS, MAX_QUEUES)
 
@@ -54,17 +58,16 @@ async def put_vhost(call: Call) -> Response:
     """Make one, or change what is said of it."""
     call.caller.require(ADMINISTRATOR)
     name, said = call.part("vhost"), await object_of(call.request)
-    metadata = said.get("metadata") if isinstance(said.get("metadata"), dict) else {}
-    assert isinstance(metadata, dict)
+    said = {**(optional(said, "metadata", dict) or {}), **said}
     known = name in call.broker.vhosts
-    queue_type = said.get("default_queue_type", metadata.get("default_queue_type"))
+    queue_type = optional(said, "default_queue_type", str)
     with refusals():
         position = call.broker.vhosts.put(
             name,
-            description=said.get("description", metadata.get("description")),
-            tags=words(said.get("tags", metadata.get("tags"))),
+            description=optional(said, "description", str),
+            tags=words(said.get("tags")),
             default_queue_type="" if queue_type == "undefined" else queue_type,
-            protected=said.get("protected_from_deletion"),
+            protected=optional(said, "protected_from_deletion", bool),
         )
         if not known:  # who makes one may use it (RabbitMQ)
             user = call.caller.user.name
@@ -141,21 +144,21 @@ def _user(call: Call) -> SetUser:
 
 
 async def put_user(call: Call) -> Response:
-    """Make one, or change it: a password, or a hash, or (with an empty hash) neither."""
+    """Make one, or change it: a password, or a hash; without either it cannot log in with one (RabbitMQ)."""
     call.caller.require(ADMINISTRATOR)
     name, said = call.part("user"), await object_of(call.request)
     if "tags" not in said and "administrator" not in said:
         raise bad_request("[{key_missing,tags}]")
     tags = words(said.get("tags", "")) or ()
     known = call.node.accounts.users.get(name)
+    if "password" in said and "password_hash" in said:
+        raise bad_request("both_password_and_password_hash_are_provided")
     if "password" in said:
-        password_hash, hashing = await _hashed(call, field(said, "password", str))
+        password_hash, hashing = await hashed(call, field(said, "password", str))
     elif "password_hash" in said:
         password_hash = field(said, "password_hash", str)
         own = ARGON2ID if password_hash.startswith("$argon2") else SHA256  # RabbitMQ's default is what it has itself
-        hashing = said.get("hashing_algorithm", own)
-    elif known is not None:
-        password_hash, hashing = known.password_hash, known.hashing
+        hashing = field(said, "hashing_algorithm", str, own)
     else:
         password_hash, hashing = "", SHA256
     with refusals():
@@ -163,11 +166,12 @@ async def put_user(call: Call) -> Response:
     return done(created=known is None)
 
 
-async def _hashed(call: Call, password: str) -> tuple[str, str]:
-    hashed: Answer[tuple[str, str]] = Answer()
+async def hashed(call: Call, password: str) -> tuple[str, str]:
+    """The hash of a password, and its kind. Raises ApiError for one that the rules do not allow."""
+    made: Answer[tuple[str, str]] = Answer()
     with refusals():
-        call.node.credentials.hash(password.encode(), lambda *made: hashed.tell(made))
-    return await hashed.get()
+        call.node.credentials.hash(password.encode(), lambda *both: made.tell(both))
+    return await made.get()
 
 
 async def delete_user(call: Call) -> Response:
@@ -183,7 +187,7 @@ async def delete_users(call: Call) -> Response:
     call.caller.require(ADMINISTRATOR)
     said = await object_of(call.request)
     position = None
-    for name in field(said, "users", list):
+    for name in names(said, "users"):
         if name in call.node.accounts.users:
             position = call.node.administration.delete_user(name)
     await call.durable(position)
@@ -193,7 +197,7 @@ async def delete_users(call: Call) -> Response:
 async def hash_password(call: Call) -> Response:
     """A hash as `PUT users` takes it."""
     call.caller.require(ADMINISTRATOR)
-    return json({"ok": (await _hashed(call, call.part("password")))[0]})
+    return json({"ok": (await hashed(call, call.part("password")))[0]})
 
 
 # Permissions
@@ -205,20 +209,24 @@ def _place(one: SetPermission | SetTopicPermission) -> tuple[str, ...]:
 
 async def list_permissions(call: Call) -> Response:
     """Of everybody, of a user, or in a virtual host."""
+    return await _listed(call, call.node.accounts.permissions, describe.permission)
+
+
+async def _listed(
+    call: Call, of: Callable[[str], Mapping[Any, T]], described: Callable[[T], dict[str, Any]]
+) -> Response:
     call.caller.require(ADMINISTRATOR)
-    accounts, path = call.node.accounts, call.request.path_params
-    if "user" in path:
-        _user(call)
-    if "vhost" in path and call.part("vhost") not in call.broker.vhosts:
+    path = call.request.path_params
+    names = [_user(call).name] if "user" in path else [*call.node.accounts.users]
+    vhost = call.part("vhost") if "vhost" in path else None
+    if vhost is not None and vhost not in call.broker.vhosts:
         raise not_found()
-    found = [
-        permission
-        for name in accounts.users
-        if "user" not in path or name == call.part("user")
-        for permission in accounts.permissions(name).values()
-        if "vhost" not in path or permission.vhost == call.part("vhost")
-    ]
-    return await listing(call.request, found, describe.permission, lambda one: one.user, _place)
+    found, turns = [], Turns()
+    for name in names:
+        found += [one for one in of(name).values() if vhost in (None, one.vhost)]
+        if turns.over:
+            await turns.others()
+    return await listing(call.request, found, described, lambda one: one.user, _place)
 
 
 async def get_permission(call: Call) -> Response:
@@ -254,20 +262,7 @@ async def delete_permission(call: Call) -> Response:
 
 async def list_topic_permissions(call: Call) -> Response:
     """Of everybody, of a user, or in a virtual host."""
-    call.caller.require(ADMINISTRATOR)
-    accounts, path = call.node.accounts, call.request.path_params
-    if "user" in path:
-        _user(call)
-    if "vhost" in path and call.part("vhost") not in call.broker.vhosts:
-        raise not_found()
-    found = [
-        permission
-        for name in accounts.users
-        if "user" not in path or name == call.part("user")
-        for permission in accounts.topic_permissions(name).values()
-        if "vhost" not in path or permission.vhost == call.part("vhost")
-    ]
-    return await listing(call.request, found, describe.topic_permission, lambda one: one.user, _place)
+    return await _listed(call, call.node.accounts.topic_permissions, describe.topic_permission)
 
 
 async def get_topic_permissions(call: Call) -> Response:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .. import describe
 from ..statistics import DATA, STATS, stats
 from .caller import ADMINISTRATOR
-from .reply import done, forbidden, json, listing, not_found
+from .reply import Turns, done, forbidden, json, listing, not_found
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -38,12 +38,13 @@ async def _visible(call: Call) -> list[Connected]:
 async def list_connections(call: Call) -> Response:
     """Open connections."""
     view = call.view
-    found = [one for one in await _visible(call) if one.describe()]
-    return await listing(call.request, found, lambda one: _told(one, view), lambda one: one.name)
+    return await listing(call.request, await _visible(call), lambda one: _told(one, view), lambda one: one.name)
 
 
 def _told(one: Connected, view: View) -> dict[str, Any]:
-    return one.describe() | view.data_of(one, DATA, one.traffic())
+    """Nothing when it is not open."""
+    told = one.describe()
+    return told and told | view.data_of(one, DATA, one.traffic())
 
 
 def _channels(one: Connected, view: View) -> list[dict[str, Any]]:
@@ -60,8 +61,7 @@ def _channels(one: Connected, view: View) -> list[dict[str, Any]]:
 async def _connection(call: Call) -> tuple[Connected, dict[str, Any]]:
     name = call.part("connection")
     for one in call.broker.connections.all():
-        told = one.describe()
-        if told and told["name"] == name:
+        if one.name == name and (told := one.describe()):
             if told["user"] != call.caller.user.name and not call.caller.sees_all:
                 raise forbidden("User not authorised to access connection")
             return one, told
@@ -105,26 +105,39 @@ async def list_connection_sessions(call: Call) -> Response:
 
 async def list_channels(call: Call) -> Response:
     """Open channels."""
-    view = call.view
-    found = [told for one in await _visible(call) for told in _channels(one, view)]
+    view, turns = call.view, Turns()
+    found: list[dict[str, Any]] = []
+    for one in await _visible(call):
+        found += _channels(one, view)
+        if turns.over:
+            await turns.others()
     return await listing(call.request, found, lambda told: told, lambda told: str(told["name"]))
 
 
 async def get_channel(call: Call) -> Response:
     """One, by its name, with its consumers."""
-    name = call.part("channel")
+    name, view = call.part("channel"), call.view
     for one in await _visible(call):
-        for told in _channels(one, call.view) if name.startswith(one.name) else ():
+        for told in _channels(one, view) if name.startswith(one.name) else ():
             if told["name"] == name:
-                mine = [
-                    consumer
-                    for vhost in call.broker.vhosts.values()
-                    for queue in vhost.queues.values()
-                    for consumer in map(describe.consumer, queue.consumers)
-                    if consumer["channel_details"]["name"] == name
-                ]
-                return json(told | {"consumer_details": mine, "deliveries": [], "publishes": []})
+                consumers = await _consumers(call, one.name, told["number"])
+                return json(told | {"consumer_details": consumers, "deliveries": [], "publishes": []})
     raise not_found()
+
+
+async def _consumers(call: Call, connection: str, channel: int) -> list[dict[str, Any]]:
+    """Those of a channel."""
+    found = []
+    turns = Turns()
+    for vhost in [*call.broker.vhosts.values()]:
+        for queue in [*vhost.queues.values()]:
+            for one in queue.consumers:
+                origin = one.channel.origin
+                if (origin.connection, origin.channel) == (connection, channel):
+                    found.append(describe.consumer(one))
+            if turns.over:
+                await turns.others()
+    return found
 
 
 async def list_consumers(call: Call) -> Response:
