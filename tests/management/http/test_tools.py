@@ -128,7 +128,7 @@ class TestOrder:
         assert [(one["vhost"], one["name"]) for one in found] == pairs
 
     @pytest.mark.parametrize("reverse", [False, True])
-    @pytest.mark.parametrize("count", [0, 1, 1024, 1025, 5000])
+    @pytest.mark.parametrize("count", [0, 1, 512, 513, 5000])
     async def test_many(self, count: int, reverse: bool) -> None:
         items = [(number % 7, str(number)) for number in range(count)]
         random.Random(count).shuffle(items)

@@ -241,7 +241,8 @@ async def _bindings(call: Call, found: Iterable[Binding | Queue]) -> Response:
 
 def _binding_place(one: Binding | Queue) -> tuple[str, ...]:
     if isinstance(one, Binding):
-        return one.source.vhost, one.source.name, one.destination.name, one.routing_key, describe.properties_key(one)
+        key = describe.properties_key(one) if one.arguments else ""
+        return one.source.vhost, one.source.name, one.destination.name, one.routing_key, key
     return one.vhost, "", one.name, one.name
 
 

@@ -25,7 +25,7 @@ PAGE_SIZE: Final = 100
 TOO_SLOW: Final = "regular expression takes too long"
 _DIGITS_MAX: Final = 18
 _FLAGS: Final = {"true": True, "false": False}
-_PORTION: Final = 1024
+_PORTION: Final = 512
 """So many are sorted at once."""
 _SHOWN_MAX: Final = 200
 _SLICE_NS: Final = 2_000_000
