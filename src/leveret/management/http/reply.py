@@ -24,10 +24,10 @@ T = TypeVar("T")
 PAGE_SIZE: Final = 100
 TOO_SLOW: Final = "regular expression takes too long"
 _DIGITS_MAX: Final = 18
-_SHOWN_MAX: Final = 200
 _FLAGS: Final = {"true": True, "false": False}
-_PORTION: Final = 1024
+_PORTION: Final = 512
 """So many are sorted at once."""
+_SHOWN_MAX: Final = 200
 _SLICE_NS: Final = 2_000_000
 """So long a listing goes on before others have their turn."""
 
@@ -121,19 +121,6 @@ def field(said: Mapping[str, Any], name: str, kind: type[T], default: T | None =
     return value
 
 
-def optional(said: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
-    """A value of an object, which may be missing or null. Raises ApiError when it is of another type."""
-    return None if said.get(name) is None else field(said, name, kind)
-
-
-def names(said: Mapping[str, Any], name: str) -> list[str]:
-    """A list of texts. Raises ApiError when it is none."""
-    found: list[Any] = field(said, name, list)
-    if not all(isinstance(one, str) for one in found):
-        raise bad_request(f"{name} should be a list of texts")
-    return found
-
-
 def flag(said: Mapping[str, Any], name: str, default: bool) -> bool:
     """Whether; old clients, rabbitmqadmin among them, send "true" and "false" as texts. Raises ApiError."""
     text = said.get(name)
@@ -148,6 +135,19 @@ def whole(said: Mapping[str, Any], name: str, default: int) -> int:
     if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX:
         return int(text)
     return field(said, name, int, default)
+
+
+def optional(said: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
+    """A value of an object, which may be missing or null. Raises ApiError when it is of another type."""
+    return None if said.get(name) is None else field(said, name, kind)
+
+
+def names(said: Mapping[str, Any], name: str) -> list[str]:
+    """A list of texts. Raises ApiError when it is none."""
+    found: list[Any] = field(said, name, list)
+    if not all(isinstance(one, str) for one in found):
+        raise bad_request(f"{name} should be a list of texts")
+    return found
 
 
 class Turns:
