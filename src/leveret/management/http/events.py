@@ -51,13 +51,13 @@ class _Reader:
             return
         kind = name.partition(".")[0]
         if self._ends(kind, name, about):
-            self._end()
+            self.end()
         elif self._may_see(kind, about):
             data = msgspec.json.encode(plain(about))
             try:
                 self._waiting.put_nowait(b"event: %b\ndata: %b\n\n" % (name.encode(), data))
             except asyncio.QueueFull:
-                self._end()
+                self.end()
 
     def _ends(self, kind: str, name: str, about: Mapping[str, Any]) -> bool:
         """Whether this changes what the reader is or may."""
@@ -65,7 +65,8 @@ class _Reader:
             return name in ("user.created", "user.deleted") and about["name"] == self._caller.user.name
         return kind in _OF_USERS and about["user"] == self._caller.user.name
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """It is told no more."""
         self.is_over = True
         if not self._waiting.full():
             self._waiting.put_nowait(b"")  # it may wait
@@ -107,6 +108,14 @@ class _Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             del self._events.listeners[listener]
+
+
+def end_all(events: Events) -> None:
+    """Nobody is told any more."""
+    for listener in [*events.listeners]:
+        reader = getattr(listener, "__self__", None)
+        if isinstance(reader, _Reader):
+            reader.end()
 
 
 async def events(call: Call) -> Response:

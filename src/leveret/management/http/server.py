@@ -19,6 +19,7 @@ from ...limits import (
     PRELUDE_TIMEOUT_MS,
 )
 from .app import application, metrics_application
+from .events import end_all
 from .machine import Machine as Machine
 from .sampling import sample_for_ever
 
@@ -193,6 +194,7 @@ class HttpServer:
                 await self._sampling
         for server in self._servers:
             server.close()
+        end_all(self._node.brain.events)
         for connection in [*self._state.connections]:
             connection.shutdown()
         if self._state.tasks:
