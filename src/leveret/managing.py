@@ -132,6 +132,11 @@ class Management:
         for one in (*(one for one, _ in self._sockets), *self._metrics):
             one.close()
 
+    @property
+    def consumer_timeout_ms(self) -> int:
+        """How long consumers may take for a message; 0: any time."""
+        return self._options.consumer_timeout
+
     def certificates_until(self) -> Mapping[str, float]:
         """When the certificates that are shown to clients end, by file, in seconds of the wall clock."""
         from cryptography.x509 import load_pem_x509_certificate

@@ -144,11 +144,17 @@ def read(data: bytes) -> Definitions:
 
 def write(definitions: Definitions) -> bytes:
     """As JSON that people can read."""
-    return msgspec.json.format(_encoder.encode(definitions), indent=2) + b"\n"
+    going = writing(definitions)
+    while True:
+        try:
+            next(going)
+        except StopIteration as end:
+            return msgspec.json.format(b"".join(end.value), indent=2) + b"\n"
 
 
 def writing(definitions: Definitions) -> Generator[None, None, list[bytes]]:
-    """As JSON, an object a line, in pieces; it pauses after every one."""
+    """As JSON, an object a line, in pieces; it pauses after every one. Objects of one virtual host do not say which."""
+    of_one = definitions.original_vhost_name is not msgspec.UNSET
     pieces = [b"{\n"]
     for name in definitions.__struct_fields__:
         value = getattr(definitions, name)
@@ -157,13 +163,21 @@ def writing(definitions: Definitions) -> Generator[None, None, list[bytes]]:
         pieces.append(b"%b:" % _encoder.encode(name))
         if isinstance(value, list):
             for number, one in enumerate(value):
-                pieces.append((b",\n  " if number else b"[\n  ") + _encoder.encode(one))
+                told = _without_vhost(one) if of_one else one
+                pieces.append((b",\n  " if number else b"[\n  ") + _encoder.encode(told))
                 yield
             pieces.append(b"],\n" if value else b"[],\n")
         else:
             pieces.append(_encoder.encode(value) + b",\n")
     pieces[-1] = pieces[-1].removesuffix(b",\n") + b"\n}\n"
     return pieces
+
+
+def _without_vhost(one: msgspec.Struct) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.to_builtins(one, builtin_types=(), enc_hook=str)
+    if told.get("vhost", "") is None:
+        del told["vhost"]
+    return told
 
 
 def words(value: object) -> tuple[str, ...] | None:

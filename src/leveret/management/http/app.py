@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, Router
@@ -33,6 +34,15 @@ Handler = Callable[[Call], Awaitable[Response]]
 
 UI: Final = Path(__file__).parent.parent / "ui"
 """Where the build of the user interface is, if there is one."""
+
+
+class _Name(StringConvertor):
+    """A part of a path that may be empty."""
+
+    regex = "[^/]*"
+
+
+register_url_convertor("name", _Name())
 
 logger: Final = logging.getLogger("leveret")
 
@@ -202,6 +212,7 @@ def application(node: Managed) -> Guard:
     ]
     for path, handlers in PATHS.items():
         table = handlers if isinstance(handlers, Mapping) else {"GET": handlers}
+        path = path.replace("{exchange}", "{exchange:name}")  # that of the default one is empty
         api.append(Route(f"/{path}", _endpoint(node, sessions, table), methods=[*table]))
     # Apart from the pages, which would answer for every path and method that is not there.
     routes: list[Route | Mount] = [Mount(f"{prefix}/api", Router(api, redirect_slashes=False))]

@@ -108,6 +108,11 @@ class Managed(Protocol):
     def management(self) -> ManagementOptions: ...
 
     @property
+    def consumer_timeout_ms(self) -> int:
+        """How long consumers may take for a message; 0: any time."""
+        ...
+
+    @property
     def listening(self) -> Sequence[Listening]:
         """Where clients can connect."""
         ...

@@ -105,7 +105,7 @@ def refusals() -> Iterator[None]:
     except AmqpError as error:
         if error.name == "ACCESS_REFUSED":
             raise forbidden(f"ACCESS_REFUSED - {error.explanation}") from None
-        raise bad_request(f"{error.code} {error.reply_text}") from None
+        raise bad_request(error.explanation) from None
     except (AccountError, PolicyError, DefinitionError) as error:
         raise bad_request(str(error)) from None
     except VHostError as error:

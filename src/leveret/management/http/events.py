@@ -34,6 +34,9 @@ _OF_USERS: Final = ("user", "permission", "topic")
 _MADE: Final = ("policy", "parameter")
 _TRAFFIC: Final = ("connection", "channel")
 
+ENDLESS: Final = "leveret.endless"
+"""In the scope of a request: its answer has no end, the server's stop waits for none."""
+
 
 class _Reader:
     """Somebody who reads events; one who is too slow is dropped, and may come again."""
@@ -51,13 +54,13 @@ class _Reader:
             return
         kind = name.partition(".")[0]
         if self._ends(kind, name, about):
-            self.end()
+            self._end()
         elif self._may_see(kind, about):
             data = msgspec.json.encode(plain(about))
             try:
                 self._waiting.put_nowait(b"event: %b\ndata: %b\n\n" % (name.encode(), data))
             except asyncio.QueueFull:
-                self.end()
+                self._end()
 
     def _ends(self, kind: str, name: str, about: Mapping[str, Any]) -> bool:
         """Whether this changes what the reader is or may."""
@@ -65,8 +68,7 @@ class _Reader:
             return name in ("user.created", "user.deleted") and about["name"] == self._caller.user.name
         return kind in _OF_USERS and about["user"] == self._caller.user.name
 
-    def end(self) -> None:
-        """It is told no more."""
+    def _end(self) -> None:
         self.is_over = True
         if not self._waiting.full():
             self._waiting.put_nowait(b"")  # it may wait
@@ -110,18 +112,11 @@ class _Stream(StreamingResponse):
             del self._events.listeners[listener]
 
 
-def end_all(events: Events) -> None:
-    """Nobody is told any more."""
-    for listener in [*events.listeners]:
-        reader = getattr(listener, "__self__", None)
-        if isinstance(reader, _Reader):
-            reader.end()
-
-
 async def events(call: Call) -> Response:
     """Of the virtual hosts that the caller may look at; of everything for who sees all."""
     broker = call.broker
     vhosts = None if call.caller.sees_all else frozenset(one.name for one in await call.caller.vhosts())
     if len(broker.events.listeners) >= EVENT_READERS_MAX:
         raise ApiError(503, "too_many_readers", f"{EVENT_READERS_MAX} others read events already")
+    call.request.scope[ENDLESS] = True
     return _Stream(_Reader(call.caller, vhosts), broker.events)

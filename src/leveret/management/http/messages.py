@@ -20,7 +20,7 @@ from ...wire.spec import PROPERTIES
 from ..exporting import plain
 from ..importing import field_of
 from .objects import exchange_of, queue_of
-from .reply import Turns, bad_request, field, json, object_of, shown
+from .reply import Turns, bad_request, field, json, object_of, shown, whole
 from .waiting import Answer, until
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ async def get(call: Call) -> Response:
     """`{"count", "ackmode", "encoding", "truncate"}`; the messages, which are then settled as `ackmode` says."""
     queue = await queue_of(call)
     rights, said = await call.caller.rights(queue.vhost), await object_of(call.request)
-    count, wanted = field(said, "count", int, 1), field(said, "ackmode", str, "ack_requeue_false")
+    count, wanted = whole(said, "count", 1), field(said, "ackmode", str, "ack_requeue_false")
     encoding, truncate = field(said, "encoding", str, "auto"), said.get("truncate")
     if wanted not in _MODES:
         raise bad_request(f"unknown ackmode {shown(wanted)}")

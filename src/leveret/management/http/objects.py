@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
+from ...broker.binding import Binding
 from ...wire.fields import Arguments
 from .. import describe
 from ..importing import table_of
 from .context import refusals
-from .reply import bad_request, columns_of, done, field, json, listing, not_found, object_of, pick
+from .reply import bad_request, columns_of, done, field, flag, json, listing, not_found, object_of, pick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from starlette.responses import Response
 
-    from ...broker.binding import Binding, Destination
+    from ...broker.binding import Destination
     from ...broker.exchange import Exchange
     from ...broker.queue import Queue
     from ...broker.vhost import VHost
@@ -30,6 +31,10 @@ async def _vhosts(call: Call) -> list[VHost]:
     return await call.caller.vhosts()
 
 
+def _place(one: Queue | Exchange) -> tuple[str, str]:
+    return one.vhost, one.name
+
+
 # Queues
 
 
@@ -37,7 +42,7 @@ async def list_queues(call: Call) -> Response:
     """Of a virtual host, or of all."""
     queues = [queue for vhost in await _vhosts(call) for queue in vhost.queues.values()]
     view = call.view
-    return await listing(call.request, queues, lambda one: describe.queue(one, view), lambda one: one.name)
+    return await listing(call.request, queues, lambda one: describe.queue(one, view), lambda one: one.name, _place)
 
 
 async def queue_of(call: Call) -> Queue:
@@ -67,8 +72,8 @@ async def put_queue(call: Call) -> Response:
     declared = await call.allowed(
         lambda: vhost.declare_queue(
             name,
-            durable=field(said, "durable", bool, True),
-            auto_delete=field(said, "auto_delete", bool, False),
+            durable=flag(said, "durable", True),
+            auto_delete=flag(said, "auto_delete", False),
             arguments=arguments,
             rights=rights,
         )
@@ -143,7 +148,7 @@ def _arguments(said: dict[str, Any]) -> Arguments:
 async def list_exchanges(call: Call) -> Response:
     """Of a virtual host, or of all."""
     exchanges = [exchange for vhost in await _vhosts(call) for exchange in vhost.router.exchanges.values()]
-    return await listing(call.request, exchanges, describe.exchange, lambda one: one.name)
+    return await listing(call.request, exchanges, describe.exchange, lambda one: one.name, _place)
 
 
 async def exchange_of(call: Call) -> Exchange:
@@ -172,9 +177,9 @@ async def put_exchange(call: Call) -> Response:
         lambda: vhost.declare_exchange(
             name,
             kind,
-            durable=field(said, "durable", bool, True),
-            auto_delete=field(said, "auto_delete", bool, False),
-            internal=field(said, "internal", bool, False),
+            durable=flag(said, "durable", True),
+            auto_delete=flag(said, "auto_delete", False),
+            internal=flag(said, "internal", False),
             arguments=arguments,
             rights=rights,
         )
@@ -205,15 +210,14 @@ async def list_bindings(call: Call) -> Response:
     for vhost in vhosts:
         for exchange in vhost.router.exchanges.values():
             found += vhost.router.bindings_from(exchange)
-    return await listing(call.request, found, describe.any_binding)
+    return await _bindings(call, found)
 
 
 async def list_queue_bindings(call: Call) -> Response:
     """Those to a queue."""
     queue = await queue_of(call)
     bound = call.broker.vhosts[queue.vhost].router.bindings_to(queue)
-    found: list[Binding | Queue] = [queue, *bound]
-    return await listing(call.request, found, describe.any_binding)
+    return await _bindings(call, [queue, *bound])
 
 
 async def list_exchange_bindings(call: Call) -> Response:
@@ -227,7 +231,17 @@ async def list_exchange_bindings(call: Call) -> Response:
         found = [*vhost.router.bindings_from(exchange)]
     else:
         found = [*vhost.queues.values()]
-    return await listing(call.request, found, describe.any_binding)
+    return await _bindings(call, found)
+
+
+async def _bindings(call: Call, found: Iterable[Binding | Queue]) -> Response:
+    return await listing(call.request, found, describe.any_binding, order=_binding_place)
+
+
+def _binding_place(one: Binding | Queue) -> tuple[str, ...]:
+    if isinstance(one, Binding):
+        return one.source.vhost, one.source.name, one.destination.name, one.routing_key, describe.properties_key(one)
+    return one.vhost, "", one.name
 
 
 def _between(call: Call, vhost: VHost) -> Iterator[Binding]:
@@ -250,11 +264,11 @@ def _ends(call: Call, vhost: VHost) -> tuple[Exchange, Destination]:
 async def list_bindings_between(call: Call) -> Response:
     """Between an exchange and a queue, or another exchange."""
     vhost = await call.caller.vhost(call.part("vhost"))
-    return await listing(call.request, _between(call, vhost), describe.binding)
+    return await _bindings(call, _between(call, vhost))
 
 
 async def post_binding(call: Call) -> Response:
-    """As queue.bind and exchange.bind; where it is, is in `location`."""
+    """As queue.bind and exchange.bind; where it is, is in `location`, from where it was asked for (RabbitMQ)."""
     vhost = await call.caller.vhost(call.part("vhost"))
     rights, said = await call.caller.rights(vhost.name), await object_of(call.request)
     key, arguments = field(said, "routing_key", str, ""), _arguments(said)
@@ -268,17 +282,22 @@ async def post_binding(call: Call) -> Response:
     await call.durable(position)
     made = vhost.router.find(source, target, key, arguments)
     where = "" if made is None else describe.properties_key(made)
-    parts = ["bindings", vhost.name, "e", source.name, call.part("kind"), target.name]
     response = done(created=True)
-    response.headers["location"] = "/".join([*(quote(part, safe="") for part in parts), where])
+    response.headers["location"] = "/".join(quote(part, safe="") for part in (target.name, where))
     return response
 
 
 async def _binding(call: Call) -> tuple[VHost, Binding]:
     vhost = await call.caller.vhost(call.part("vhost"))
-    wanted = call.request.path_params["props"]
-    for one in _between(call, vhost):
-        if wanted in (describe.properties_key(one), one.routing_key):
+    found = [*_between(call, vhost)]
+    # The key is encoded already, and more than once if it became part of a path as everything does.
+    raw, once = call.request.path_params["props"], call.part("props")
+    for wanted in (once, raw):
+        for one in found:
+            if wanted == describe.properties_key(one):
+                return vhost, one
+    for one in found:
+        if not one.arguments and one.routing_key in (once, unquote(once)):
             return vhost, one
     raise not_found()
 

@@ -68,9 +68,9 @@ async def overview(call: Call) -> Response:
             "rates_mode": "basic",
             "sample_retention_policies": {"global": [600], "basic": [600], "detailed": [600]},
             "cluster_name": _cluster_name(call),
-            "cluster_tags": [],
+            "cluster_tags": {},
             "node": NODE_NAME,
-            "node_tags": [],
+            "node_tags": {},
             "disable_stats": False,
             "enable_queue_totals": False,
             "is_op_policy_updating_enabled": True,
@@ -121,12 +121,22 @@ def _require_node(call: Call) -> None:
         raise not_found()
 
 
+_PARTS: Final = (
+    *("connection_readers", "connection_writers", "connection_channels", "connection_other"),
+    *("queue_procs", "quorum_queue_procs", "stream_queue_procs", "stream_queue_replica_reader_procs"),
+    *("stream_queue_coordinator_procs", "plugins", "metadata_store", "other_proc", "metrics", "mgmt_db", "mnesia"),
+    *("quorum_ets", "metadata_store_ets", "other_ets", "binary", "msg_index", "code", "atom", "other_system"),
+    *("allocated_unused", "reserved_unallocated"),
+)
+"""RabbitMQ's parts of the memory: clients look for all of them."""
+
+
 async def get_memory(call: Call) -> Response:
     """Where the memory of the process is, as far as that is known: payload, and the rest."""
     _require_node(call)
     figures, payload = call.node.machine.figures(), call.broker.pool.allocated
     rss = max(figures["mem_used"], payload)
-    parts = {"msg_index": 0, "binary": payload, "other_system": rss - payload}
+    parts = dict.fromkeys(_PARTS, 0) | {"binary": payload, "other_system": rss - payload}
     if call.request.url.path.endswith("/relative"):
         return json({"memory": {name: round(100 * size / rss) for name, size in parts.items()} | {"total": 100}})
     total = {"erlang": rss, "rss": rss, "allocated": rss}
@@ -262,7 +272,7 @@ async def check_protocol_listener(call: Call) -> Response:
     for one in wanted:
         if names.get(one.lower(), one.lower()) in protocols:
             return json({"status": "ok", "protocol": one})
-    return _failed("No active listener", missing=wanted, protocols=protocols)
+    return _failed("No active listener", missing=wanted if len(wanted) > 1 else wanted[0], protocols=protocols)
 
 
 async def check_certificates(call: Call) -> Response:

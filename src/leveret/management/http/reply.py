@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
+from heapq import merge
+from itertools import islice
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -24,6 +26,9 @@ PAGE_SIZE: Final = 100
 TOO_SLOW: Final = "regular expression takes too long"
 _DIGITS_MAX: Final = 18
 _SHOWN_MAX: Final = 200
+_FLAGS: Final = {"true": True, "false": False}
+_PORTION: Final = 1024
+"""So many are sorted at once."""
 _SLICE_NS: Final = 2_000_000
 """So long a listing goes on before others have their turn."""
 
@@ -133,6 +138,22 @@ def names(said: Mapping[str, Any], name: str) -> list[str]:
     return found
 
 
+def flag(said: Mapping[str, Any], name: str, default: bool) -> bool:
+    """Whether; old clients, rabbitmqadmin among them, send "true" and "false" as texts. Raises ApiError."""
+    text = said.get(name)
+    if isinstance(text, str) and text in _FLAGS:
+        return _FLAGS[text]
+    return field(said, name, bool, default)
+
+
+def whole(said: Mapping[str, Any], name: str, default: int) -> int:
+    """How many; rabbitmqadmin sends digits as text. Raises ApiError."""
+    text = said.get(name)
+    if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX:
+        return int(text)
+    return field(said, name, int, default)
+
+
 class Turns:
     """Says when something long has to let others have their turn."""
 
@@ -168,11 +189,14 @@ async def listing(
     items: Iterable[T],
     describe: Callable[[T], dict[str, Any]],
     name: Callable[[T], str] = lambda item: "",
+    order: Callable[[T], Any] | None = None,
+    alias: Callable[[T], str] | None = None,
 ) -> Response:
     """All of these, or a page of them, as the query says: `page`, `page_size`, `name`, `use_regex`, `sort`,
-    `sort_reverse`, `columns`.
+    `sort_reverse`, `columns`. They come in their `order` (that of their names), or in that after what `sort` says.
+    Who looks for a name finds those with this alias, too.
 
-    Others have their turn meanwhile. When the order is that of names only the page is described.
+    Others have their turn meanwhile. When the order is this one, or that of names, only the page is described.
     """
     query = request.query_params
     paged = "page" in query
@@ -182,18 +206,27 @@ async def listing(
     found = list(items)
     total = len(found)
     if wanted := query.get("name"):
-        found = await _named(turns, found, name, _matches(wanted, _is(query.get("use_regex"))))
+        matches = _matches(wanted, _is(query.get("use_regex")))
+        found = await _named(
+            turns, found, lambda item: matches(name(item)) or (alias is not None and matches(alias(item)))
+        )
     filtered = len(found)
     sort, reverse = query.get("sort"), _is(query.get("sort_reverse"))
     columns = columns_of(query)
+    by_name = sort == "name"
+    known = name if order is None else _after(name, order) if by_name else order
+    if sort and not by_name:
+        found = await _sorted(turns, found, known)
     if not paged:
+        if not sort or by_name:
+            sort, found = None, await _sorted(turns, found, known, reverse)
         return _listed(await _rows(turns, found, describe, columns, sort, reverse))
     pages = max(1, -(-filtered // size))
     if page > pages:
         raise bad_request(f"Page out of range, page: {page} page size: {size}, len: {filtered}")
     rows = slice((page - 1) * size, page * size)
-    if sort in (None, "", "name"):
-        found.sort(key=name, reverse=reverse)
+    if not sort or by_name:
+        found = await _sorted(turns, found, known, reverse, rows.stop)
         described = await _rows(turns, found[rows], describe, columns)
     else:
         described = (await _rows(turns, found, describe, columns, sort, reverse))[rows]
@@ -208,14 +241,37 @@ async def listing(
     return _listed(described, b'{"items":', b"," + _encoder.encode(about)[1:])
 
 
-async def _named(turns: Turns, items: list[T], name: Callable[[T], str], matches: Callable[[str], bool]) -> list[T]:
+async def _named(turns: Turns, items: list[T], matches: Callable[[T], bool]) -> list[T]:
     found = []
     for item in items:
         try:
-            if matches(name(item)):
+            if matches(item):
                 found.append(item)
         except TimeoutError:
             raise bad_request(TOO_SLOW) from None
+        if turns.over:
+            await turns.others()
+    return found
+
+
+def _after(first: Callable[[T], Any], then: Callable[[T], Any]) -> Callable[[T], Any]:
+    return lambda item: (first(item), then(item))
+
+
+async def _sorted(
+    turns: Turns, items: list[T], key: Callable[[T], Any], reverse: bool = False, wanted: int | None = None
+) -> list[T]:
+    """In this order, the first so many of them: portions are sorted, and merged as far as that is needed."""
+    portions = []
+    for start in range(0, len(items), _PORTION):
+        portions.append(sorted(items[start : start + _PORTION], key=key, reverse=reverse))
+        if turns.over:
+            await turns.others()
+    if len(portions) < 2:
+        return portions[0] if portions else []
+    found = []
+    for item in islice(merge(*portions, key=key, reverse=reverse), wanted):
+        found.append(item)
         if turns.over:
             await turns.others()
     return found
@@ -242,7 +298,8 @@ async def _rows(
             await turns.others()
     if path is None:
         return rows
-    return [rows[place] for place in sorted(range(len(rows)), key=keys.__getitem__, reverse=reverse)]
+    places = sorted(range(len(rows)), key=keys.__getitem__)
+    return [rows[place] for place in (reversed(places) if reverse else places)]
 
 
 def _listed(rows: list[bytes], before: bytes = b"", after: bytes = b"") -> Response:

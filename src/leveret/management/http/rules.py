@@ -45,7 +45,11 @@ async def list_policies(call: Call) -> Response:
     vhosts = await _vhosts(call)
     operator = _is_operator(call)
     found = [one for vhost in vhosts for one in vhost.policies.all() if one.op.operator is operator]
-    return await listing(call.request, found, describe.policy, lambda one: one.name)
+    return await listing(call.request, found, describe.policy, lambda one: one.name, _place)
+
+
+def _place(one: Policy) -> tuple[int, str, str]:
+    return one.op.priority, one.op.vhost, one.name
 
 
 async def _policy(call: Call) -> tuple[VHost, Policy | None]:
@@ -115,7 +119,7 @@ async def list_parameters(call: Call) -> Response:
     every = [*call.broker.parameters.all(), *(one for each in vhosts.values() for one in _operator(each))]
     wanted = call.part("component") if "component" in call.request.path_params else None
     found = [op for op in every if op.vhost in vhosts and op.component and wanted in (None, op.component)]
-    return await listing(call.request, found, _parameter, lambda one: one.name)
+    return await listing(call.request, found, _parameter, lambda one: one.name, lambda one: (one.vhost, one.name))
 
 
 async def one_parameter(call: Call) -> Response:
@@ -128,7 +132,8 @@ async def one_parameter(call: Call) -> Response:
 async def list_global_parameters(call: Call) -> Response:
     """Those of no virtual host."""
     call.caller.require(POLICYMAKER)
-    return json([{"name": op.name, "value": op.value} for op in call.broker.parameters.all() if not op.component])
+    found = [op for op in call.broker.parameters.all() if not op.component]
+    return await listing(call.request, found, lambda op: {"name": op.name, "value": op.value}, lambda op: op.name)
 
 
 async def one_global_parameter(call: Call) -> Response:

@@ -19,7 +19,7 @@ from ...limits import (
     PRELUDE_TIMEOUT_MS,
 )
 from .app import application, metrics_application
-from .events import end_all
+from .events import ENDLESS
 from .machine import Machine as Machine
 from .sampling import sample_for_ever
 
@@ -77,6 +77,13 @@ class _Patient(H11Protocol):
         self._wait_no_more()
         self._look_no_more()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Answers without end are over at once, as if nobody read them any more."""
+        super().shutdown()
+        if self._is_answering and ENDLESS in self.cycle.scope:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     @property
     def _is_answering(self) -> bool:
@@ -194,10 +201,11 @@ class HttpServer:
                 await self._sampling
         for server in self._servers:
             server.close()
-        end_all(self._node.brain.events)
         for connection in [*self._state.connections]:
             connection.shutdown()
         if self._state.tasks:
             await asyncio.wait([*self._state.tasks], timeout=_GOODBYE_S)
         for connection in [*self._state.connections]:
             connection.transport.abort()
+        if self._state.tasks:  # these see now that nobody reads them any more
+            await asyncio.wait([*self._state.tasks], timeout=_GOODBYE_S)

@@ -11,7 +11,7 @@ from .. import describe
 from ..definitions import words
 from .caller import ADMINISTRATOR, MONITORING
 from .context import refusals
-from .reply import Turns, bad_request, done, field, json, listing, names, not_found, object_of, optional
+from .reply import Turns, bad_request, done, field, flag, json, listing, names, not_found, object_of, optional
 from .waiting import Answer
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ async def put_vhost(call: Call) -> Response:
             if user in call.node.accounts.users:
                 position = call.node.administration.set_permission(user, name, ".*", ".*", ".*") or position
     if "tracing" in said:
-        call.broker.vhosts[name].trace(said["tracing"] is True)
+        call.broker.vhosts[name].trace(flag(said, "tracing", False))
     await call.durable(position)
     return done(created=not known)
 
@@ -203,6 +203,10 @@ async def hash_password(call: Call) -> Response:
 # Permissions
 
 
+def _place(one: SetPermission | SetTopicPermission) -> tuple[str, ...]:
+    return one.vhost, one.user, getattr(one, "exchange", "")
+
+
 async def list_permissions(call: Call) -> Response:
     """Of everybody, of a user, or in a virtual host."""
     return await _listed(call, call.node.accounts.permissions, describe.permission)
@@ -222,7 +226,7 @@ async def _listed(
         found += [one for one in of(name).values() if vhost in (None, one.vhost)]
         if turns.over:
             await turns.others()
-    return await listing(call.request, found, described, lambda one: one.user)
+    return await listing(call.request, found, described, lambda one: one.user, _place)
 
 
 async def get_permission(call: Call) -> Response:
@@ -301,12 +305,17 @@ async def delete_topic_permission(call: Call) -> Response:
 # Limits
 
 
+def _first(one: tuple[str, Any]) -> str:
+    return one[0]
+
+
 async def list_vhost_limits(call: Call) -> Response:
     """`[{"vhost": ..., "value": {...}}]`"""
     path = call.request.path_params
     vhosts = [await call.caller.vhost(call.part("vhost"))] if "vhost" in path else await call.caller.vhosts()
     found = [(one.name, call.broker.parameters.get(one.name, VHOST_LIMITS, LIMITS)) for one in vhosts]
-    return json([{"vhost": name, "value": value} for name, value in found if value])
+    limited = [(name, value) for name, value in found if value]
+    return await listing(call.request, limited, lambda one: dict(zip(("vhost", "value"), one, strict=True)), _first)
 
 
 async def set_vhost_limit(call: Call) -> Response:
@@ -315,13 +324,15 @@ async def set_vhost_limit(call: Call) -> Response:
     vhost, name = call.part("vhost"), call.part("name")
     if vhost not in call.broker.vhosts:
         raise not_found()
+    value = None if call.request.method == "DELETE" else field(await object_of(call.request), "value", int)
     if name not in _VHOST_LIMITS:
-        raise bad_request(f'Unrecognised terms [{{<<"{name}">>}}] in limits')
+        raise bad_request(f'Validation failed\n\nUnrecognised terms [{{<<"{name}">>,{value}}}] in limits\n')
     limits = {**(call.broker.parameters.get(vhost, VHOST_LIMITS, LIMITS) or {})}
-    if call.request.method == "DELETE":
+    if value is None:
         limits.pop(name, None)
     else:
-        limits[name] = field(await object_of(call.request), "value", int)
+        limits[name] = value
+    limits = dict(sorted(limits.items()))
     op = SetParameter(vhost, VHOST_LIMITS, LIMITS, limits)
     with refusals():
         require_parameter(op)
@@ -335,7 +346,8 @@ async def list_user_limits(call: Call) -> Response:
     call.caller.require(MONITORING)
     accounts = call.node.accounts
     names = [call.part("user")] if "user" in call.request.path_params else [*accounts.users]
-    return json([{"user": name, "value": {**accounts.limits(name)}} for name in names if accounts.limits(name)])
+    limited = [(name, {**accounts.limits(name)}) for name in names if accounts.limits(name)]
+    return await listing(call.request, limited, lambda one: dict(zip(("user", "value"), one, strict=True)), _first)
 
 
 async def set_user_limit(call: Call) -> Response:
