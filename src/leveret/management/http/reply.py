@@ -10,6 +10,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from ...limits import API_BODY_MAX, PAGE_SIZE_MAX
@@ -90,10 +91,13 @@ async def body_of(request: Request, size_max: int | None = None) -> bytes:
     """What was sent. Raises ApiError when it is too much."""
     size_max = API_BODY_MAX if size_max is None else size_max
     data = bytearray()
-    async for part in request.stream():
-        data += part
-        if len(data) > size_max:
-            raise ApiError(413, "payload_too_large", f"more than {size_max} bytes")
+    try:
+        async for part in request.stream():
+            data += part
+            if len(data) > size_max:
+                raise ApiError(413, "payload_too_large", f"more than {size_max} bytes")
+    except ClientDisconnect:
+        raise bad_request("the rest is missing") from None  # nobody hears it
     return bytes(data)
 
 
