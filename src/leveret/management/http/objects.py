@@ -148,7 +148,10 @@ def _arguments(said: dict[str, Any]) -> Arguments:
 async def list_exchanges(call: Call) -> Response:
     """Of a virtual host, or of all."""
     exchanges = [exchange for vhost in await _vhosts(call) for exchange in vhost.router.exchanges.values()]
-    return await listing(call.request, exchanges, describe.exchange, lambda one: one.name, _place)
+    view = call.view
+    return await listing(
+        call.request, exchanges, lambda one: describe.exchange(one, view), lambda one: one.name, _place
+    )
 
 
 async def exchange_of(call: Call) -> Exchange:
@@ -163,7 +166,7 @@ async def exchange_of(call: Call) -> Exchange:
 
 async def get_exchange(call: Call) -> Response:
     """One."""
-    return json(describe.exchange(await exchange_of(call)))
+    return json(describe.exchange(await exchange_of(call), call.view))
 
 
 async def put_exchange(call: Call) -> Response:
