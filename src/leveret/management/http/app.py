@@ -187,7 +187,7 @@ PATHS: Final[Mapping[str, Handler | Mapping[str, Handler]]] = {
     "health/checks/node-is-quorum-critical": overview.check_alone,
     "health/checks/reached-target-cluster-size": overview.check_well,
     "health/checks/quorum-queues-without-elected-leaders/all-vhosts": overview.check_well,
-    "health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}": overview.check_well,
+    "health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}": overview.check_leaders,
 }
 """What is at `/api/...`; a handler alone is one for GET."""
 

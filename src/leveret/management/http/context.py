@@ -44,12 +44,15 @@ class Call:
 
     def _span(self, name: str) -> Span | None:
         query = self.request.query_params
-        age, step = query.get(f"{name}_age"), query.get(f"{name}_incr")
-        if age is None or step is None:
-            return None
-        if not (age.isdecimal() and step.isdecimal() and int(step) and int(age) // int(step) <= HISTORY_MAX):
+        given = [query[key] for key in (f"{name}_age", f"{name}_incr") if key in query]
+        if not all(one.isdecimal() and len(one) <= 12 and int(one) for one in given):
             raise bad_request(f"{name}_age and {name}_incr should be seconds")
-        return Span(int(age), int(step))
+        if len(given) < 2:
+            return None
+        span = Span(*map(int, given))
+        if span.age_s // span.step_s > HISTORY_MAX:
+            raise bad_request(f"{name}_age over {name}_incr is more than {HISTORY_MAX}")
+        return span
 
     def part(self, name: str) -> str:
         """A part of the path; it may have had any letters, encoded."""

@@ -13,7 +13,7 @@ from .context import refusals
 from .reply import bad_request, columns_of, done, field, json, listing, not_found, object_of, pick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from starlette.responses import Response
 
@@ -221,7 +221,10 @@ async def list_queue_bindings(call: Call) -> Response:
 async def list_exchange_bindings(call: Call) -> Response:
     """Those from an exchange (`source`), or to it (`destination`)."""
     exchange, router = await exchange_of(call), (await call.caller.vhost(call.part("vhost"))).router
-    if call.part("end") == "destination":
+    end = call.part("end")
+    if end not in ("source", "destination"):
+        raise not_found()
+    if end == "destination":
         return json([describe.binding(one) for one in router.bindings_to(exchange)])
     if not exchange.name:
         queues = call.broker.vhosts[exchange.vhost].queues.values()
@@ -239,8 +242,9 @@ def _between(call: Call, vhost: VHost) -> Iterator[Binding]:
 
 def _ends(call: Call, vhost: VHost) -> tuple[Exchange, Destination]:
     source = vhost.router.exchanges.get(call.part("exchange"))
-    name = call.part("destination")
-    target = vhost.queues.get(name) if call.part("kind") == "q" else vhost.router.exchanges.get(name)
+    name, kind = call.part("destination"), call.part("kind")
+    ends: dict[str, Mapping[str, Destination]] = {"q": vhost.queues, "e": vhost.router.exchanges}
+    target = ends.get(kind, {}).get(name)
     if source is None or target is None:
         raise not_found()
     return source, target
@@ -274,10 +278,15 @@ async def post_binding(call: Call) -> Response:
 
 
 async def _binding(call: Call) -> tuple[VHost, Binding]:
+    """By its properties key, encoded as any part of a path; or as it is, or by its routing key alone."""
     vhost = await call.caller.vhost(call.part("vhost"))
-    wanted = call.request.path_params["props"]
-    for one in _between(call, vhost):
-        if wanted in (describe.properties_key(one), one.routing_key):
+    there = [*_between(call, vhost)]
+    for wanted in (call.part("props"), call.request.path_params["props"]):
+        for one in there:
+            if describe.properties_key(one) == wanted:
+                return vhost, one
+    for one in there:
+        if one.routing_key == call.part("props"):
             return vhost, one
     raise not_found()
 

@@ -245,7 +245,7 @@ async def check_virtual_hosts(call: Call) -> Response:
 async def check_port_listener(call: Call) -> Response:
     """200 when something listens there."""
     text = call.part("port")
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > 5 or int(text) > 65535:
         raise bad_request(f"Invalid port: {text}")
     ports = [one.port for one in call.node.listening]
     if int(text) in ports:
@@ -267,8 +267,9 @@ async def check_protocol_listener(call: Call) -> Response:
 async def check_certificates(call: Call) -> Response:
     """503 when a certificate of a listener ends within this time."""
     within, unit = call.part("within"), call.part("unit")
-    if not within.isdecimal() or unit not in _UNITS:
-        raise bad_request(f"Invalid {'unit' if within.isdecimal() else 'time'}: {within} {unit}")
+    is_number = within.isdecimal() and len(within) <= 6
+    if not is_number or unit not in _UNITS:
+        raise bad_request(f"Invalid {'unit' if is_number else 'time'}: {within} {unit}")
     end_s = call.node.clock.wall_ms() / 1000 + int(within) * _UNITS[unit] * 86_400
     ending = {str(file): until for file, until in call.node.certificates_until().items() if until < end_s}
     if ending:
@@ -300,6 +301,12 @@ async def check_alone(call: Call) -> Response:
 
 async def check_well(call: Call) -> Response:
     """What cannot be otherwise on one node that answers."""
+    return json({"status": "ok"})
+
+
+async def check_leaders(call: Call) -> Response:
+    """Of no quorum queue the leader is missing: there are none."""
+    await call.caller.vhost(call.part("vhost"))
     return json({"status": "ok"})
 
 

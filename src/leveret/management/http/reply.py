@@ -78,9 +78,9 @@ async def body_of(request: Request) -> bytes:
 
 
 async def object_of(request: Request) -> dict[str, Any]:
-    """The object that was sent; nothing is an empty one. Raises ApiError."""
+    """The object that was sent; nothing is an empty one, and so is `null` (RabbitMQ). Raises ApiError."""
     data = await body_of(request)
-    if not data.strip():
+    if data in (b"", b"null"):
         return {}
     try:
         value = _decoder.decode(data)
@@ -92,12 +92,24 @@ async def object_of(request: Request) -> dict[str, Any]:
 
 
 def field(said: Mapping[str, Any], name: str, kind: type[T], default: T | None = None) -> T:
-    """A value of an object. Raises ApiError when it is missing or of another type."""
+    """A value of an object; a flag may be a text, as in RabbitMQ. Raises ApiError when it is missing or of another
+    type.
+    """
     value = said.get(name, default)
+    if kind is bool and value in ("true", "false"):
+        value = value == "true"
     if value is None:
         raise bad_request(f"[{{key_missing,{name}}}]" if name not in said else f"{name} is null")
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise bad_request(f"{name} should be {kind.__name__}, actually was {value!r}")
+    return value
+
+
+def texts(said: Mapping[str, Any], name: str) -> list[str]:
+    """A list of texts. Raises ApiError when it is missing or is none."""
+    value = field(said, name, list)
+    if not all(isinstance(one, str) for one in value):
+        raise bad_request(f"{name} should be a list of strings")
     return value
 
 
@@ -144,8 +156,9 @@ async def listing(
     """
     query = request.query_params
     paged = "page" in query
-    if paged:
-        page, size = number_of(query, "page", 1), min(number_of(query, "page_size", PAGE_SIZE), PAGE_SIZE_MAX)
+    page, size = number_of(query, "page", 1), number_of(query, "page_size", PAGE_SIZE)
+    if size > PAGE_SIZE_MAX:
+        raise bad_request(f"Invalid pagination parameters: page number {page}, page size {size}")
     turns = Turns()
     found = list(items)
     total = len(found)

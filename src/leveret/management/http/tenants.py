@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ...access.passwords import ARGON2ID, SHA256
+from ...access.passwords import ALGORITHMS, ARGON2ID, SHA256
 from ...broker.parameters import LIMITS, MAX_CONNECTIONS, MAX_QUEUES, VHOST_LIMITS, require_parameter
 from ...wire.definitions import ClearParameter, SetParameter
 from .. import describe
 from ..definitions import words
 from .caller import ADMINISTRATOR, MONITORING
 from .context import refusals
-from .reply import bad_request, done, field, json, listing, not_found, object_of
+from .reply import bad_request, done, field, json, listing, not_found, object_of, texts
 from .waiting import Answer
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ...ports import Position
     from ...wire.definitions import SetUser
     from .context import Call
+
+T = TypeVar("T")
 
 _VHOST_LIMITS: Final = (MAX_CONNECTIONS, MAX_QUEUES)
 
@@ -54,26 +56,40 @@ async def put_vhost(call: Call) -> Response:
     """Make one, or change what is said of it."""
     call.caller.require(ADMINISTRATOR)
     name, said = call.part("vhost"), await object_of(call.request)
-    metadata = said.get("metadata") if isinstance(said.get("metadata"), dict) else {}
-    assert isinstance(metadata, dict)
+    told = _about(_said(said, "metadata", dict) or {}) | _about(said)
+    protected, tracing = _said(said, "protected_from_deletion", bool), _said(said, "tracing", bool)
     known = name in call.broker.vhosts
-    queue_type = said.get("default_queue_type", metadata.get("default_queue_type"))
     with refusals():
-        position = call.broker.vhosts.put(
-            name,
-            description=said.get("description", metadata.get("description")),
-            tags=words(said.get("tags", metadata.get("tags"))),
-            default_queue_type="" if queue_type == "undefined" else queue_type,
-            protected=said.get("protected_from_deletion"),
-        )
+        position = call.broker.vhosts.put(name, **told, protected=protected)
         if not known:  # who makes one may use it (RabbitMQ)
             user = call.caller.user.name
             if user in call.node.accounts.users:
                 position = call.node.administration.set_permission(user, name, ".*", ".*", ".*") or position
-    if "tracing" in said:
-        call.broker.vhosts[name].trace(said["tracing"] is True)
+    if tracing is not None:
+        call.broker.vhosts[name].trace(tracing)
     await call.durable(position)
     return done(created=not known)
+
+
+def _about(said: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a virtual host. Raises ApiError."""
+    queue_type = _said(said, "default_queue_type", str)
+    told = {
+        "description": _said(said, "description", str),
+        "tags": None if said.get("tags") is None else _tags(said),
+        "default_queue_type": "" if queue_type == "undefined" else queue_type,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _said(said: dict[str, Any], name: str, kind: type[T]) -> T | None:
+    """What is said, if it is: `null` says nothing. Raises ApiError."""
+    return None if said.get(name) is None else field(said, name, kind)
+
+
+def _tags(said: dict[str, Any]) -> tuple[str, ...]:
+    """A list, or a text with commas. Raises ApiError."""
+    return words(said["tags"] if isinstance(said["tags"], str) else texts(said, "tags")) or ()
 
 
 async def delete_vhost(call: Call) -> Response:
@@ -146,18 +162,17 @@ async def put_user(call: Call) -> Response:
     name, said = call.part("user"), await object_of(call.request)
     if "tags" not in said and "administrator" not in said:
         raise bad_request("[{key_missing,tags}]")
-    tags = words(said.get("tags", "")) or ()
+    tags = _tags(said) if "tags" in said else ()
     known = call.node.accounts.users.get(name)
+    password_hash = field(said, "password_hash", str, "")
+    own = ARGON2ID if password_hash.startswith("$argon2") else SHA256  # RabbitMQ's default is what it has itself
+    hashing = field(said, "hashing_algorithm", str, own)
+    if hashing not in ALGORITHMS:
+        raise bad_request(f"unknown hashing algorithm '{hashing}'")
     if "password" in said:
         password_hash, hashing = await _hashed(call, field(said, "password", str))
-    elif "password_hash" in said:
-        password_hash = field(said, "password_hash", str)
-        own = ARGON2ID if password_hash.startswith("$argon2") else SHA256  # RabbitMQ's default is what it has itself
-        hashing = said.get("hashing_algorithm", own)
-    elif known is not None:
+    elif "password_hash" not in said and known is not None:
         password_hash, hashing = known.password_hash, known.hashing
-    else:
-        password_hash, hashing = "", SHA256
     with refusals():
         await call.durable(call.node.administration.put_user(name, password_hash, hashing, tags))
     return done(created=known is None)
@@ -183,7 +198,7 @@ async def delete_users(call: Call) -> Response:
     call.caller.require(ADMINISTRATOR)
     said = await object_of(call.request)
     position = None
-    for name in field(said, "users", list):
+    for name in texts(said, "users"):
         if name in call.node.accounts.users:
             position = call.node.administration.delete_user(name)
     await call.durable(position)
@@ -339,7 +354,7 @@ async def list_user_limits(call: Call) -> Response:
     """`[{"user": ..., "value": {...}}]`"""
     call.caller.require(MONITORING)
     accounts = call.node.accounts
-    names = [call.part("user")] if "user" in call.request.path_params else [*accounts.users]
+    names = [_user(call).name] if "user" in call.request.path_params else [*accounts.users]
     return json([{"user": name, "value": {**accounts.limits(name)}} for name in names if accounts.limits(name)])
 
 
