@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from . import browsing, events, messages, objects, overview, rules, tenants, topology, traffic
 from .caller import log_in
 from .context import Call
+from .described import Described
 from .guard import Guard
 from .metrics import Metrics
 from .reply import ApiError, error, json
@@ -199,6 +200,7 @@ def application(node: Managed) -> Guard:
     routes: list[Route | Mount] = [
         Route(f"{prefix}/api/login", sessions.endpoint, methods=["POST", "DELETE"]),
         Route(f"{prefix}/api/auth", _authentication, methods=["GET"]),
+        Route(f"{prefix}/api/openapi.json", Described(prefix).endpoint, methods=["GET"]),
     ]
     for path, handlers in PATHS.items():
         table = handlers if isinstance(handlers, Mapping) else {"GET": handlers}
