@@ -64,6 +64,8 @@ PERMISSIONS_PER_USER_MAX: Final = VHOSTS_MAX
 TOPIC_PERMISSIONS_PER_USER_MAX: Final = 10_000
 PARAMETERS_MAX: Final = 10_000
 PARAMETER_SIZE_MAX: Final = 64 * 1024
+PARAMETER_DEPTH_MAX: Final = 64
+"""Lists and objects in one another."""
 NAME_BYTES_MAX: Final = 255
 """Of a user, a tag, a virtual host."""
 TAGS_MAX: Final = 64
@@ -74,6 +76,8 @@ LISTEN_BACKLOG: Final = 4096
 """Connections that wait to be accepted."""
 API_BODY_MAX: Final = 64 * 1024 * 1024
 """Of one request; a definition file is the largest."""
+LOGIN_BODY_MAX: Final = 64 * 1024
+"""Of somebody nobody knows yet."""
 PAGE_SIZE_MAX: Final = 500
 """Objects on one page of a listing (RabbitMQ's too)."""
 SESSIONS_MAX: Final = 10_000
@@ -81,6 +85,9 @@ SESSIONS_MAX: Final = 10_000
 API_CONNECTIONS_MAX: Final = 1_000
 API_REQUEST_TIMEOUT_MS: Final = 30_000
 """For a request to be there whole."""
+API_ANSWER_TIMEOUT_MS: Final = 30_000
+"""In which API_ANSWER_BYTES_MIN of an answer have to be taken, if so much waits."""
+API_ANSWER_BYTES_MIN: Final = 16 * 1024
 SAMPLE_INTERVAL_MS: Final = 5_000
 SAMPLES_MAX: Final = 122
 """Of one object: ten minutes (RabbitMQ: 605 s). What does not change takes two."""
@@ -88,6 +95,8 @@ SAMPLES_TOTAL_MAX: Final = 500_000
 """Over that, objects keep the newest two only, which rates need."""
 HOPS_MAX: Final = 1_000
 """Steps of one message through exchanges that are explained."""
+HOP_BINDINGS_MAX: Final = 100
+"""Bindings between the same two that are looked at for one step."""
 PEEK_MAX: Final = 500
 """Messages that one request looks at."""
 SEARCH_SCAN_MAX: Final = 100_000
@@ -98,12 +107,18 @@ ACTION_IDS_MAX: Final = 10_000
 TOPOLOGY_NODES_MAX: Final = 5_000
 TOPOLOGY_EDGES_MAX: Final = 20_000
 EVENT_READERS_MAX: Final = 100
+EVENT_READER_LIFE_MS: Final = 15 * 60_000
+"""Then it has to say again who it is."""
 EVENTS_WAITING_MAX: Final = 1_000
 """That one reader has not taken yet; then it is dropped."""
 HISTORY_MAX: Final = 10_000
 """Points that one request asks for, of each figure."""
 API_GET_MAX: Final = 10_000
 """Messages that one request gets."""
+API_ANSWER_MAX: Final = 32 * 1024 * 1024
+"""Payload in one answer: with so much it has no more messages."""
+SEARCH_BYTES_MAX: Final = 256 * 1024 * 1024
+"""Of messages that one request searches; then it says where to go on."""
 RIGHTS_CACHED_MAX: Final = 1_000
 """Decisions of one user in one virtual host."""
 REMOTE_DECISIONS_MAX: Final = 16_384

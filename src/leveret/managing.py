@@ -6,6 +6,7 @@ What it is made of (an HTTP server, a web framework) is imported in a thread the
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from .config import Options
     from .listeners import Listener
+    from .management.definitions import Definitions
     from .management.http.machine import Machine
     from .management.http.server import HttpServer
     from .net.server import Address
@@ -65,13 +67,20 @@ class Management:
         self._server: HttpServer | None = None
         self._tls: TlsContext | None = None
         self._sockets: list[tuple[socket.socket, ssl.SSLContext | None]] = []
+        self._metrics: list[socket.socket] = []
+        try:
+            self._listen_all(options)
+        except BaseException:
+            self._close()
+            raise
+
+    def _listen_all(self, options: Options) -> None:
         host = options.management_host or options.host
         self._listen("http", host, options.management_port, None)
         if options.management_tls_port:
-            self._tls = TlsContext(tls_options_of(options))
+            # Who calls says so with a password: certificates of clients are not asked for.
+            self._tls = TlsContext(replace(tls_options_of(options), verify=False, require=False))
             self._listen("https", host, options.management_tls_port, self._tls.for_asyncio())
-
-        self._metrics: list[socket.socket] = []
         if options.metrics:
             self._metrics = listen_at(options.metrics_host or options.host, options.metrics_port)
             for one in self._metrics:
@@ -106,6 +115,8 @@ class Management:
 
     async def start(self) -> None:
         """Serve."""
+        if self._tls is not None:
+            self.node.certificates.add(self._tls, self.clock.monotonic_ms())
         module = await asyncio.to_thread(import_module, "leveret.management.http.server")
         self.machine = module.Machine(self)
         self._server = module.HttpServer(self)
@@ -115,8 +126,16 @@ class Management:
         """Serve no more."""
         if self._server is not None:
             await self._server.stop()
+        self._close()
+
+    def _close(self) -> None:
         for one in (*(one for one, _ in self._sockets), *self._metrics):
             one.close()
+
+    @property
+    def consumer_timeout_ms(self) -> int:
+        """How long consumers may take for a message; 0: any time."""
+        return self._options.consumer_timeout
 
     def certificates_until(self) -> Mapping[str, float]:
         """When the certificates that are shown to clients end, by file, in seconds of the wall clock."""
@@ -124,7 +143,8 @@ class Management:
 
         if self._options.tls_certfile is None:
             return {}
-        files = {self._options.tls_certfile, *(TlsContext(tls_options_of(self._options)).certfiles)}
+        shown = tls_options_of(self._options)
+        files = {one.certfile for one in (shown.certificate, *shown.names.values())}
         return {
             str(file): load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc.timestamp()
             for file in sorted(files)
@@ -134,10 +154,6 @@ class Management:
         """Options as they are in effect; secrets are hidden."""
         return {option.name: config.shown(option, getattr(self._options, option.field)) for option in TABLE}
 
-    def import_definitions(self, data: bytes, vhost: str | None = None) -> int | None:
+    def import_definitions(self, data: bytes | Definitions, vhost: str | None = None) -> int | None:
         """Make what a definition file tells of; when it is on disk. Raises DefinitionError."""
         return self.node.import_definitions(data, vhost)
-
-    def export_definitions(self, vhost: str | None = None) -> bytes:
-        """What there is, as a definition file. Raises DefinitionError."""
-        return self.node.export_definitions(vhost)

@@ -233,7 +233,7 @@ class Node:
         known = Peer(peer.host, peer.port, local.host, local.port, loopback, ends.tls, name)
         return Session(self.brain, self.access, self.pool, self.clock, peer=known, settings=self.settings, shell=shell)
 
-    def import_definitions(self, data: bytes, vhost: str | None = None) -> Position | None:
+    def import_definitions(self, data: bytes | definitions.Definitions, vhost: str | None = None) -> Position | None:
         """Make what a definition file tells of; when it is on disk. Raises DefinitionError."""
         if vhost is not None and vhost not in self.brain.vhosts:
             raise DefinitionError(f"vhost '{vhost}' does not exist")
@@ -243,7 +243,8 @@ class Node:
             self.credentials.rules.require(password)
             return hash_password(password, os.urandom(SALT_SIZE), hashing), hashing
 
-        return import_(self.brain, self.accounts, definitions.read(data), hashed, vhost)
+        said = definitions.read(data) if isinstance(data, bytes) else data
+        return import_(self.brain, self.accounts, said, hashed, vhost)
 
     def export_definitions(self, vhost: str | None = None) -> bytes:
         """What there is, as a definition file. Raises DefinitionError."""

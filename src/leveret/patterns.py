@@ -22,6 +22,19 @@ _OTHER_SYNTAX: Final = re.compile(rb"\(\?(?:#|[a-zA-Z0-9]*[xV])")
 
 def compile_pattern(pattern: str) -> Callable[[str], bool]:
     """Whether a name has a match. Raises ValueError with (problem, offset)."""
+    search = compile_search(pattern)
+
+    def matches(name: str) -> bool:
+        try:
+            return search(name)
+        except TimeoutError:
+            return False
+
+    return matches
+
+
+def compile_search(pattern: str) -> Callable[[str], bool]:
+    """Likewise, but what it gives raises TimeoutError: for somebody who waits, and can ask again with another one."""
     import regex  # few brokers have policies: the others start without it
 
     data = pattern.encode(errors="replace")
@@ -34,14 +47,7 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
     except RecursionError as error:
         raise ValueError("parentheses are too deeply nested", 0) from error
     search = compiled.search
-
-    def matches(name: str) -> bool:
-        try:
-            return search(name.encode(errors="replace"), timeout=PATTERN_TIMEOUT_S) is not None
-        except TimeoutError:
-            return False
-
-    return matches
+    return lambda name: search(name.encode(errors="replace"), timeout=PATTERN_TIMEOUT_S) is not None
 
 
 def escape_pattern(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ..builds import build_once, toolchain  # noqa: F401
 from ..process import BrokerProcess
 from .compare import Run, difference, play_all
 from .differences import KNOWN, pending

@@ -172,7 +172,6 @@ LEFT_OUT: Final[dict[str, str]] = {
     "pending_raft_commands": ERLANG,
     "mnesia_ram_tx_count": ERLANG,
     "mnesia_disk_tx_count": ERLANG,
-    "nodes/{node}/memory memory": ERLANG,
     "backing_queue_status": OLD,
     "recoverable_slaves": OLD,
     "release_series_support_status": OLD,

@@ -1,4 +1,4 @@
-"""Users, permissions, parameters and virtual hosts over crashes, whatever checkpoints are under way."""
+"""Users, permissions, parameters, virtual hosts and paused queues over crashes, whatever checkpoints are under way."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ steps = st.lists(
         st.sampled_from(["/", "shop", "new"]).map(lambda name: ("vhost", name)),
         st.sampled_from(["/", "shop", "new"]).map(lambda name: ("delete", name)),
         st.sampled_from(["/", "shop", "new"]).map(lambda name: ("queue", name)),
+        st.sampled_from(["/", "shop", "new"]).map(lambda name: ("pause", name)),
         st.just(("checkpoint", None)),
         st.just(("sync", None)),
     ),
@@ -31,7 +32,7 @@ def state(broker: Broker) -> dict[str, object]:
         "accounts": sorted(map(repr, broker.accounts.all())),
         "vhosts": {name: vhost.definition for name, vhost in broker.vhosts.items()},
         "parameters": sorted(map(repr, broker.parameters.all())),
-        "queues": sorted((queue.vhost, queue.name) for queue in broker.queues()),
+        "queues": sorted((queue.vhost, queue.name, queue.paused) for queue in broker.queues()),
         "ids": sorted(broker.objects),
     }
 
@@ -53,11 +54,39 @@ def do(world: World, step: tuple[str, object]) -> None:
             broker.vhosts.step(0)
     elif kind == "queue" and what in broker.vhosts:
         broker.vhosts[str(what)].declare_queue(f"q{broker.peek_id() % 3}", durable=True)
+    elif kind == "pause" and what in broker.vhosts and (queues := [*broker.vhosts[str(what)].queues.values()]):
+        queue = queues[broker.peek_id() % len(queues)]
+        broker.vhosts[str(what)].pause_queue(queue, not queue.paused)
     elif kind == "checkpoint":
         world.checkpointing.step(0)
         world.run(1)
     elif kind == "sync":
         world.sync()
+
+
+@given(st.lists(st.sampled_from(["queue", "pause", "pause", "checkpoint", "part"]), max_size=30))
+def test_paused_queues(done: list[str]) -> None:
+    """In the log, in a checkpoint, and in what follows one."""
+    world = World(record_size=0)
+    broker, vhost = world.broker, world.vhost
+    for number, kind in enumerate(done):
+        queues = [*vhost.queues.values()]
+        if kind == "queue":
+            vhost.declare_queue(f"q{number}", durable=True)
+        elif kind == "pause" and queues:
+            queue = queues[number % len(queues)]
+            vhost.pause_queue(queue, not queue.paused)
+        elif kind == "checkpoint":
+            world.checkpoint()
+        else:
+            world.checkpointing.step(0)
+            world.run(1)
+    world.sync()
+    again = World(world.disk.files)
+    assert state(again.broker) == state(broker)
+    again.checkpoint()
+    again.sync()
+    assert state(World(again.disk.files).broker) == state(broker)
 
 
 @given(steps)

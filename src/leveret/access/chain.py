@@ -156,9 +156,16 @@ class Chain:
 
     # -- afterwards ----------------------------------------------------------------------------------------------
 
-    def open(self, user: User, vhost: str, remote: Remote, answer: Callable[[Rights | None], None]) -> None:
-        """What the user may do in a virtual host: what all of its backends allow."""
-        self._open(_state(user), vhost, remote, (), answer)
+    def open(
+        self,
+        user: User,
+        vhost: str,
+        remote: Remote,
+        answer: Callable[[Rights | None], None],
+        level: int = logging.WARNING,
+    ) -> None:
+        """What the user may do in a virtual host: what all of its backends allow. `level`: how a refusal is logged."""
+        self._open(_state(user), vhost, remote, (), answer, level)
 
     def _open(
         self,
@@ -167,6 +174,7 @@ class Chain:
         remote: Remote,
         found: tuple[Rights, ...],
         answer: Callable[[Rights | None], None],
+        level: int,
     ) -> None:
         if not left:
             answer(found[0] if len(found) == 1 else _AllOf(found))
@@ -175,10 +183,10 @@ class Chain:
 
         def opened(result: Rights | Refused) -> None:
             if isinstance(result, Refused):
-                logger.warning("user %r may not open vhost %r: %s", identity.name, vhost, result.reason)
+                logger.log(level, "user %r may not open vhost %r: %s", identity.name, vhost, result.reason)
                 answer(None)
             else:
-                self._open(left[1:], vhost, remote, (*found, result), answer)
+                self._open(left[1:], vhost, remote, (*found, result), answer, level)
 
         backend.open(identity, vhost, remote, opened)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CHECKED: Final = IMMEDIATE | REPLY_TO | EXPIRATION | USER_ID
 """Features of messages that have to be looked at."""
 
-_IMPERSONATOR: Final = "impersonator"
+IMPERSONATOR: Final = "impersonator"
 """A user with this tag may publish with any user-id (RabbitMQ "Validated User-ID")."""
 _NUMBER: Final = re.compile(rb"[+-]?[0-9]+")
 
@@ -46,7 +46,7 @@ def first_refused(batch: Batch, user: User, reply_name: str, permits: Permits) -
         found = _first(found, row, PreconditionFailed(_what_is_wrong(batch, row)))
     if not allowed and (refused := permits.first_topic_refused(batch)) is not None:
         found = _first(found, *refused)
-    if features & USER_ID and _IMPERSONATOR not in user.tags:
+    if features & USER_ID and IMPERSONATOR not in user.tags:
         own = user.name.encode()
         for value, rows in batch.partition(COLUMN_PROPERTY, batch.select(USER_ID), "user_id"):
             assert isinstance(value, bytes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from ..errors import DefinitionError
 from ..limits import POLICY_STEP_MS, UPKEEP_STEP_MS, VHOST_STEP_MS
 from ..wire.definitions import ClearParameter, DeleteVHost, SetParameter, SetVHost
 from ..wire.records import (
@@ -20,6 +21,7 @@ from ..wire.records import (
     PauseQueue,
     SetPolicy,
     Unbind,
+    require_readable,
 )
 from .alarms import Alarms
 from .connections import Connections
@@ -214,7 +216,13 @@ class Broker:
     # -- ops -----------------------------------------------------------------------------------------------------
 
     def commit(self, op: BrokerOp) -> Position:
-        """A change of the whole broker: it goes to the log and is made. When it is on disk."""
+        """A change of the whole broker: it goes to the log and is made. When it is on disk. Raises DefinitionError for
+        one that cannot be kept.
+        """
+        try:
+            require_readable(op)
+        except ValueError as error:
+            raise DefinitionError(f"this cannot be kept: {error}") from None
         position = self.log.append([op])
         told = self.events.of_op(op) if self.events.wanted else ()
         self.apply(op)

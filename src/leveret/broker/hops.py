@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..limits import HOPS_MAX
+from ..limits import HOP_BINDINGS_MAX, HOPS_MAX
 from ..wire import COLUMN_PROPERTY, HEADERS
 from .exchange import Chance, Exchange
 from .routing import match
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from ..ports import Randomness
     from ..wire import Batch
     from .binding import Binding, Destination
@@ -26,9 +28,12 @@ class Hop(NamedTuple):
     is_alternate: bool
 
 
-def hops(router: Router, start: Exchange, batch: Batch, randomness: Randomness) -> tuple[list[Hop], bool]:
+def hops(
+    router: Router, start: Exchange, batch: Batch, randomness: Randomness
+) -> Generator[None, None, tuple[list[Hop], bool]]:
     """Of the first message of a batch, from an exchange on, and whether there are more than HOPS_MAX. Where it goes by
-    chance it is one of the ways. Raises SyntaxError_ when a header that matters is malformed.
+    chance it is one of the ways. It pauses after every step. Raises SyntaxError_ when a header that matters is
+    malformed.
     """
     key = batch[0].routing_key
     found: list[Hop] = []
@@ -37,13 +42,15 @@ def hops(router: Router, start: Exchange, batch: Batch, randomness: Randomness) 
     for exchange in todo:
         values = tuple([_value(need, batch, randomness) for need in exchange.needs])
         reached = list(dict.fromkeys(match(exchange, (key,), values)))
+        between = _between(router, exchange, reached)
         alternate = None if reached else router.alternate_of(exchange)
         if alternate is not None:
             reached = [alternate]
         for destination in reached:
             if len(found) == HOPS_MAX:
                 return found, True
-            bindings = () if alternate is not None else _by(router, exchange, destination, key, values)
+            bindings = () if alternate is not None else _by(exchange, between.get(destination, []), key, values)
+            yield
             found.append(Hop(exchange, destination, bindings, alternate is not None))
             if isinstance(destination, Exchange) and destination not in met:
                 met[destination] = None
@@ -60,15 +67,21 @@ def _value(need: Need, batch: Batch, randomness: Randomness) -> object:
     return next(value for value, rows in batch.partition(column, None, name) if rows[0] == 0)
 
 
-def _by(
-    router: Router, exchange: Exchange, destination: Destination, key: str, values: tuple[object, ...]
-) -> tuple[Binding, ...]:
-    """The bindings between these two that match: each is tried alone. Where they only match together it is all."""
-    if not exchange.name:
-        return ()
-    between = [one for one in router.bindings_from(exchange) if one.destination is destination]
-    matching = [one for one in between[:HOPS_MAX] if _matches(exchange, one, key, values)]
-    return tuple(matching or between[:HOPS_MAX])
+def _between(router: Router, exchange: Exchange, reached: list[Destination]) -> dict[Destination, list[Binding]]:
+    """The bindings to each of these, HOP_BINDINGS_MAX of one at most."""
+    found: dict[Destination, list[Binding]] = {one: [] for one in reached}
+    if exchange.name and reached:
+        for binding in router.bindings_from(exchange):
+            bindings = found.get(binding.destination)
+            if bindings is not None and len(bindings) < HOP_BINDINGS_MAX:
+                bindings.append(binding)
+    return found
+
+
+def _by(exchange: Exchange, between: list[Binding], key: str, values: tuple[object, ...]) -> tuple[Binding, ...]:
+    """Those of these bindings that match: each is tried alone. Where they only match together it is all."""
+    matching = [one for one in between if _matches(exchange, one, key, values)]
+    return tuple(matching or between)
 
 
 def _matches(exchange: Exchange, binding: Binding, key: str, values: tuple[object, ...]) -> bool:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ..errors import AccountError
-from ..limits import NAME_BYTES_MAX, PARAMETER_SIZE_MAX
+from ..limits import NAME_BYTES_MAX, PARAMETER_DEPTH_MAX, PARAMETER_SIZE_MAX
 from ..wire.definitions import ClearParameter, SetParameter
+from ..wire.records import require_readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,8 @@ VHOST_LIMITS: Final = "vhost-limits"
 LIMITS: Final = "limits"
 MAX_CONNECTIONS: Final = "max-connections"
 MAX_QUEUES: Final = "max-queues"
+_POLICIES: Final = ("policy", "operator_policy")
+"""Components of RabbitMQ's in which nothing else may be kept: a definition file would make policies of it."""
 
 
 def require_parameter(op: SetParameter) -> None:
@@ -30,13 +33,24 @@ def require_parameter(op: SetParameter) -> None:
     if not op.name or len(op.name.encode(errors="replace")) > NAME_BYTES_MAX:
         raise AccountError(f"the name of a parameter has 1 to {NAME_BYTES_MAX} bytes")
     try:
+        require_readable(op)
         size = len(msgspec.json.encode(op.value))
     except (TypeError, ValueError):
         raise AccountError(f"the value of parameter '{op.name}' cannot be kept: it has what JSON has not") from None
     if size > PARAMETER_SIZE_MAX:
         raise AccountError(f"the value of parameter '{op.name}' of {size} bytes is larger than {PARAMETER_SIZE_MAX}")
+    if is_deeper(op.value, PARAMETER_DEPTH_MAX):
+        raise AccountError(f"the value of parameter '{op.name}' nests deeper than {PARAMETER_DEPTH_MAX}")
     if op.component == VHOST_LIMITS:
         _require_limits(op)
+    if op.component in _POLICIES:
+        raise AccountError("policies may not be set using this method")
+
+
+def is_deeper(value: object, depth: int) -> bool:
+    """Whether lists and objects nest deeper than that."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth < 0 or any(is_deeper(each, depth - 1) for each in inner)
 
 
 def _require_limits(op: SetParameter) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from ..errors import PolicyError
 from ..limits import POLICIES_MAX, POLICY_DEFINITION_SIZE_MAX, SHORTSTR_MAX
 from ..patterns import compile_pattern
-from ..wire.records import SetPolicy
+from ..wire.records import SetPolicy, require_readable
 from .policy_keys import NOT_FOR_CLASSIC_QUEUES, NUMBER_MAX, problem_of, problem_of_pattern, shown
 from .settings import queue_settings
 
@@ -148,6 +148,7 @@ class Policies:
         if len(op.name.encode(errors="replace")) > SHORTSTR_MAX:
             return f"name should be less than {SHORTSTR_MAX} bytes"
         try:
+            require_readable(op)
             size = len(msgspec.json.encode(op.definition))
         except (TypeError, ValueError):
             return "the definition cannot be kept: it has values that JSON has not"

@@ -6,6 +6,8 @@ and ours load there. What a file says beside that is ignored.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -142,13 +144,40 @@ def read(data: bytes) -> Definitions:
 
 
 def write(definitions: Definitions) -> bytes:
-    """As JSON that people can read."""
-    return msgspec.json.format(_encoder.encode(definitions), indent=2) + b"\n"
+    """As JSON that people can read. Objects of one virtual host do not say which."""
+    told: Any = definitions
+    if definitions.original_vhost_name is not msgspec.UNSET:
+        told = msgspec.to_builtins(definitions, builtin_types=(), enc_hook=str)
+        for one in chain.from_iterable(each for each in told.values() if isinstance(each, list)):
+            if one.get("vhost", "") is None:
+                del one["vhost"]
+    return msgspec.json.format(_encoder.encode(told), indent=2) + b"\n"
 
 
-def words(value: list[str] | str | None) -> tuple[str, ...] | None:
-    """Tags: a list, or (in older files) a text with commas."""
+def writing(definitions: Definitions) -> Generator[None, None, list[bytes]]:
+    """As JSON, an object a line, in pieces; it pauses after every one."""
+    pieces = [b"{\n"]
+    for name in definitions.__struct_fields__:
+        value = getattr(definitions, name)
+        if value is msgspec.UNSET:
+            continue
+        pieces.append(b"%b:" % _encoder.encode(name))
+        if isinstance(value, list):
+            for number, one in enumerate(value):
+                pieces.append((b",\n  " if number else b"[\n  ") + _encoder.encode(one))
+                yield
+            pieces.append(b"],\n" if value else b"[],\n")
+        else:
+            pieces.append(_encoder.encode(value) + b",\n")
+    pieces[-1] = pieces[-1].removesuffix(b",\n") + b"\n}\n"
+    return pieces
+
+
+def words(value: object) -> tuple[str, ...] | None:
+    """Tags: a list, or (in older files) a text with commas. Raises DefinitionError for what is neither."""
     if value is None:
         return None
     parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise DefinitionError("tags are a list of texts")
     return tuple(dict.fromkeys(word for part in parts if (word := part.strip())))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote_plus
 
+from ..broker.binding import Binding
 from ..broker.events import NODE
 from .exporting import plain_arguments, queue_type
 from .statistics import LENGTHS, QUEUE_STATS, STATS, lengths, queue_stats
 
 if TYPE_CHECKING:
     from ..access.accounts import Accounts
-    from ..broker.binding import Binding
     from ..broker.connections import Connections
     from ..broker.consumer import Consumer
     from ..broker.exchange import Exchange
@@ -119,6 +119,11 @@ def binding(one: Binding) -> dict[str, Any]:
     }
 
 
+def any_binding(one: Binding | Queue) -> dict[str, Any]:
+    """A binding; of a queue: that which it has from the start."""
+    return binding(one) if isinstance(one, Binding) else default_binding(one)
+
+
 def default_binding(one: Queue) -> dict[str, Any]:
     """What every queue has from the start."""
     return {
@@ -128,30 +133,37 @@ def default_binding(one: Queue) -> dict[str, Any]:
         "destination_type": "queue",
         "routing_key": one.name,
         "arguments": {},
-        "properties_key": quote(one.name, safe=""),
+        "properties_key": _quoted(one.name),
     }
 
 
 def properties_key(one: Binding) -> str:
     """What tells a binding from others between the same two."""
-    if not one.arguments:
-        return quote(one.routing_key, safe="") if one.routing_key else "~"
-    return f"{quote(one.routing_key, safe='')}~{quote(one.arguments.raw.hex(), safe='')}"
+    key = _quoted(one.routing_key)
+    return f"{key}~{one.arguments.raw.hex()}" if one.arguments else key or "~"
 
 
-def consumer(one: Consumer) -> dict[str, Any]:
-    """A consumer."""
+def _quoted(key: str) -> str:
+    return quote_plus(key).replace("~", "%7E")
+
+
+def consumer(one: Consumer, timeout_ms: int = 0) -> dict[str, Any]:
+    """A consumer; how long it may take for a message, with what the node says (0: any time)."""
     assert one.queue is not None
+    limits = (timeout_ms, one.timeout_ms, one.queue.settings.consumer_timeout_ms)
     origin = one.channel.origin
     host, port = _peer(origin.connection)
+    is_single = one.queue.settings.single_active_consumer
+    is_active = not is_single or one is one.queue.active_consumer
     return {
         "consumer_tag": one.tag,
         "queue": {"name": one.queue.name, "vhost": one.queue.vhost},
         "exclusive": one.exclusive,
         "ack_required": not one.no_ack,
         "prefetch_count": one.prefetch,
-        "active": True,
-        "activity_status": "up",
+        "consumer_timeout": min((limit for limit in limits if limit), default=0),
+        "active": is_active,
+        "activity_status": "up" if not is_single else "single_active" if is_active else "waiting",
         "arguments": plain_arguments(one.arguments),
         "channel_details": {
             "name": f"{origin.connection} ({origin.channel})",

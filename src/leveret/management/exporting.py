@@ -4,7 +4,7 @@ in it, as with RabbitMQ.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..broker.names import is_reserved
@@ -20,9 +20,20 @@ if TYPE_CHECKING:
 
 def export(broker: Broker, accounts: Accounts, vhost: str | None = None) -> file.Definitions:
     """Of the whole broker, or of one virtual host (which is there): then without users and permissions."""
+    going = exporting(broker, accounts, vhost)
+    while True:
+        try:
+            next(going)
+        except StopIteration as end:
+            told: file.Definitions = end.value
+            return told
+
+
+def exporting(broker: Broker, accounts: Accounts, vhost: str | None = None) -> Generator[None, None, file.Definitions]:
+    """The same; it pauses after every object. What comes or goes meanwhile may be in it or not."""
     told = file.Definitions()
     if vhost is None:
-        _tell_users(told, accounts)
+        yield from _tell_users(told, accounts)
         told.vhosts = [_vhost(each) for each in broker.vhosts.values()]
         told.global_parameters = [
             file.GlobalParameter(op.name, op.value) for op in broker.parameters.all() if not op.vhost
@@ -30,13 +41,14 @@ def export(broker: Broker, accounts: Accounts, vhost: str | None = None) -> file
     else:
         told.rabbitmq_definition_format = "single_virtual_host"
         told.original_vhost_name = vhost
-    for each in broker.vhosts.values() if vhost is None else [broker.vhosts[vhost]]:
-        _tell_vhost(told, broker, each, each.name if vhost is None else None)
+    for each in [*broker.vhosts.values()] if vhost is None else [broker.vhosts[vhost]]:
+        yield from _tell_vhost(told, broker, each, each.name if vhost is None else None)
     return told
 
 
-def _tell_users(told: file.Definitions, accounts: Accounts) -> None:
-    for user in accounts.users.values():
+def _tell_users(told: file.Definitions, accounts: Accounts) -> Iterator[None]:
+    for user in [*accounts.users.values()]:
+        yield
         told.users.append(
             file.User(
                 user.name,
@@ -62,7 +74,7 @@ def _vhost(vhost: VHost) -> file.VHost:
     return file.VHost(said.name, said.description, [*said.tags], queue_type, said.protected, metadata)
 
 
-def _tell_vhost(told: file.Definitions, broker: Broker, vhost: VHost, name: str | None) -> None:
+def _tell_vhost(told: file.Definitions, broker: Broker, vhost: VHost, name: str | None) -> Iterator[None]:
     for parameter in broker.parameters.all():
         if parameter.vhost == vhost.name:
             told.parameters.append(file.Parameter(parameter.component, parameter.name, parameter.value, name))
@@ -73,13 +85,15 @@ def _tell_vhost(told: file.Definitions, broker: Broker, vhost: VHost, name: str 
             told.parameters.append(file.Parameter("operator_policy", op.name, {**value, "apply-to": op.apply_to}, name))
         else:
             told.policies.append(file.Policy(op.name, op.pattern, op.definition, op.priority, op.apply_to, name))
-    for queue in vhost.queues.values():
+    for queue in [*vhost.queues.values()]:
+        yield
         if not queue.exclusive:
             arguments = plain_arguments(queue.arguments)
             told.queues.append(
                 file.Queue(queue.name, queue.durable, queue.auto_delete, arguments, queue_type(arguments), name)
             )
-    for exchange in vhost.router.exchanges.values():
+    for exchange in [*vhost.router.exchanges.values()]:
+        yield
         if not is_reserved(exchange.name):
             told.exchanges.append(
                 file.Exchange(
@@ -92,20 +106,19 @@ def _tell_vhost(told: file.Definitions, broker: Broker, vhost: VHost, name: str 
                     name,
                 )
             )
-    told.bindings += _bindings(vhost, name)
-
-
-def _bindings(vhost: VHost, name: str | None) -> Iterator[file.Binding]:
-    for exchange in vhost.router.exchanges.values():
-        for binding in vhost.router.bindings_from(exchange):
+    for exchange in [*vhost.router.exchanges.values()]:
+        for binding in [*vhost.router.bindings_from(exchange)] if exchange.name in vhost.router.exchanges else ():
+            yield
             if _is_told(binding.destination):
-                yield file.Binding(
-                    exchange.name,
-                    binding.destination.name,
-                    binding.destination_type,
-                    binding.routing_key,
-                    plain_arguments(binding.arguments),
-                    name,
+                told.bindings.append(
+                    file.Binding(
+                        exchange.name,
+                        binding.destination.name,
+                        binding.destination_type,
+                        binding.routing_key,
+                        plain_arguments(binding.arguments),
+                        name,
+                    )
                 )
 
 
@@ -121,15 +134,17 @@ def queue_type(arguments: Mapping[str, Any]) -> str:
 
 
 def plain_arguments(arguments: Arguments) -> dict[str, Any]:
-    return {name: plain(value) for name, value in arguments.items()}
+    return {plain(name): plain(value) for name, value in arguments.items()}
 
 
 def plain(value: Any) -> Any:
-    """As JSON has it."""
+    """As JSON has it; letters that are none are replaced: a message's properties may have any bytes."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="surrogateescape").decode(errors="replace")
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     if isinstance(value, Mapping):
-        return {name: plain(each) for name, each in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+        return {plain(name): plain(each) for name, each in value.items()}
+    if isinstance(value, Sequence):
         return [plain(each) for each in value]
-    return value if value is None or isinstance(value, str | bool | float) else int(value)
+    return value if value is None or isinstance(value, bool | float) else int(value)

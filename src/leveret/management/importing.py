@@ -331,9 +331,11 @@ def table_of(arguments: Mapping[str, Any] | list[Any]) -> Arguments:
         if arguments:
             raise DefinitionError("arguments are an object")
         return Arguments.EMPTY
+    if not isinstance(arguments, Mapping):
+        raise DefinitionError("arguments are an object")
     try:
         return Arguments.of({name: field_of(value) for name, value in arguments.items()})
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DefinitionError(f"arguments cannot be a table: {error}") from None
 
 

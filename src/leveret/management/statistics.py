@@ -65,13 +65,17 @@ class Series:
         """The last sample; empty before the first."""
         return self.samples[-1][1] if self.samples else ()
 
-    def at(self, index: int, ms: int) -> int:
-        """One figure at some time."""
-        found = 0
-        for when_ms, values in self.samples:
-            if when_ms > ms:
-                break
-            found = values[index]
+    def _samples(self, index: int, times: Iterable[int]) -> list[dict[str, int]]:
+        """One figure at these times, newest first, as far as it is known."""
+        found: list[dict[str, int]] = []
+        going = reversed(self.samples)
+        when_ms, values = next(going)
+        for ms in times:
+            while when_ms > ms:
+                if (before := next(going, None)) is None:
+                    return found
+                when_ms, values = before
+            found.append({"sample": values[index], "timestamp": ms})
         return found
 
     def history(self, index: int, span: Span) -> dict[str, Any]:
@@ -82,8 +86,7 @@ class Series:
         step_ms = max(span.step_s, 1) * 1000
         newest_ms -= newest_ms % step_ms
         times = range(newest_ms, newest_ms - span.age_s * 1000 - 1, -step_ms)
-        first_ms = self.samples[0][0]
-        samples = [{"sample": self.at(index, ms), "timestamp": ms} for ms in times if ms >= first_ms]
+        samples = self._samples(index, times)
         if not samples:
             return {"avg": 0.0, "avg_rate": 0.0, "samples": []}
         lasted_ms = samples[0]["timestamp"] - samples[-1]["timestamp"]

@@ -172,6 +172,12 @@ class Reloading:
         self._contexts = list(dict.fromkeys(contexts))
         self.tick_at_ms: int | None = None
 
+    def add(self, context: TlsContext, now_ms: int) -> None:
+        """This one, too."""
+        self._contexts.append(context)
+        if len(self._contexts) == 1:
+            self.start(now_ms)
+
     def start(self, now_ms: int) -> None:
         """Look again in a while."""
         if self._contexts:

@@ -263,6 +263,14 @@ def encode_op(op: Op) -> tuple[bytes, int, int]:
     return encode_body(DEFINITION, _definition_encoder.encode(op)), 0, 0
 
 
+def require_readable(op: Op) -> None:
+    """Raises ValueError for an op that could be written and not be read again: one of what people sent."""
+    try:
+        _definition_decoder.decode(_definition_encoder.encode(op))
+    except (TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
 def decode_definition(data: Buffer) -> DefinitionOp | CheckpointOp | Mark:
     """The body of a DEFINITION. Raises ValueError (msgspec's errors are ones) for anything malformed."""
     op: DefinitionOp | CheckpointOp | Mark = _definition_decoder.decode(data)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import aio_pika
 import pytest
+
+import leveret
 
 from .conftest import Api
 
@@ -143,3 +150,154 @@ async def test_wrong_passwords(broker: Any, api: Api) -> None:
     for header in ("Basic", "Basic !!!", "Basic Z3Vlc3Q=", "Bearer x"):
         await api("GET", "overview", status=401, headers={"authorization": header}, auth=None)
     await wrong.client.aclose()
+
+
+class TestParameters:
+    """A shovel's address may have a password in it."""
+
+    async def test_of_virtual_hosts_that_one_may_not_look_at(self, users: dict[str, Api], api: Api) -> None:
+        await api("PUT", "parameters/shovel/other/s", {"value": {"src-uri": "amqp://name:secret@there"}})
+        await api("PUT", "parameters/shovel/%2F/own", {"value": 1})
+        user = users[POLICYMAKER]
+        for path in ("parameters", "parameters/shovel"):
+            assert [one["name"] for one in await user("GET", path)] == ["own"]
+        await user("GET", "parameters/shovel/other", status=401)
+        await user("GET", "parameters/shovel/other/s", status=401)
+        assert len(await api("GET", "parameters/shovel")) == 2
+
+    async def test_who_sees_everything_still_makes_only_what_its_rights_allow(
+        self, users: dict[str, Api], api: Api
+    ) -> None:
+        await api("PUT", "parameters/shovel/other/s", {"value": "secret"})
+        kept = await api("GET", "users/policymaker")
+        await api("PUT", "users/policymaker", {**kept, "tags": "policymaker,monitoring"})
+        user = users[POLICYMAKER]
+        await user("GET", "queues/other")
+        policy = {"pattern": "x", "definition": {"max-length": 1}}
+        await user("PUT", "policies/other/p", policy, 401)
+        await user("DELETE", "policies/other/p", status=401)
+        await user("PUT", "parameters/shovel/other/s", {"value": 1}, 401)
+        await user("GET", "parameters/shovel/other/s", status=401)
+        assert await user("GET", "parameters") == []
+        await user("PUT", "policies/%2F/p", policy)
+        await api("PUT", "policies/other/p", policy)  # administrators may do it everywhere
+
+    @pytest.mark.parametrize("component", ["policy", "operator_policy"])
+    async def test_policies_are_not_made_so(self, users: dict[str, Api], component: str) -> None:
+        said = {"value": {"pattern": ".*", "definition": {"max-length": 1}, "priority": 1, "apply-to": "all"}}
+        refused = await users[POLICYMAKER]("PUT", f"parameters/{component}/%2F/p", said, 400)
+        assert refused["reason"] == "policies may not be set using this method"
+
+
+class TestExclusiveQueues:
+    """They are their connection's; who keeps house may do what rabbitmqctl does."""
+
+    @pytest.fixture
+    async def own(self, broker: leveret.Broker) -> AsyncIterator[None]:
+        connection = await aio_pika.connect(broker.url)
+        channel = await connection.channel()
+        await channel.declare_queue("own", exclusive=True)
+        await channel.default_exchange.publish(aio_pika.Message(b"secret"), "own")
+        yield
+        await connection.close()
+
+    @pytest.mark.parametrize(
+        ("method", "path", "said"),
+        [
+            ("POST", "queues/%2F/own/get", {"count": 1, "ackmode": "ack_requeue_false"}),
+            ("DELETE", "queues/%2F/own/contents", None),
+            ("DELETE", "queues/%2F/own", None),
+            ("POST", "bindings/%2F/e/amq.fanout/q/own", {}),
+            ("GET", "leveret/queues/%2F/own/messages", None),
+            ("GET", "leveret/queues/%2F/own/messages/search", None),
+            ("POST", "leveret/queues/%2F/own/messages/actions", {"action": "delete", "all": True}),
+            ("POST", "leveret/queues/%2F/own/pause", None),
+        ],
+        ids=lambda one: str(one)[:40],
+    )
+    @pytest.mark.usefixtures("own")
+    async def test_are_locked_for_others(
+        self, users: dict[str, Api], api: Api, method: str, path: str, said: Any
+    ) -> None:
+        for tag in (MANAGEMENT, POLICYMAKER, MONITORING):
+            refused = await users[tag](method, path, said, 400)
+            assert "RESOURCE_LOCKED" in refused["reason"] or "cannot obtain exclusive access" in refused["reason"]
+        await api(method, path, said)
+
+
+@asynccontextmanager
+async def events_of(user: Api) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:
+    """Name and data of each event that it is told."""
+    async with user.client.stream("GET", "leveret/events") as response:
+        assert response.status_code == 200
+        lines = response.aiter_lines()
+        await anext(lines)
+
+        async def told() -> AsyncIterator[tuple[str, Any]]:
+            async for line in lines:
+                if line.startswith("event: "):
+                    data = await anext(lines)
+                    yield line.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+        yield told()
+
+
+class TestEvents:
+    @pytest.mark.parametrize("tag", EVERYBODY)
+    async def test_what_is_told_is_what_could_be_listed(
+        self, broker: leveret.Broker, users: dict[str, Api], api: Api, tag: str
+    ) -> None:
+        async with events_of(users[tag]) as told:
+            await api("PUT", "queues/%2F/first", {})
+            await api("PUT", "permissions/other/guest", {"configure": ".+", "write": ".*", "read": ".*"})
+            await api("PUT", "queues/other/theirs", {})
+            await api("PUT", "policies/%2F/p", {"pattern": "x", "definition": {"max-length": 1}})
+            await api("PUT", "users/new", {"password": "x", "tags": ""})
+            await (await aio_pika.connect(broker.url)).close()
+            own = await aio_pika.connect(broker.url.replace("guest:guest@", f"{tag}:{tag}@"))
+            await own.close()
+            await api("DELETE", "queues/%2F/first")
+            found: list[tuple[str, Any]] = []
+            async with asyncio.timeout(10):
+                while not found or found[-1][0] != "queue.deleted":
+                    found.append(await anext(told))
+        names = {name for name, _ in found}
+        sees_all = tag in (MONITORING, ADMINISTRATOR)
+        assert "queue.created" in names
+        assert ({about["name"] for name, about in found if name == "queue.created"} == {"first", "theirs"}) is sees_all
+        assert ("policy.set" in names) is (tag in MAKING)
+        assert ("user.created" in names) is (tag in ADMINS)
+        assert ("permission.created" in names) is (tag in ADMINS)
+        connected = {about["user"] for name, about in found if name == "connection.created"}
+        assert connected == ({"guest", tag} if sees_all else {tag})
+
+    async def test_they_end_when_what_a_user_is_or_may_changes(self, users: dict[str, Api], api: Api) -> None:
+        changes: list[tuple[str, str, Any]] = [
+            ("DELETE", "permissions/%2F/management", None),
+            ("PUT", "permissions/%2F/management", {"configure": "", "write": "", "read": ""}),
+            ("PUT", "users/management", {"password": "other", "tags": "management"}),
+        ]
+        for change in changes:
+            async with asyncio.timeout(10), events_of(users[MANAGEMENT]) as told:
+                await api(*change)
+                await api("PUT", "queues/%2F/unseen", {})
+                with pytest.raises(StopAsyncIteration):
+                    await anext(told)
+            await api("DELETE", "queues/%2F/unseen")
+            if change[0] == "DELETE":
+                await api("PUT", "permissions/%2F/management", {"configure": "x", "write": "", "read": ""})
+
+    async def test_other_users_changes_end_nothing(self, users: dict[str, Api], api: Api) -> None:
+        async with asyncio.timeout(10), events_of(users[MANAGEMENT]) as told:
+            await api("PUT", "users/monitoring", {"password": "other", "tags": ""})
+            await api("PUT", "queues/%2F/seen", {})
+            name, _ = await anext(told)
+            assert name == "queue.created"
+
+
+async def test_looking_for_what_one_may_see_is_nothing_to_warn_of(
+    users: dict[str, Api], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING"):
+        assert [one["name"] for one in await users[MANAGEMENT]("GET", "vhosts")] == ["/"]
+    assert not caplog.records

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aio_pika
@@ -52,6 +53,23 @@ class TestPeek:
         assert (got["payload"], got["redelivered"]) == ("body 0", False)
         again = await api("GET", f"{MESSAGES}?count=1")
         assert (again["messages"][0]["id"], again["messages"][0]["position"]) == (first["id"], 0)
+
+    async def test_letters_that_are_none(self, api: Api, broker: Any) -> None:
+        """Properties of messages may have any bytes; RabbitMQ passes them on, too."""
+        from leveret.wire import Batch
+        from leveret.wire.properties import Properties, encode_properties
+
+        await api("PUT", "queues/%2F/q", {})
+        brain, wrong = broker._node.brain, b"\xff".decode(errors="surrogateescape")
+        raw = encode_properties(Properties(content_type=wrong, headers={wrong: {wrong: [b"\xff"]}}))
+        vhost = brain.vhosts["/"]
+        vhost.publish_from(vhost.router.exchanges[""], Batch.build(brain.pool, [("", "q", raw, b"\xff", False)]))
+        (found,) = (await api("GET", MESSAGES))["messages"]
+        expected = {"content_type": "\ufffd", "headers": {"\ufffd": {"\ufffd": ["\ufffd"]}}}
+        assert found["properties"] == expected
+        await api("GET", f"{MESSAGES}/search?header=a")
+        (got,) = await api("POST", "queues/%2F/q/get", {"count": 1, "ackmode": "ack_requeue_false"})
+        assert got["properties"] == expected
 
     async def test_past_the_end(self, api: Api, filled: None) -> None:
         assert (await api("GET", f"{MESSAGES}?offset=99"))["messages"] == []
@@ -382,10 +400,11 @@ class TestEvents:
         monkeypatch.setattr("leveret.management.http.events.EVENTS_WAITING_MAX", 3)
         from leveret.management.http.events import _Reader
 
-        reader = _Reader(None)
+        caller = SimpleNamespace(user=SimpleNamespace(name="a"), is_administrator=True, has=lambda _: True)
+        reader = _Reader(caller, None)  # type: ignore[arg-type]
         for _ in range(4):
             reader.told("queue.created", {"name": "q"})
-        assert reader.is_late
+        assert reader.is_over
         assert [one async for one in reader.read()] == [b": here\n\n"]
 
     async def test_there_are_only_so_many(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,3 +419,42 @@ class TestEvents:
             async for _ in response.aiter_bytes():
                 pass
         await client.aclose()
+
+
+class TestMoving:
+    """What was accepted once is not asked the same questions again, and goes where it is told to and nowhere else."""
+
+    @pytest.fixture
+    async def of_ann(self, broker: leveret.Broker, api: Api) -> None:
+        """A message of another user in q, which was sent to `copied`, too."""
+        await broker.add_user("ann", "ann")
+        await broker.set_permissions("ann")
+        for name in ("q", "other", "copied"):
+            await api("PUT", f"queues/%2F/{name}", {})
+        connection = await aio_pika.connect(broker.url.replace("guest:guest@", "ann:ann@"))
+        channel = await connection.channel()
+        message = aio_pika.Message(b"hello", user_id="ann", headers={"CC": ["copied"], "colour": "red"})
+        await channel.default_exchange.publish(message, "q")
+        await connection.close()
+
+    @pytest.mark.usefixtures("of_ann")
+    @pytest.mark.parametrize("action", ["move", "copy"])
+    async def test_messages_of_others(self, api: Api, action: str) -> None:
+        said = {"action": action, "all": True, "destination": {"exchange": "", "routing_key": "other"}}
+        assert (await api("POST", f"{MESSAGES}/actions", said))["done"] == 1
+        (found,) = (await api("GET", "leveret/queues/%2F/other/messages"))["messages"]
+        assert (found["payload"], found["properties"]["user_id"]) == ("hello", "ann")
+        assert found["properties"]["headers"] == {"colour": "red"}
+        assert await bodies(api, "copied") == ["hello"]
+
+    async def test_not_while_the_disk_is_short(self, broker: Any, api: Api, filled: None) -> None:
+        await api("PUT", "queues/%2F/other", {})
+        broker._node.alarms.log_full(True)
+        for action in ("move", "copy", "redrive"):
+            said = {"action": action, "all": True, "destination": {"exchange": "", "routing_key": "other"}}
+            found = await api("POST", f"{MESSAGES}/actions", said, 503)
+            assert found["error"] == "resource_alarm"
+        said = {"properties": {}, "routing_key": "q", "payload": "", "payload_encoding": "string"}
+        await api("POST", "exchanges/%2F/amq.default/publish", said, 503)
+        assert len(await bodies(api)) == 5
+        assert (await api("POST", f"{MESSAGES}/actions", {"action": "delete", "all": True}))["done"] == 5

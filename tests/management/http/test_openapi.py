@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import httpx
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from starlette.routing import Route
+from starlette.routing import Mount, Route, Router
 
 import leveret
 from leveret.management.http.app import PATHS, application
@@ -19,6 +19,14 @@ BESIDE = {"login": {"POST", "DELETE"}, "auth": {"GET"}, "openapi.json": {"GET"}}
 """What is under `/api/` and not in PATHS, for it asks for no login."""
 
 
+def _routes(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, Route]]:
+    for one in routes:
+        if isinstance(one, Route):
+            yield prefix + one.path_format, one
+        elif isinstance(one, Mount) and isinstance(one.app, Router):
+            yield from _routes(one.routes, prefix + one.path)
+
+
 class TestEveryRoute:
     def test_each_path_has_a_description_and_each_description_a_path(self) -> None:
         served = {path: {*handlers} if isinstance(handlers, Mapping) else {"GET"} for path, handlers in PATHS.items()}
@@ -26,8 +34,12 @@ class TestEveryRoute:
 
     async def test_each_route_of_the_application(self, broker: Any) -> None:
         guard: Any = application(broker._management)
-        routes = [one for one in guard._app.routes if isinstance(one, Route)]
-        served = {(one.path, method) for one in routes for method in one.methods or () if method != "HEAD"}
+        served = {
+            (path, method)
+            for path, one in _routes(guard._app.routes)
+            for method in one.methods or ()
+            if method != "HEAD"
+        }
         told = {(path, method.upper()) for path, methods in document()["paths"].items() for method in methods}
         assert told == served
         assert len([path for path in DESCRIBED if path in PATHS]) + len(BESIDE) + len(METRICS) == len(

@@ -91,3 +91,87 @@ async def test_there_are_only_so_many(browser: httpx.AsyncClient, monkeypatch: p
     browser.cookies.clear()
     browser.cookies.update(first)
     assert (await browser.get("whoami")).status_code == HTTPStatus.UNAUTHORIZED
+
+
+FORM_OF_A_PAGE = {"content-type": "text/plain"}
+
+
+@pytest.mark.parametrize("origin", ["http://elsewhere.example", "null", "http://[", "https://127.0.0.1:1", ""])
+async def test_forms_of_other_sites_change_nothing_with_a_password_either(
+    api: Api, browser: httpx.AsyncClient, origin: str
+) -> None:
+    """Browsers remember Basic credentials, and take them from a form's address."""
+    headers = {"origin": origin, **FORM_OF_A_PAGE}
+    for method in ("POST", "PUT", "DELETE"):
+        refused = await api.client.request(
+            method, "queues/%2F/q" if method != "POST" else "rebalance/queues", content=b"{}", headers=headers
+        )
+        assert (refused.status_code, refused.json()["error"]) == (HTTPStatus.FORBIDDEN, "forbidden"), method
+    await api("GET", "queues/%2F/q", status=HTTPStatus.NOT_FOUND)
+    assert (await api.client.get("overview", headers=headers)).is_success  # nobody but that site could read it
+    assert (await browser.post("login", data=FORM, headers=headers | {"content-type": "x"})).status_code in (401, 403)
+
+
+async def test_sites_that_the_operator_names_may(broker: Any, api: Api) -> None:
+    management = broker._management
+    headers = {"origin": "https://tools.example"}
+    assert (await api.client.put("queues/%2F/q", json={}, headers=headers)).status_code == HTTPStatus.FORBIDDEN
+    management.management = replace(management.management, cors_allow_origins=("https://tools.example",))
+    assert (await api.client.put("queues/%2F/q", json={}, headers=headers)).is_success
+
+
+async def test_behind_a_proxy_with_a_name_of_its_own(api: Api) -> None:
+    headers = {"origin": "https://broker.example", "x-forwarded-host": "broker.example"}
+    assert (await api.client.put("queues/%2F/q", json={}, headers=headers)).is_success
+
+
+async def test_a_login_is_short(browser: httpx.AsyncClient) -> None:
+    many = b"&".join(b"a=%d" % number for number in range(100_000))
+    response = await browser.post("login", content=many)
+    assert (response.status_code, response.json()["error"]) == (413, "payload_too_large")
+
+
+async def test_one_login_replaces_the_other_of_a_browser(browser: httpx.AsyncClient) -> None:
+    await browser.post("login", data=FORM)
+    before = dict(browser.cookies)
+    await browser.post("login", data=FORM)
+    browser.cookies.clear()
+    browser.cookies.update(before)
+    assert (await browser.get("whoami")).status_code == HTTPStatus.UNAUTHORIZED
+
+
+async def test_a_password_that_changes_while_it_is_looked_at(
+    browser: httpx.AsyncClient, api: Api, broker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api("PUT", "users/ann", {"password": "a", "tags": "management"})
+    access = broker._management.access
+    late = type(access).authenticate
+
+    def slowly(self: Any, mechanism: str, response: bytes, remote: Any, answer: Any) -> None:
+        def changed(user: Any) -> None:
+            broker._node.administration.put_user("ann", "", "argon2id", ("management",))
+            answer(user)
+
+        late(self, mechanism, response, remote, changed if b"ann" in response else answer)
+
+    monkeypatch.setattr(type(access), "authenticate", slowly)
+    await browser.post("login", data={"username": "ann", "password": "a"})
+    assert (await browser.get("whoami")).status_code == HTTPStatus.UNAUTHORIZED
+
+
+async def test_it_ends_with_the_login(browser: httpx.AsyncClient, broker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token is worth nothing after some time."""
+    access, clock = broker._management.access, broker._management.clock
+    authenticate, now_ms = type(access).authenticate, clock.wall_ms()
+
+    def shortly(self: Any, mechanism: str, response: bytes, remote: Any, answer: Any) -> None:
+        def until_then(user: Any) -> None:
+            answer(replace(user, expires_ms=now_ms + 3_600_000))
+
+        authenticate(self, mechanism, response, remote, until_then)
+
+    monkeypatch.setattr(type(access), "authenticate", shortly)
+    await browser.post("login", data=FORM)
+    assert (await browser.get("whoami")).is_success
+    monkeypatch.setattr(type(clock), "wall_ms", lambda _: now_ms + 3_600_001)
+    assert (await browser.get("whoami")).status_code == HTTPStatus.UNAUTHORIZED

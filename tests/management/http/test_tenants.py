@@ -14,10 +14,9 @@ class TestUsers:
         found = await api("GET", "users/ann")
         assert (found["name"], found["tags"], found["limits"]) == ("ann", ["monitoring"], {})
         assert found["password_hash"].startswith("$argon2id$")
-        before = found["password_hash"]
         await api("PUT", "users/ann", {"tags": "management,policymaker"}, 204)
         found = await api("GET", "users/ann")
-        assert (found["tags"], found["password_hash"]) == (["management", "policymaker"], before)
+        assert (found["tags"], found["password_hash"]) == (["management", "policymaker"], "")  # as RabbitMQ
         await api("DELETE", "users/ann", status=204)
         await api("GET", "users/ann", status=404)
         await api("DELETE", "users/ann", status=404)

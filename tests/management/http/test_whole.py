@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import socket
+import ssl
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import trustme
 
 import leveret
 from leveret.config import DEFAULTS
+from leveret.errors import ConfigError
 from leveret.managing import Management
 from leveret.node import Node
 
@@ -64,7 +71,7 @@ class TestHealth:
         assert (await api("GET", "health/checks/protocol-listener/mqtt", status=503))["protocols"] == ["amqp", "http"]
         await api("GET", "health/checks/port-listener/x", status=400)
         await api("GET", "health/checks/certificate-expiration/x/weeks", status=400)
-        for path in ("port-listener/65536", "port-listener/" + "9" * 5000, "certificate-expiration/1/centuries"):
+        for path in ("port-listener/" + "9" * 5000, "certificate-expiration/1/centuries"):
             await api("GET", f"health/checks/{path}", status=400)
         await api("GET", f"health/checks/certificate-expiration/{'9' * 400}/years", status=400)
         leaders = "health/checks/quorum-queues-without-elected-leaders/vhost/"
@@ -76,6 +83,20 @@ class TestHealth:
         await api("GET", "health/checks/ready-to-serve-clients", status=503)
 
 
+class TestPortInUse:
+    async def test_what_listened_already_is_closed(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            node = Node(asyncio.get_running_loop())
+            free = socket.create_server(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+            free.close()
+            options = replace(DEFAULTS, management_port=port, metrics_port=taken.getsockname()[1])
+            with pytest.raises(ConfigError, match=f"{options.metrics_port}"):
+                Management(node, options)
+            socket.create_server(("127.0.0.1", port)).close()
+            await node.stop()
+
+
 class TestErrors:
     async def test_no_such_path(self, api: Api) -> None:
         assert await api("GET", "hats", status=404) == {"error": "Object Not Found", "reason": "Not Found"}
@@ -84,6 +105,20 @@ class TestErrors:
         response = await api.client.post("queues/%2F/q", json={})
         assert (response.status_code, response.json()["error"]) == (405, "Method Not Allowed")
         assert {"GET", "PUT", "DELETE"} <= {name.strip() for name in response.headers["allow"].split(",")}
+
+    async def test_beside_the_pages_of_the_user_interface(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        (tmp_path / "index.html").write_text("a page")
+        monkeypatch.setattr("leveret.management.http.app.UI", tmp_path)
+        async with leveret.Broker(management_port=0) as broker:
+            api = Api(broker)
+            assert await api("GET", "hats", status=404) == {"error": "Object Not Found", "reason": "Not Found"}
+            response = await api.client.post("queues/%2F/q", json={})
+            assert (response.status_code, response.json()["error"]) == (405, "Method Not Allowed")
+            assert {"GET", "PUT", "DELETE"} <= {name.strip() for name in response.headers["allow"].split(",")}
+            assert (await api.client.get(broker.management_url)).text == "a page"
+            await api.client.aclose()
 
     async def test_a_bug_says_nothing_to_the_caller(
         self, api: Api, broker: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -115,7 +150,9 @@ class TestServer:
         assert "access-control-allow-origin" not in response.headers
 
     async def test_other_sites_only_if_the_operator_says_so(self) -> None:
-        options = replace(DEFAULTS, management_port=0, management_cors_allow_origins=("https://ok.example",))
+        options = replace(
+            DEFAULTS, management_port=0, metrics=False, management_cors_allow_origins=("https://ok.example",)
+        )
         async with _served(options) as client:
             asked = {"origin": "https://ok.example", "access-control-request-method": "PUT"}
             response = await client.options("api/queues", headers=asked)
@@ -124,7 +161,9 @@ class TestServer:
             assert "access-control-allow-origin" not in response.headers
 
     async def test_behind_a_proxy(self) -> None:
-        async with _served(replace(DEFAULTS, management_port=0, management_path_prefix="/hats")) as client:
+        async with _served(
+            replace(DEFAULTS, management_port=0, metrics=False, management_path_prefix="/hats")
+        ) as client:
             assert (await client.get("api/overview", auth=("guest", "guest"))).is_success
             bare = str(client.base_url).replace("/hats/", "/api/overview")
             assert (await client.get(bare, auth=("guest", "guest"))).status_code == 404
@@ -154,6 +193,138 @@ class TestServer:
         assert (await first.readline()).startswith(b"HTTP/1.1 401")
         kept.close()
         writer.close()
+
+
+class TestSlowReaders:
+    @pytest.fixture
+    async def asked(self, broker: leveret.Broker, api: Api) -> AsyncIterator[tuple[Any, Any]]:
+        """Somebody asks for more than a socket holds, and reads nothing."""
+        queues = [{"name": f"{number}" + "q" * 240, "vhost": "/"} for number in range(10_000)]
+        await broker.import_definitions(json.dumps({"queues": queues}).encode())
+        url = httpx.URL(broker.management_url)
+        reader, writer = await asyncio.open_connection(url.host, url.port, limit=1024)
+        writer.write(
+            b"GET /api/queues HTTP/1.1\r\nhost: x\r\nauthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\nconnection: close\r\n\r\n"
+        )
+        yield reader, writer
+        writer.close()
+
+    async def test_are_not_waited_for(self, asked: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("leveret.management.http.server.API_ANSWER_TIMEOUT_MS", 20)
+        lost = _happens(monkeypatch, "connection_lost")
+        async with asyncio.timeout(20):
+            await anext(lost)
+        with contextlib.suppress(ConnectionError):
+            assert not (await asked[0].read(-1)).endswith(b"}]")
+
+    async def test_have_time_as_long_as_they_read(
+        self, asked: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("leveret.management.http.server.API_ANSWER_TIMEOUT_MS", 20)
+        monkeypatch.setattr("leveret.management.http.server.API_ANSWER_BYTES_MIN", 0)
+        looks = _happens(monkeypatch, "_is_taken")
+        async with asyncio.timeout(30):
+            for _ in range(3):
+                await anext(looks)
+            assert (await asked[0].read(-1)).endswith(b"}]")
+
+
+async def _happens(monkeypatch: pytest.MonkeyPatch, name: str) -> AsyncIterator[None]:
+    """Whenever a connection's method is called."""
+    from leveret.management.http.server import _Patient
+
+    calls: asyncio.Queue[None] = asyncio.Queue()
+    method = getattr(_Patient, name)
+
+    def called(*said: Any) -> None:
+        calls.put_nowait(None)
+        method(*said)
+
+    monkeypatch.setattr(_Patient, name, called)
+    while True:
+        yield await calls.get()
+
+
+class TestTls:
+    @pytest.fixture
+    async def management(self, tmp_path: Path) -> AsyncIterator[Management]:
+        authority = trustme.CA()
+        certificate = authority.issue_cert("127.0.0.1")
+        certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+        certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        options = replace(
+            DEFAULTS,
+            management_port=0,
+            management_tls_port=port,
+            metrics=False,
+            tls_certfile=tmp_path / "cert.pem",
+            tls_keyfile=tmp_path / "key.pem",
+            tls_cafile=tmp_path / "ca.pem",
+            tls_verify=True,
+            tls_require_certificate=True,
+        )
+        node = Node(asyncio.get_running_loop(), options)
+        node.recover()
+        management = Management(node, options, Path("/nowhere"))
+        node.serve([])
+        await management.start()
+        yield management
+        await management.stop()
+        await node.stop()
+
+    async def test_the_api(self, management: Management, tmp_path: Path) -> None:
+        context = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+        async with httpx.AsyncClient(base_url=management.urls[1], auth=("guest", "guest"), verify=context) as client:
+            for _ in range(3):
+                assert (await client.get("api/overview")).is_success
+            body = {"arguments": {"x": "x" * 100_000}}
+            assert (await client.put("api/queues/%2F/q", json=body)).is_success
+            response = await client.post("api/login", data={"username": "guest", "password": "guest"})
+            assert "Secure" in response.headers["set-cookie"]
+
+    async def test_a_certificate_that_changes(self, management: Management, tmp_path: Path) -> None:
+        """And clients need none, whatever AMQP wants."""
+        port = management.listening[1].port
+        before = await _shown(port)
+        certificate = trustme.CA().issue_cert("127.0.0.1")
+        certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+        certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+        management.node.certificates.reload()
+        assert before != await _shown(port)
+        assert len(management.certificates_until()) == 1
+
+    async def test_nobody_waits_for_a_handshake_for_ever(
+        self, management: Management, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("leveret.management.http.server.PRELUDE_TIMEOUT_MS", 20)
+        for sent in (b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", management.listening[1].port)
+            writer.write(sent)
+            with contextlib.suppress(ConnectionError):
+                assert len(await reader.read(-1)) < 100
+            writer.close()
+
+    async def test_only_so_many_at_once(self, management: Management, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("leveret.management.http.server.API_CONNECTIONS_MAX", 1)
+        first = await asyncio.open_connection("127.0.0.1", management.listening[1].port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", management.listening[1].port)
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read(-1) == b""
+        writer.close()
+        first[1].close()
+
+
+async def _shown(port: int) -> bytes | None:
+    """The certificate of who listens there."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    found: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return found
 
 
 class _served:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from . import changing, diagnosing, listing  # noqa: F401 (they fill the table)
+from . import accounts, changing, diagnosing, listing  # noqa: F401 (they fill the table)
 from .api import OK, SOFTWARE, USAGE, Failed
 from .command import COMMANDS, Common, Ctl, argument, command, common_options
 

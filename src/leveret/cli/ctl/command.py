@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from .api import Api
+from .api import Api, Failed
 from .output import FORMATTERS, Rows, show
 
 URL: Final = "http://localhost:15672"
@@ -137,3 +138,19 @@ def argument(name: str, **more: Any) -> click.Argument:
 def option(*names: str, **more: Any) -> click.Option:
     """One of this command."""
     return click.Option(names, **more)
+
+
+def json_of(text: str) -> Any:
+    """What an argument says as JSON. Raises Failed."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Failed(f"JSON decoding error. Reason: {error}") from None
+
+
+def object_of(text: str) -> dict[str, Any]:
+    """Likewise, an object. Raises Failed."""
+    found = json_of(text)
+    if not isinstance(found, dict):
+        raise Failed("JSON decoding error. Reason: not an object")
+    return found

@@ -11,19 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from . import browsing, events, messages, objects, overview, rules, tenants, topology, traffic
 from .caller import log_in
-from .context import Call
+from .context import Call, refusals
 from .described import Described
 from .guard import Guard
 from .metrics import Metrics
 from .reply import ApiError, error, json
-from .sessions import Sessions
+from .sessions import Sessions, require_same_origin
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -34,6 +35,15 @@ Handler = Callable[[Call], Awaitable[Response]]
 
 UI: Final = Path(__file__).parent.parent / "ui"
 """Where the build of the user interface is, if there is one."""
+
+
+class _Name(StringConvertor):
+    """A part of a path that may be empty."""
+
+    regex = "[^/]*"
+
+
+register_url_convertor("name", _Name())
 
 logger: Final = logging.getLogger("leveret")
 
@@ -197,14 +207,17 @@ def application(node: Managed) -> Guard:
     """The API of a node, and its user interface."""
     sessions = Sessions(node)
     prefix = node.management.path_prefix.rstrip("/")
-    routes: list[Route | Mount] = [
-        Route(f"{prefix}/api/login", sessions.endpoint, methods=["POST", "DELETE"]),
-        Route(f"{prefix}/api/auth", _authentication, methods=["GET"]),
-        Route(f"{prefix}/api/openapi.json", Described(prefix).endpoint, methods=["GET"]),
+    api = [
+        Route("/login", sessions.endpoint, methods=["POST", "DELETE"]),
+        Route("/auth", _authentication, methods=["GET"]),
+        Route("/openapi.json", Described(prefix).endpoint, methods=["GET"]),
     ]
     for path, handlers in PATHS.items():
         table = handlers if isinstance(handlers, Mapping) else {"GET": handlers}
-        routes.append(Route(f"{prefix}/api/{path}", _endpoint(node, sessions, table), methods=[*table]))
+        path = path.replace("{exchange}", "{exchange:name}")  # that of the default one is empty
+        api.append(Route(f"/{path}", _endpoint(node, sessions, table), methods=[*table]))
+    # Apart from the pages, which would answer for every path and method that is not there.
+    routes: list[Route | Mount] = [Mount(f"{prefix}/api", Router(api, redirect_slashes=False))]
     routes += Metrics(node, authenticated=True).routes(prefix)
     if UI.is_dir():
         routes.append(Mount(prefix or "/", StaticFiles(directory=UI, html=True)))
@@ -231,10 +244,13 @@ def _endpoint(
     node: Managed, sessions: Sessions, handlers: Mapping[str, Handler]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            require_same_origin(request, node.management.cors_allow_origins)
         caller = await sessions.caller(request) or await log_in(request, node)
         method = "GET" if request.method == "HEAD" else request.method
         try:
-            return await handlers[method](Call(request, caller))
+            with refusals():
+                return await handlers[method](Call(request, caller))
         except ApiError:
             raise
         except Exception as problem:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from ...amqp.checking import first_refused
+from ...amqp.checking import IMPERSONATOR, first_refused
 from ...broker import browsing
 from ...broker.browsing import Place
 from ...broker.permits import Permits
 from ...errors import SyntaxError_
-from ...limits import ACTION_IDS_MAX, NAME_BYTES_MAX, PEEK_MAX, SEARCH_SCAN_MAX, SEARCH_TEXT_MAX
+from ...limits import (
+    ACTION_IDS_MAX,
+    API_ANSWER_MAX,
+    NAME_BYTES_MAX,
+    PEEK_MAX,
+    SEARCH_BYTES_MAX,
+    SEARCH_SCAN_MAX,
+    SEARCH_TEXT_MAX,
+)
 from ...wire import Patch, Selection
 from ...wire.properties import Properties, decode_properties
 from .messages import message_of
@@ -32,8 +41,8 @@ T = TypeVar("T")
 
 _PEEK: Final = 50
 _TRUNCATE: Final = 50_000
-_AT_ONCE: Final = 500
-"""Messages that move in one step, before others have their turn."""
+_AT_ONCE: Final = 128
+"""Messages that are copied out, or move, in one step, before others have their turn."""
 
 
 class _Seen(NamedTuple):
@@ -49,6 +58,7 @@ async def _readable(call: Call) -> tuple[Queue, Rights]:
     """The queue of the path, which the caller may read."""
     queue = await queue_of(call)
     rights = await call.caller.rights(queue.vhost)
+    call.broker.vhosts[queue.vhost].queue(queue.name, call.owner(queue))  # it may be locked
     await call.require(rights, "basic.get", queue.vhost, queue=queue.name)
     return queue, rights
 
@@ -114,10 +124,11 @@ async def peek(call: Call) -> Response:
     offset, count = number_of(query, "offset", 0, 0), min(number_of(query, "count", _PEEK), PEEK_MAX)
     truncate = number_of(query, "truncate", _TRUNCATE, 0)
     found: list[dict[str, Any]] = []
-    turns = Turns()
+    turns, size = Turns(), 0
     async for seen in _seen(queue, offset):
         found.append(_told(seen, truncate))
-        if len(found) == count:
+        size += len(found[-1]["payload"])
+        if len(found) == count or size > API_ANSWER_MAX:
             break
         if turns.over:
             await turns.others()
@@ -132,15 +143,18 @@ async def search(call: Call) -> Response:
     truncate = number_of(query, "truncate", _TRUNCATE, 0)
     matches = _wanted(query)
     found: list[dict[str, Any]] = []
-    scanned, more = 0, False
+    scanned, searched, size, more = 0, 0, 0, False
     turns = Turns()
     async for seen in _seen(queue, offset):
-        if scanned == SEARCH_SCAN_MAX or len(found) == limit:
+        enough = scanned == SEARCH_SCAN_MAX or searched > SEARCH_BYTES_MAX
+        if enough or len(found) == limit or size > API_ANSWER_MAX:
             more = True
             break
         scanned += 1
+        searched += len(seen.message.body)
         if matches(seen.message):
             found.append(_told(seen, truncate))
+            size += len(found[-1]["payload"])
         if turns.over:
             await turns.others()
     return json({"messages": found, "scanned": scanned, "next_offset": offset + scanned if more else None})
@@ -203,10 +217,12 @@ async def act(call: Call) -> Response:
             raise bad_request("messages are there already")
     chosen = _chosen(queue, said)
     asked = sum(len(rows) for _, _, rows in chosen)
-    acting = _Acting(call, queue, rights, action, destination)
+    acting, turns = _Acting(call, queue, rights, action, destination), Turns()
     for level, extent, rows in chosen:
         for first in range(0, len(rows), _AT_ONCE):
             await acting.step(level, extent, rows[first : first + _AT_ONCE])
+            if turns.over:
+                await turns.others()
     await call.durable(acting.position)
     wanted = asked if said.get("all") is True else len(set(field(said, "ids", list)))
     missing = wanted - acting.done - acting.unroutable - acting.refused
@@ -236,6 +252,8 @@ class _Acting:
         self._action = action
         self._destination = destination
         self._vhost = call.broker.vhosts[queue.vhost]
+        user = call.caller.user
+        self._mover = replace(user, tags=(*user.tags, IMPERSONATOR))  # whose messages they are was looked at before
         self._permits = Permits(rights, self._vhost)
         self.done = self.unroutable = self.refused = 0
         self.position: Position | None = None
@@ -243,11 +261,13 @@ class _Acting:
     async def step(self, level: int, extent: Extent, rows: Selection) -> None:
         """These, at once."""
         if self._action == "delete":
+            await self._call.caught_up()
             rows = rows.difference(rows.difference(extent.select_ready()))
             if len(rows) and not self._queue.deleted:
                 self._moved(browsing.delete(self._call.broker, self._vhost, self._queue, level, extent, rows))
                 self.done += len(rows)
             return
+        await self._call.ready_to_publish()
         made = await _read(self._queue, level, extent, lambda: self._made(extent, rows))
         for to, part, batch in made or ():
             if to is None:
@@ -267,7 +287,7 @@ class _Acting:
             part = Selection(numbers)
             batch = extent.batch(pool, part)
             if to is not None:
-                patch = Patch(exchange=to[0], routing_key=to[1], clear_mandatory=True)
+                patch = Patch(exchange=to[0], routing_key=to[1], without=("CC",), clear_mandatory=True)
                 batch = batch.rewrite(pool, [(Selection.range(0, len(part)), patch)])
             made.append((to, part, batch))
         return made
@@ -276,13 +296,13 @@ class _Acting:
         keep = self._action == "copy"
 
         def do() -> browsing.Moved:
-            _, refusal = first_refused(batch, self._call.caller.user, "", self._permits) or (None, None)
+            _, refusal = first_refused(batch, self._mover, "", self._permits) or (None, None)
             if refusal is not None:
                 raise refusal
-            there = [*rows.difference(rows.difference(extent.select_ready()))]
-            if len(there) < len(rows):  # some were taken meanwhile
-                return browsing.Moved(0, 0, 0, None)
             queue, vhost = self._queue, self._vhost
+            there = [*rows.difference(rows.difference(extent.select_ready()))]
+            if queue.deleted or len(there) < len(rows):  # or some were taken meanwhile
+                return browsing.Moved(0, 0, 0, None)
             return browsing.republish(self._call.broker, vhost, queue, level, extent, there, batch, keep=keep)
 
         moved = await self._call.allowed(do)

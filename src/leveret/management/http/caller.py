@@ -11,13 +11,14 @@ What touches objects goes through the same table as AMQP: with the rights of the
 from __future__ import annotations
 
 import binascii
+import logging
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ...ports import Remote, User
-from .reply import ApiError, forbidden, not_found
+from .reply import ApiError, Turns, forbidden, not_found
 from .waiting import Answer
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ...broker.vhost import VHost
     from ...net.lengths import Lengths
     from ...ports import Challenge, Clock, Position
+    from ..definitions import Definitions
     from ..statistics import Statistics
     from .machine import Machine
     from .options import Listening, Logins, ManagementOptions
@@ -106,6 +108,11 @@ class Managed(Protocol):
     def management(self) -> ManagementOptions: ...
 
     @property
+    def consumer_timeout_ms(self) -> int:
+        """How long consumers may take for a message; 0: any time."""
+        ...
+
+    @property
     def listening(self) -> Sequence[Listening]:
         """Where clients can connect."""
         ...
@@ -118,9 +125,7 @@ class Managed(Protocol):
         """Options as they are in effect, without secrets."""
         ...
 
-    def import_definitions(self, data: bytes, vhost: str | None = None) -> Position | None: ...
-
-    def export_definitions(self, vhost: str | None = None) -> bytes: ...
+    def import_definitions(self, data: bytes | Definitions, vhost: str | None = None) -> Position | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,40 +143,55 @@ class Caller:
 
     def require(self, tag: str) -> None:
         """Raises ApiError unless it has this tag, or one that implies it."""
-        if not _IMPLIED[tag] & set(self.tags):
+        if not self.has(tag):
             raise forbidden(_REASONS[tag])
+
+    def has(self, tag: str) -> bool:
+        """Whether it has this tag, or one that implies it."""
+        return bool(_IMPLIED[tag] & set(self.tags))
 
     @property
     def sees_all(self) -> bool:
         """Whether it sees virtual hosts in which it may do nothing."""
-        return bool(_IMPLIED[MONITORING] & set(self.tags))
+        return self.has(MONITORING)
 
-    async def rights(self, vhost: str) -> Rights:
-        """What it may do in a virtual host. Raises ApiError when it may not even connect."""
+    @property
+    def is_administrator(self) -> bool:
+        """Whether it keeps house."""
+        return self.has(ADMINISTRATOR)
+
+    async def rights(self, vhost: str, level: int = logging.WARNING) -> Rights:
+        """What it may do in a virtual host. Raises ApiError when it may not even connect, which is logged so."""
         answer: Answer[Rights | None] = Answer()
-        self.node.access.open(self.user, vhost, self.remote, answer.tell)
+        self.node.access.open(self.user, vhost, self.remote, answer.tell, level)
         rights = await answer.get()
         if rights is None:
             raise forbidden("User not authorised to access virtual host")
         return rights
 
-    async def vhost(self, name: str) -> VHost:
-        """A virtual host that it may look at. Raises ApiError."""
+    async def vhost(self, name: str, *, makes: bool = False, level: int = logging.WARNING) -> VHost:
+        """A virtual host that it may look at, or, with `makes`, in which it may make policies and parameters, should it
+        be somebody who does: who only sees all needs rights there for that (RabbitMQ). Raises ApiError.
+        """
         vhost = self.node.brain.vhosts.get(name)
         if vhost is None:
             raise not_found()
-        if not self.sees_all:
-            await self.rights(name)
+        if not (self.is_administrator if makes else self.sees_all):
+            await self.rights(name, level)
         return vhost
 
-    async def vhosts(self) -> list[VHost]:
-        """All that it may look at."""
+    async def vhosts(self, *, makes: bool = False) -> list[VHost]:
+        """All that it may look at, or may make policies in."""
         found = []
-        for vhost in [*self.node.brain.vhosts.values()]:
+        turns = Turns()
+        for name in [*self.node.brain.vhosts]:
             try:
-                found.append(await self.vhost(vhost.name))
+                found.append(await self.vhost(name, makes=makes, level=logging.DEBUG))
             except ApiError:
                 continue
+            finally:
+                if turns.over:
+                    await turns.others()
         return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -13,13 +13,14 @@ from ...errors import AccountError, AmqpError, DefinitionError, NotFound, Policy
 from ...limits import HISTORY_MAX
 from ...ports import Undecided
 from ..statistics import Span, View
-from .reply import ApiError, bad_request, forbidden, not_found
+from .reply import ApiError, bad_request, forbidden, not_found, number_in
 from .waiting import until
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ...authorize import Rights
+    from ...broker.binding import Destination
     from ...broker.broker import Broker
     from ...ports import Position
     from .caller import Caller, Managed
@@ -44,14 +45,13 @@ class Call:
 
     def _span(self, name: str) -> Span | None:
         query = self.request.query_params
-        given = [query[key] for key in (f"{name}_age", f"{name}_incr") if key in query]
-        if not all(one.isdecimal() and len(one) <= 12 and int(one) for one in given):
-            raise bad_request(f"{name}_age and {name}_incr should be seconds")
+        keys = (f"{name}_age", f"{name}_incr")
+        given = [number_in(query[key], key, 1) for key in keys if key in query]
         if len(given) < 2:
             return None
-        span = Span(*map(int, given))
+        span = Span(*given)
         if span.age_s // span.step_s > HISTORY_MAX:
-            raise bad_request(f"{name}_age over {name}_incr is more than {HISTORY_MAX}")
+            raise bad_request(f"{name}_age and {name}_incr: more than {HISTORY_MAX} samples")
         return span
 
     def part(self, name: str) -> str:
@@ -62,6 +62,25 @@ class Call:
         """Until a change is on disk."""
         if position is not None:
             await until(partial(self.broker.log.when_durable, position))
+
+    def owner(self, target: Destination) -> Hashable:
+        """As whom to do something with it: administrators may do with exclusive queues what rabbitmqctl does, others
+        what other connections may.
+        """
+        return getattr(target, "owner", None) if self.caller.is_administrator else None
+
+    async def ready_to_publish(self) -> None:
+        """Wait until the disk is not behind. Raises ApiError while memory or disk is short."""
+        if self.broker.alarms.short:
+            short = " & ".join(self.broker.alarms.resources)
+            raise ApiError(503, "resource_alarm", f"nothing is published while it is low on {short}")
+        await self.caught_up()
+
+    async def caught_up(self) -> None:
+        """Wait until the disk is not behind."""
+        for disk in (self.broker.log, self.broker.pager):
+            while disk.lagging:
+                await until(disk.when_caught_up)
 
     async def require(self, rights: Rights, operation: str, vhost: str, **parts: str) -> None:
         """Ask the table of `authorize`. Raises ApiError."""
@@ -87,7 +106,7 @@ def refusals() -> Iterator[None]:
     except AmqpError as error:
         if error.name == "ACCESS_REFUSED":
             raise forbidden(f"ACCESS_REFUSED - {error.explanation}") from None
-        raise bad_request(f"{error.code} {error.reply_text}") from None
+        raise bad_request(error.explanation) from None
     except (AccountError, PolicyError, DefinitionError) as error:
         raise bad_request(str(error)) from None
     except VHostError as error:

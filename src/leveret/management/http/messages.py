@@ -12,14 +12,15 @@ from ...broker.consumer import Consumer
 from ...broker.permits import Permits
 from ...broker.queue import Queue
 from ...errors import SyntaxError_
-from ...limits import API_GET_MAX, MESSAGE_SIZE_MAX
+from ...limits import API_ANSWER_MAX, API_GET_MAX, MESSAGE_SIZE_MAX
 from ...ports import Origin
 from ...wire import ACK, REJECT, REQUEUE, Batch
 from ...wire.properties import Properties, decode_properties, encode_properties
+from ...wire.spec import PROPERTIES
 from ..exporting import plain
 from ..importing import field_of
 from .objects import exchange_of, queue_of
-from .reply import bad_request, field, json, object_of
+from .reply import Turns, bad_request, field, json, object_of, shown, whole
 from .waiting import Answer, until
 
 if TYPE_CHECKING:
@@ -35,6 +36,13 @@ _MODES: Final = {
     "reject_requeue_true": REQUEUE,
     "reject_requeue_false": REJECT,
 }
+
+
+_KINDS: Final[Mapping[str, type]] = {"shortstr": str, "table": dict, "octet": int, "timestamp": int}
+"""What the properties of these domains are in JSON."""
+
+
+_SETTLED_AT_ONCE: Final = 500
 
 
 class _Publisher:
@@ -66,7 +74,7 @@ async def publish(call: Call) -> Response:
         raise bad_request(f"message size {len(body)} is larger than configured max size {MESSAGE_SIZE_MAX}")
     try:
         properties = encode_properties(_properties(field(said, "properties", dict, {})))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise bad_request(f"properties: {error}") from None
     vhost, user = call.broker.vhosts[exchange.vhost], call.caller.user
     key = field(said, "routing_key", str)
@@ -81,6 +89,7 @@ async def publish(call: Call) -> Response:
         row, refusal = first_refused(batch, user, "", permits) or (None, None)
         vhost.publish(batch, publisher, row, refusal)
 
+    await call.ready_to_publish()
     await call.allowed(do)
     position, refused = await publisher.outcome.get()
     await call.durable(position)
@@ -100,10 +109,12 @@ def _payload(text: str, encoding: str) -> bytes:
 
 def _properties(said: Mapping[str, Any]) -> Properties:
     properties = Properties()
-    for name, value in said.items():
-        if not hasattr(properties, name):
-            raise bad_request(f"unknown property {name}")
-        setattr(properties, name, field_of(value) if name == "headers" else value)
+    for name, domain, _ in PROPERTIES:
+        if said.get(name) is not None:
+            value: Any = field(said, name, _KINDS[domain])
+            setattr(properties, name, field_of(value) if name == "headers" else value)
+    if unknown := [name for name in said if name not in Properties.__slots__]:
+        raise bad_request(f"unknown property {shown(unknown[0])}")
     return properties
 
 
@@ -132,10 +143,10 @@ async def get(call: Call) -> Response:
     """`{"count", "ackmode", "encoding", "truncate"}`; the messages, which are then settled as `ackmode` says."""
     queue = await queue_of(call)
     rights, said = await call.caller.rights(queue.vhost), await object_of(call.request)
-    count, mode = field(said, "count", int, 1), field(said, "ackmode", str, "ack_requeue_false")
+    count, wanted = whole(said, "count", 1), field(said, "ackmode", str, "ack_requeue_false")
     encoding, truncate = field(said, "encoding", str, "auto"), said.get("truncate")
-    if mode not in _MODES:
-        raise bad_request(f"unknown ackmode '{mode}'")
+    if wanted not in _MODES:
+        raise bad_request(f"unknown ackmode {shown(wanted)}")
     if encoding not in ("auto", "base64"):
         raise bad_request(f"unsupported encoding '{encoding}'")
     if not 0 < count <= API_GET_MAX:
@@ -144,10 +155,13 @@ async def get(call: Call) -> Response:
     consumer = Consumer("", _Getter(call.caller.user.name), no_ack=False)
     found: list[dict[str, Any]] = []
     portions: list[tuple[Consumer, Extent, Selection]] = []
+    turns, size, mode = Turns(), 0, REQUEUE
     try:
-        while len(found) < count:
+        while len(found) < count and size < API_ANSWER_MAX:
+            if turns.over:
+                await turns.others()
             got = await call.allowed(
-                lambda: vhost.get(queue.name, no_ack=False, owner=queue.owner, consumer=consumer, rights=rights)
+                lambda: vhost.get(queue.name, no_ack=False, owner=call.owner(queue), consumer=consumer, rights=rights)
             )
             if isinstance(got, Queue):
                 await until(got.when_loaded)  # its first message is on disk
@@ -156,10 +170,17 @@ async def get(call: Call) -> Response:
                 break
             portions.append((got.owner, got.extent, got.selection))
             found.append(_message(got.extent, got.selection[0], got.message_count, encoding, truncate))
+            size += len(found[-1]["payload"])
+        answer = json(found)
+        mode = _MODES[wanted]  # whatever fails before: nobody has seen them
+        while len(portions) > _SETTLED_AT_ONCE:
+            vhost.settle(portions[-_SETTLED_AT_ONCE:], mode)
+            del portions[-_SETTLED_AT_ONCE:]
+            await turns.others()
+        return answer
     finally:
         if portions:
-            vhost.settle(portions, _MODES[mode])
-    return json(found)
+            vhost.settle(portions, mode)
 
 
 def _message(extent: Extent, row: int, left: int, encoding: str, truncate: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from ... import __version__
 from ...broker.counts import AT_MOST_ONCE, DISABLED
 from ...broker.deaths import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
-from ...patterns import compile_pattern
+from ...patterns import compile_search
 from ..definitions import RABBITMQ_VERSION
 from ..describe import NODE_NAME
 from ..statistics import LENGTHS, STATS, sum_up
@@ -46,7 +46,7 @@ from .families import (
     TOTALS,
     Family,
 )
-from .reply import Turns, bad_request
+from .reply import TOO_SLOW, Turns, bad_request
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -361,22 +361,28 @@ class Metrics:
         vhosts = {*query.getlist("vhost")} or None
         pattern = query.get("queue")
         try:
-            matches = None if not pattern else compile_pattern(pattern)
+            matches = None if not pattern else compile_search(pattern)
+            families = [*dict.fromkeys(one for name in wanted for one in OF_QUEUES.get(name, ()))]
+            queues = await self._queues(Turns(), vhosts, matches) if families else []
         except ValueError as problem:
             raise bad_request(f"invalid regular expression: {problem.args[0]}") from None
-        stream = self._stream_detailed(wanted, vhosts, matches)
+        except TimeoutError:
+            raise bad_request(TOO_SLOW) from None
+        stream = self._stream_detailed(wanted, vhosts, families, queues)
         return StreamingResponse(stream, media_type=CONTENT_TYPE)
 
     async def _stream_detailed(
-        self, wanted: list[str], vhosts: set[str] | None, matches: Callable[[str], bool] | None
+        self,
+        wanted: list[str],
+        vhosts: set[str] | None,
+        of_queues: list[Family],
+        queues: list[tuple[str, Figures]],
     ) -> AsyncIterator[bytes]:
         text, turns = _Text("rabbitmq_detailed_"), Turns()
         if {"connection_churn_metrics", "node_coarse_metrics", "node_metrics", "auth_attempt_metrics"} & {*wanted}:
             self._node_families(text)
-        of_queues = [*dict.fromkeys(one for name in wanted for one in OF_QUEUES.get(name, ()))]
-        if of_queues:
-            async for part in text.objects(of_queues, await self._queues(turns, vhosts, matches)):
-                yield part
+        async for part in text.objects(of_queues, queues):
+            yield part
         of_channels = [*dict.fromkeys(one for name in wanted for one in OF_CHANNELS.get(name, ()))]
         of_connections = [*dict.fromkeys(one for name in wanted for one in OF_CONNECTIONS.get(name, ()))]
         if of_channels or of_connections:

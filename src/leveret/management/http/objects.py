@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
+from ...broker.binding import Binding
 from ...wire.fields import Arguments
 from .. import describe
 from ..importing import table_of
 from .context import refusals
-from .reply import bad_request, columns_of, done, field, json, listing, not_found, object_of, pick
+from .reply import bad_request, columns_of, done, field, flag, json, listing, not_found, object_of, pick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from starlette.responses import Response
 
-    from ...broker.binding import Binding, Destination
+    from ...broker.binding import Destination
     from ...broker.exchange import Exchange
     from ...broker.queue import Queue
     from ...broker.vhost import VHost
@@ -31,6 +31,10 @@ async def _vhosts(call: Call) -> list[VHost]:
     return await call.caller.vhosts()
 
 
+def _place(one: Queue | Exchange) -> tuple[str, str]:
+    return one.vhost, one.name
+
+
 # Queues
 
 
@@ -38,7 +42,7 @@ async def list_queues(call: Call) -> Response:
     """Of a virtual host, or of all."""
     queues = [queue for vhost in await _vhosts(call) for queue in vhost.queues.values()]
     view = call.view
-    return await listing(call.request, queues, lambda one: describe.queue(one, view), lambda one: one.name)
+    return await listing(call.request, queues, lambda one: describe.queue(one, view), lambda one: one.name, _place)
 
 
 async def queue_of(call: Call) -> Queue:
@@ -68,8 +72,8 @@ async def put_queue(call: Call) -> Response:
     declared = await call.allowed(
         lambda: vhost.declare_queue(
             name,
-            durable=field(said, "durable", bool, True),
-            auto_delete=field(said, "auto_delete", bool, False),
+            durable=flag(said, "durable", True),
+            auto_delete=flag(said, "auto_delete", False),
             arguments=arguments,
             rights=rights,
         )
@@ -87,7 +91,7 @@ async def delete_queue(call: Call) -> Response:
             queue.name,
             if_unused=query.get("if-unused") == "true",
             if_empty=query.get("if-empty") == "true",
-            owner=queue.owner,
+            owner=call.owner(queue),
             rights=rights,
         )
     )
@@ -100,7 +104,7 @@ async def purge_queue(call: Call) -> Response:
     queue = await queue_of(call)
     rights = await call.caller.rights(queue.vhost)
     vhost = call.broker.vhosts[queue.vhost]
-    purged = await call.allowed(lambda: vhost.purge_queue(queue.name, owner=queue.owner, rights=rights))
+    purged = await call.allowed(lambda: vhost.purge_queue(queue.name, owner=call.owner(queue), rights=rights))
     await call.durable(purged.position)
     return done()
 
@@ -119,6 +123,7 @@ async def _pause(call: Call, paused: bool) -> Response:
     queue = await queue_of(call)
     rights = await call.caller.rights(queue.vhost)
     vhost = call.broker.vhosts[queue.vhost]
+    vhost.queue(queue.name, call.owner(queue))  # it may be locked
     await call.durable(await call.allowed(lambda: vhost.pause_queue(queue, paused, rights)))
     return done()
 
@@ -143,7 +148,7 @@ def _arguments(said: dict[str, Any]) -> Arguments:
 async def list_exchanges(call: Call) -> Response:
     """Of a virtual host, or of all."""
     exchanges = [exchange for vhost in await _vhosts(call) for exchange in vhost.router.exchanges.values()]
-    return await listing(call.request, exchanges, describe.exchange, lambda one: one.name)
+    return await listing(call.request, exchanges, describe.exchange, lambda one: one.name, _place)
 
 
 async def exchange_of(call: Call) -> Exchange:
@@ -172,9 +177,9 @@ async def put_exchange(call: Call) -> Response:
         lambda: vhost.declare_exchange(
             name,
             kind,
-            durable=field(said, "durable", bool, True),
-            auto_delete=field(said, "auto_delete", bool, False),
-            internal=field(said, "internal", bool, False),
+            durable=flag(said, "durable", True),
+            auto_delete=flag(said, "auto_delete", False),
+            internal=flag(said, "internal", False),
             arguments=arguments,
             rights=rights,
         )
@@ -201,35 +206,44 @@ async def delete_exchange(call: Call) -> Response:
 async def list_bindings(call: Call) -> Response:
     """Of a virtual host, or of all; those that queues have from the start come first."""
     vhosts = await _vhosts(call)
-    defaults = [describe.default_binding(queue) for vhost in vhosts for queue in vhost.queues.values()]
-    others = [
-        describe.binding(binding)
-        for vhost in vhosts
-        for exchange in vhost.router.exchanges.values()
-        for binding in vhost.router.bindings_from(exchange)
-    ]
-    return await listing(call.request, chain(defaults, others), lambda one: one)
+    found: list[Binding | Queue] = [queue for vhost in vhosts for queue in vhost.queues.values()]
+    for vhost in vhosts:
+        for exchange in vhost.router.exchanges.values():
+            found += vhost.router.bindings_from(exchange)
+    return await _bindings(call, found)
 
 
 async def list_queue_bindings(call: Call) -> Response:
     """Those to a queue."""
     queue = await queue_of(call)
     bound = call.broker.vhosts[queue.vhost].router.bindings_to(queue)
-    return json([describe.default_binding(queue), *map(describe.binding, bound)])
+    return await _bindings(call, [queue, *bound])
 
 
 async def list_exchange_bindings(call: Call) -> Response:
     """Those from an exchange (`source`), or to it (`destination`)."""
-    exchange, router = await exchange_of(call), (await call.caller.vhost(call.part("vhost"))).router
-    end = call.part("end")
-    if end not in ("source", "destination"):
+    exchange = await exchange_of(call)
+    vhost = call.broker.vhosts[exchange.vhost]
+    found: list[Binding | Queue]
+    if call.part("end") not in ("source", "destination"):
         raise not_found()
-    if end == "destination":
-        return json([describe.binding(one) for one in router.bindings_to(exchange)])
-    if not exchange.name:
-        queues = call.broker.vhosts[exchange.vhost].queues.values()
-        return json([describe.default_binding(queue) for queue in queues])
-    return json([describe.binding(one) for one in router.bindings_from(exchange)])
+    if call.part("end") == "destination":
+        found = [*vhost.router.bindings_to(exchange)]
+    elif exchange.name:
+        found = [*vhost.router.bindings_from(exchange)]
+    else:
+        found = [*vhost.queues.values()]
+    return await _bindings(call, found)
+
+
+async def _bindings(call: Call, found: Iterable[Binding | Queue]) -> Response:
+    return await listing(call.request, found, describe.any_binding, order=_binding_place)
+
+
+def _binding_place(one: Binding | Queue) -> tuple[str, ...]:
+    if isinstance(one, Binding):
+        return one.source.vhost, one.source.name, one.destination.name, one.routing_key, describe.properties_key(one)
+    return one.vhost, "", one.name
 
 
 def _between(call: Call, vhost: VHost) -> Iterator[Binding]:
@@ -242,9 +256,9 @@ def _between(call: Call, vhost: VHost) -> Iterator[Binding]:
 
 def _ends(call: Call, vhost: VHost) -> tuple[Exchange, Destination]:
     source = vhost.router.exchanges.get(call.part("exchange"))
-    name, kind = call.part("destination"), call.part("kind")
+    name = call.part("destination")
     ends: dict[str, Mapping[str, Destination]] = {"q": vhost.queues, "e": vhost.router.exchanges}
-    target = ends.get(kind, {}).get(name)
+    target = ends.get(call.part("kind"), {}).get(name)
     if source is None or target is None:
         raise not_found()
     return source, target
@@ -253,16 +267,16 @@ def _ends(call: Call, vhost: VHost) -> tuple[Exchange, Destination]:
 async def list_bindings_between(call: Call) -> Response:
     """Between an exchange and a queue, or another exchange."""
     vhost = await call.caller.vhost(call.part("vhost"))
-    return json([describe.binding(one) for one in _between(call, vhost)])
+    return await _bindings(call, _between(call, vhost))
 
 
 async def post_binding(call: Call) -> Response:
-    """As queue.bind and exchange.bind; where it is, is in `location`."""
+    """As queue.bind and exchange.bind; where it is, is in `location`, from where it was asked for (RabbitMQ)."""
     vhost = await call.caller.vhost(call.part("vhost"))
     rights, said = await call.caller.rights(vhost.name), await object_of(call.request)
     key, arguments = field(said, "routing_key", str, ""), _arguments(said)
     source, target = _ends(call, vhost)
-    owner = getattr(target, "owner", None)
+    owner = call.owner(target)
     position = await call.allowed(
         lambda: vhost.bind(
             source.name, target.name, key, arguments, to_queue=target.is_queue, owner=owner, rights=rights
@@ -271,22 +285,22 @@ async def post_binding(call: Call) -> Response:
     await call.durable(position)
     made = vhost.router.find(source, target, key, arguments)
     where = "" if made is None else describe.properties_key(made)
-    parts = ["bindings", vhost.name, "e", source.name, call.part("kind"), target.name]
     response = done(created=True)
-    response.headers["location"] = "/".join([*(quote(part, safe="") for part in parts), where])
+    response.headers["location"] = "/".join(quote(part, safe="") for part in (target.name, where))
     return response
 
 
 async def _binding(call: Call) -> tuple[VHost, Binding]:
-    """By its properties key, encoded as any part of a path; or as it is, or by its routing key alone."""
     vhost = await call.caller.vhost(call.part("vhost"))
-    there = [*_between(call, vhost)]
-    for wanted in (call.part("props"), call.request.path_params["props"]):
-        for one in there:
-            if describe.properties_key(one) == wanted:
+    found = [*_between(call, vhost)]
+    # The key is encoded already, and more than once if it became part of a path as everything does.
+    raw, once = call.request.path_params["props"], call.part("props")
+    for wanted in (once, raw):
+        for one in found:
+            if wanted == describe.properties_key(one):
                 return vhost, one
-    for one in there:
-        if one.routing_key == call.part("props"):
+    for one in found:
+        if not one.arguments and one.routing_key in (once, unquote(once)):
             return vhost, one
     raise not_found()
 
@@ -300,7 +314,7 @@ async def delete_binding(call: Call) -> Response:
     """As queue.unbind and exchange.unbind."""
     vhost, one = await _binding(call)
     rights = await call.caller.rights(vhost.name)
-    owner = getattr(one.destination, "owner", None)
+    owner = call.owner(one.destination)
     position = await call.allowed(
         lambda: vhost.unbind(
             one.source.name,

@@ -6,6 +6,7 @@ import platform
 from typing import TYPE_CHECKING, Final
 
 from ... import __version__
+from ...broker.parameters import require_parameter
 from ...limits import LISTEN_BACKLOG
 from ...wire.definitions import SetParameter
 from ..definitions import RABBITMQ_VERSION
@@ -13,7 +14,7 @@ from ..describe import NODE_NAME
 from ..statistics import ALL, CHURN, CHURNED, LENGTHS, STATS, churn, sum_up
 from .caller import ADMINISTRATOR, MONITORING
 from .machine import exchange_types
-from .reply import Turns, bad_request, done, field, json, not_found, object_of
+from .reply import Turns, bad_request, done, field, json, not_found, number_in, object_of, shown
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -67,9 +68,9 @@ async def overview(call: Call) -> Response:
             "rates_mode": "basic",
             "sample_retention_policies": {"global": [600], "basic": [600], "detailed": [600]},
             "cluster_name": _cluster_name(call),
-            "cluster_tags": [],
+            "cluster_tags": {},
             "node": NODE_NAME,
-            "node_tags": [],
+            "node_tags": {},
             "disable_stats": False,
             "enable_queue_totals": False,
             "is_op_policy_updating_enabled": True,
@@ -120,12 +121,22 @@ def _require_node(call: Call) -> None:
         raise not_found()
 
 
+_PARTS: Final = (
+    *("connection_readers", "connection_writers", "connection_channels", "connection_other"),
+    *("queue_procs", "quorum_queue_procs", "stream_queue_procs", "stream_queue_replica_reader_procs"),
+    *("stream_queue_coordinator_procs", "plugins", "metadata_store", "other_proc", "metrics", "mgmt_db", "mnesia"),
+    *("quorum_ets", "metadata_store_ets", "other_ets", "binary", "msg_index", "code", "atom", "other_system"),
+    *("allocated_unused", "reserved_unallocated"),
+)
+"""RabbitMQ's parts of the memory: clients look for all of them."""
+
+
 async def get_memory(call: Call) -> Response:
     """Where the memory of the process is, as far as that is known: payload, and the rest."""
     _require_node(call)
     figures, payload = call.node.machine.figures(), call.broker.pool.allocated
     rss = max(figures["mem_used"], payload)
-    parts = {"msg_index": 0, "binary": payload, "other_system": rss - payload}
+    parts = dict.fromkeys(_PARTS, 0) | {"binary": payload, "other_system": rss - payload}
     if call.request.url.path.endswith("/relative"):
         return json({"memory": {name: round(100 * size / rss) for name, size in parts.items()} | {"total": 100}})
     total = {"erlang": rss, "rss": rss, "allocated": rss}
@@ -143,7 +154,9 @@ async def put_cluster_name(call: Call) -> Response:
     name = field(await object_of(call.request), "name", str)
     if not name:
         raise bad_request("name is empty")
-    await call.durable(call.broker.commit(SetParameter("", "", CLUSTER_NAME, name)))
+    op = SetParameter("", "", CLUSTER_NAME, name)
+    require_parameter(op)
+    await call.durable(call.broker.commit(op))
     return done()
 
 
@@ -244,13 +257,11 @@ async def check_virtual_hosts(call: Call) -> Response:
 
 async def check_port_listener(call: Call) -> Response:
     """200 when something listens there."""
-    text = call.part("port")
-    if not text.isdecimal() or len(text) > 5 or int(text) > 65535:
-        raise bad_request(f"Invalid port: {text}")
+    port = number_in(call.part("port"), "port")
     ports = [one.port for one in call.node.listening]
-    if int(text) in ports:
-        return json({"status": "ok", "port": int(text)})
-    return _failed("No active listener", missing=int(text), ports=ports)
+    if port in ports:
+        return json({"status": "ok", "port": port})
+    return _failed("No active listener", missing=port, ports=ports)
 
 
 async def check_protocol_listener(call: Call) -> Response:
@@ -261,16 +272,15 @@ async def check_protocol_listener(call: Call) -> Response:
     for one in wanted:
         if names.get(one.lower(), one.lower()) in protocols:
             return json({"status": "ok", "protocol": one})
-    return _failed("No active listener", missing=wanted, protocols=protocols)
+    return _failed("No active listener", missing=wanted if len(wanted) > 1 else wanted[0], protocols=protocols)
 
 
 async def check_certificates(call: Call) -> Response:
     """503 when a certificate of a listener ends within this time."""
-    within, unit = call.part("within"), call.part("unit")
-    is_number = within.isdecimal() and len(within) <= 6
-    if not is_number or unit not in _UNITS:
-        raise bad_request(f"Invalid {'unit' if is_number else 'time'}: {within} {unit}")
-    end_s = call.node.clock.wall_ms() / 1000 + int(within) * _UNITS[unit] * 86_400
+    within, unit = number_in(call.part("within"), "time"), call.part("unit")
+    if unit not in _UNITS:
+        raise bad_request(f"Invalid unit: {shown(unit)}")
+    end_s = call.node.clock.wall_ms() / 1000 + within * _UNITS[unit] * 86_400
     ending = {str(file): until for file, until in call.node.certificates_until().items() if until < end_s}
     if ending:
         told = [{"node": NODE_NAME, "certfile": file, "certfile_expires_on": until} for file, until in ending.items()]

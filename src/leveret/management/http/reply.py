@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
+from heapq import merge
+from itertools import islice
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from ...limits import API_BODY_MAX, PAGE_SIZE_MAX
-from ...patterns import compile_pattern
+from ...patterns import compile_search
+from ..exporting import plain
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -19,8 +22,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PAGE_SIZE: Final = 100
+TOO_SLOW: Final = "regular expression takes too long"
+DIGITS_MAX: Final = 18
+_SHOWN_MAX: Final = 200
+_FLAGS: Final = {"true": True, "false": False}
+_PORTION: Final = 1024
+"""So many are sorted at once."""
 _SLICE_NS: Final = 2_000_000
 """So long a listing goes on before others have their turn."""
+
+_PART_BYTES: Final = 256 * 1024
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 _decoder: Final = msgspec.json.Decoder()
@@ -51,9 +62,17 @@ def forbidden(reason: str = "Not administrator user") -> ApiError:
     return ApiError(401, "not_authorised", reason)
 
 
+def encoded(value: object) -> bytes:
+    """As JSON; letters that are none are replaced."""
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        return _encoder.encode(plain(value))
+
+
 def json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A value as JSON."""
-    return Response(_encoder.encode(value), status, headers, "application/json")
+    return Response(encoded(value), status, headers, "application/json")
 
 
 def error(status: int, name: str, reason: str) -> Response:
@@ -67,14 +86,15 @@ def done(*, created: bool = False) -> Response:
     return Response(status_code=201 if created else 204)
 
 
-async def body_of(request: Request) -> bytes:
+async def body_of(request: Request, size_max: int | None = None) -> bytes:
     """What was sent. Raises ApiError when it is too much."""
-    data = b""
+    size_max = API_BODY_MAX if size_max is None else size_max
+    data = bytearray()
     async for part in request.stream():
         data += part
-        if len(data) > API_BODY_MAX:
-            raise ApiError(413, "payload_too_large", f"more than {API_BODY_MAX} bytes")
-    return data
+        if len(data) > size_max:
+            raise ApiError(413, "payload_too_large", f"more than {size_max} bytes")
+    return bytes(data)
 
 
 async def object_of(request: Request) -> dict[str, Any]:
@@ -92,25 +112,42 @@ async def object_of(request: Request) -> dict[str, Any]:
 
 
 def field(said: Mapping[str, Any], name: str, kind: type[T], default: T | None = None) -> T:
-    """A value of an object; a flag may be a text, as in RabbitMQ. Raises ApiError when it is missing or of another
-    type.
-    """
+    """A value of an object. Raises ApiError when it is missing or of another type."""
     value = said.get(name, default)
-    if kind is bool and value in ("true", "false"):
-        value = value == "true"
     if value is None:
         raise bad_request(f"[{{key_missing,{name}}}]" if name not in said else f"{name} is null")
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise bad_request(f"{name} should be {kind.__name__}, actually was {value!r}")
+        raise bad_request(f"{name} should be {kind.__name__}, actually was {shown(value)}")
     return value
 
 
-def texts(said: Mapping[str, Any], name: str) -> list[str]:
-    """A list of texts. Raises ApiError when it is missing or is none."""
-    value = field(said, name, list)
-    if not all(isinstance(one, str) for one in value):
-        raise bad_request(f"{name} should be a list of strings")
-    return value
+def optional(said: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
+    """A value of an object, which may be missing or null. Raises ApiError when it is of another type."""
+    return None if said.get(name) is None else field(said, name, kind)
+
+
+def names(said: Mapping[str, Any], name: str) -> list[str]:
+    """A list of texts. Raises ApiError when it is none."""
+    found: list[Any] = field(said, name, list)
+    if not all(isinstance(one, str) for one in found):
+        raise bad_request(f"{name} should be a list of texts")
+    return found
+
+
+def flag(said: Mapping[str, Any], name: str, default: bool) -> bool:
+    """Whether; old clients, rabbitmqadmin among them, send "true" and "false" as texts. Raises ApiError."""
+    text = said.get(name)
+    if isinstance(text, str) and text in _FLAGS:
+        return _FLAGS[text]
+    return field(said, name, bool, default)
+
+
+def whole(said: Mapping[str, Any], name: str, default: int) -> int:
+    """How many; rabbitmqadmin sends digits as text. Raises ApiError."""
+    text = said.get(name)
+    if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX:
+        return int(text)
+    return field(said, name, int, default)
 
 
 class Turns:
@@ -148,11 +185,14 @@ async def listing(
     items: Iterable[T],
     describe: Callable[[T], dict[str, Any]],
     name: Callable[[T], str] = lambda item: "",
+    order: Callable[[T], Any] | None = None,
+    alias: Callable[[T], str] | None = None,
 ) -> Response:
     """All of these, or a page of them, as the query says: `page`, `page_size`, `name`, `use_regex`, `sort`,
-    `sort_reverse`, `columns`.
+    `sort_reverse`, `columns`. They come in their `order` (that of their names), or in that after what `sort` says.
+    Who looks for a name finds those with this alias, too.
 
-    Others have their turn meanwhile. When the order is that of names only the page is described.
+    Others have their turn meanwhile. When the order is this one, or that of names, only the page is described.
     """
     query = request.query_params
     paged = "page" in query
@@ -163,18 +203,27 @@ async def listing(
     found = list(items)
     total = len(found)
     if wanted := query.get("name"):
-        found = await _named(turns, found, name, _matches(wanted, _is(query.get("use_regex"))))
+        matches = _matches(wanted, _is(query.get("use_regex")))
+        found = await _named(
+            turns, found, lambda item: matches(name(item)) or (alias is not None and matches(alias(item)))
+        )
     filtered = len(found)
     sort, reverse = query.get("sort"), _is(query.get("sort_reverse"))
     columns = columns_of(query)
+    by_name = sort == "name"
+    known = name if order is None else _after(name, order) if by_name else order
+    if sort and not by_name:
+        found = await _sorted(turns, found, known)
     if not paged:
-        return _encoded(await _rows(turns, found, describe, columns, sort, reverse))
+        if not sort or by_name:
+            sort, found = None, await _sorted(turns, found, known, reverse)
+        return _listed(await _rows(turns, found, describe, columns, sort, reverse))
     pages = max(1, -(-filtered // size))
     if page > pages:
         raise bad_request(f"Page out of range, page: {page} page size: {size}, len: {filtered}")
     rows = slice((page - 1) * size, page * size)
-    if sort in (None, "", "name"):
-        found.sort(key=name, reverse=reverse)
+    if not sort or by_name:
+        found = await _sorted(turns, found, known, reverse, rows.stop)
         described = await _rows(turns, found[rows], describe, columns)
     else:
         described = (await _rows(turns, found, describe, columns, sort, reverse))[rows]
@@ -186,14 +235,40 @@ async def listing(
         "page_size": size,
         "total_count": total,
     }
-    return _encoded(described, b'{"items":', b"," + _encoder.encode(about)[1:])
+    return _listed(described, b'{"items":', b"," + _encoder.encode(about)[1:])
 
 
-async def _named(turns: Turns, items: list[T], name: Callable[[T], str], matches: Callable[[str], bool]) -> list[T]:
+async def _named(turns: Turns, items: list[T], matches: Callable[[T], bool]) -> list[T]:
     found = []
     for item in items:
-        if matches(name(item)):
-            found.append(item)
+        try:
+            if matches(item):
+                found.append(item)
+        except TimeoutError:
+            raise bad_request(TOO_SLOW) from None
+        if turns.over:
+            await turns.others()
+    return found
+
+
+def _after(first: Callable[[T], Any], then: Callable[[T], Any]) -> Callable[[T], Any]:
+    return lambda item: (first(item), then(item))
+
+
+async def _sorted(
+    turns: Turns, items: list[T], key: Callable[[T], Any], reverse: bool = False, wanted: int | None = None
+) -> list[T]:
+    """In this order, the first so many of them: portions are sorted, and merged as far as that is needed."""
+    portions = []
+    for start in range(0, len(items), _PORTION):
+        portions.append(sorted(items[start : start + _PORTION], key=key, reverse=reverse))
+        if turns.over:
+            await turns.others()
+    if len(portions) < 2:
+        return portions[0] if portions else []
+    found = []
+    for item in islice(merge(*portions, key=key, reverse=reverse), wanted):
+        found.append(item)
         if turns.over:
             await turns.others()
     return found
@@ -212,18 +287,43 @@ async def _rows(
     rows, keys = [], []
     for item in items:
         described = describe(item)
-        if path is not None:
-            keys.append(_order(_at(described, path)))
-        rows.append(_encoder.encode(pick(described, columns) if columns else described))
+        if described:  # else it went meanwhile
+            if path is not None:
+                keys.append(_order(_at(described, path)))
+            rows.append(encoded(pick(described, columns) if columns else described))
         if turns.over:
             await turns.others()
     if path is None:
         return rows
-    return [rows[place] for place in sorted(range(len(rows)), key=keys.__getitem__, reverse=reverse)]
+    places = sorted(range(len(rows)), key=keys.__getitem__)
+    return [rows[place] for place in (reversed(places) if reverse else places)]
 
 
-def _encoded(rows: list[bytes], before: bytes = b"", after: bytes = b"") -> Response:
-    return Response(before + b"[" + b",".join(rows) + b"]" + after, media_type="application/json")
+def _listed(rows: list[bytes], before: bytes = b"", after: bytes = b"") -> Response:
+    if rows:
+        rows[1:] = [part for row in rows[1:] for part in (b",", row)]
+    return in_parts([before + b"[", *rows, b"]" + after])
+
+
+def in_parts(pieces: list[bytes], headers: Mapping[str, str] | None = None) -> Response:
+    """JSON in pieces, which are sent so that nothing large is copied at once."""
+    size = sum(map(len, pieces))
+    if size <= _PART_BYTES:
+        return Response(b"".join(pieces), headers=headers, media_type="application/json")
+    headers = {**(headers or {}), "content-length": str(size)}
+    return StreamingResponse(_parts(pieces), headers=headers, media_type="application/json")
+
+
+async def _parts(pieces: list[bytes]) -> AsyncIterator[bytes]:
+    found, size = [], 0
+    for piece in pieces:
+        found.append(piece)
+        size += len(piece)
+        if size > _PART_BYTES:
+            yield b"".join(found)
+            found, size = [], 0
+            await asyncio.sleep(0)
+    yield b"".join(found)
 
 
 def columns_of(query: Mapping[str, str]) -> list[str]:
@@ -265,10 +365,20 @@ def pick(item: dict[str, Any], columns: list[str]) -> dict[str, Any]:
 
 def number_of(query: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
     """A number of the query. Raises ApiError."""
-    text = query.get(name, str(default))
-    if not text.isdecimal() or len(text) > 18 or int(text) < least:
-        raise bad_request(f"{name} should be a number, actually was {text!r}")
+    return number_in(query.get(name, str(default)), name, least)
+
+
+def number_in(text: str, name: str, least: int = 0) -> int:
+    """A number of a query or a path. Raises ApiError."""
+    if not text.isdecimal() or len(text) > DIGITS_MAX or int(text) < least:
+        raise bad_request(f"{name} should be a number, actually was {shown(text)}")
     return int(text)
+
+
+def shown(value: object) -> str:
+    """What somebody sent, as far as an answer repeats it."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 
 def _is(text: str | None) -> bool:
@@ -280,6 +390,6 @@ def _matches(wanted: str, is_pattern: bool) -> Callable[[str], bool]:
         lower = wanted.lower()
         return lambda name: lower in name.lower()
     try:
-        return compile_pattern(wanted)
+        return compile_search(wanted)
     except ValueError as problem:
         raise bad_request(f"invalid regular expression: {problem.args[0]}") from None

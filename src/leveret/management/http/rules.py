@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
+from msgspec import UNSET
 
 from ...broker.parameters import require_parameter
 from ...wire.definitions import ClearParameter, SetParameter
 from ...wire.records import SetPolicy
 from .. import describe
+from ..definitions import read, writing
+from ..exporting import exporting
 from .caller import ADMINISTRATOR, POLICYMAKER
 from .context import refusals
-from .reply import bad_request, body_of, done, field, json, listing, not_found, object_of
+from .reply import Turns, bad_request, body_of, done, field, in_parts, json, listing, not_found, object_of
+from .tenants import hashed
 from .waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from starlette.responses import Response
 
     from ...broker.policies import Policy
     from ...broker.vhost import VHost
@@ -27,19 +32,29 @@ def _is_operator(call: Call) -> bool:
     return "/operator-policies" in call.request.url.path
 
 
+async def _vhosts(call: Call) -> list[VHost]:
+    """The one in the path, or all in which the caller may make something."""
+    if "vhost" in call.request.path_params:
+        return [await call.caller.vhost(call.part("vhost"), makes=True)]
+    return await call.caller.vhosts(makes=True)
+
+
 async def list_policies(call: Call) -> Response:
     """Of a virtual host, or of all that the caller may look at."""
     call.caller.require(POLICYMAKER)
-    path = call.request.path_params
-    vhosts = [await call.caller.vhost(call.part("vhost"))] if "vhost" in path else await call.caller.vhosts()
+    vhosts = await _vhosts(call)
     operator = _is_operator(call)
     found = [one for vhost in vhosts for one in vhost.policies.all() if one.op.operator is operator]
-    return await listing(call.request, found, describe.policy, lambda one: one.name)
+    return await listing(call.request, found, describe.policy, lambda one: one.name, _place)
+
+
+def _place(one: Policy) -> tuple[int, str, str]:
+    return one.op.priority, one.op.vhost, one.name
 
 
 async def _policy(call: Call) -> tuple[VHost, Policy | None]:
     call.caller.require(ADMINISTRATOR if _is_operator(call) else POLICYMAKER)
-    vhost = await call.caller.vhost(call.part("vhost"))
+    vhost = await call.caller.vhost(call.part("vhost"), makes=True)
     return vhost, vhost.policies.get(call.part("name"), operator=_is_operator(call))
 
 
@@ -100,29 +115,25 @@ def _operator(vhost: VHost) -> Iterator[SetParameter]:
 async def list_parameters(call: Call) -> Response:
     """Of a component, of a virtual host, or all."""
     call.caller.require(POLICYMAKER)
-    path = call.request.path_params
-    every = [*call.broker.parameters.all(), *(one for each in await call.caller.vhosts() for one in _operator(each))]
-    found = [
-        op
-        for op in every
-        if op.component
-        and ("component" not in path or op.component == call.part("component"))
-        and ("vhost" not in path or op.vhost == call.part("vhost"))
-    ]
-    return await listing(call.request, found, _parameter, lambda one: one.name)
+    vhosts = {one.name: one for one in await _vhosts(call)}
+    every = [*call.broker.parameters.all(), *(one for each in vhosts.values() for one in _operator(each))]
+    wanted = call.part("component") if "component" in call.request.path_params else None
+    found = [op for op in every if op.vhost in vhosts and op.component and wanted in (None, op.component)]
+    return await listing(call.request, found, _parameter, lambda one: one.name, lambda one: (one.vhost, one.name))
 
 
 async def one_parameter(call: Call) -> Response:
     """GET, PUT `{"value": ...}` or DELETE."""
     call.caller.require(POLICYMAKER)
-    vhost = await call.caller.vhost(call.part("vhost"))
+    vhost = await call.caller.vhost(call.part("vhost"), makes=True)
     return await _one(call, vhost.name, call.part("component"))
 
 
 async def list_global_parameters(call: Call) -> Response:
     """Those of no virtual host."""
     call.caller.require(POLICYMAKER)
-    return json([{"name": op.name, "value": op.value} for op in call.broker.parameters.all() if not op.component])
+    found = [op for op in call.broker.parameters.all() if not op.component]
+    return await listing(call.request, found, lambda op: {"name": op.name, "value": op.value}, lambda op: op.name)
 
 
 async def one_global_parameter(call: Call) -> Response:
@@ -160,10 +171,11 @@ async def export_definitions(call: Call) -> Response:
     """As a file."""
     call.caller.require(ADMINISTRATOR)
     vhost = (await call.caller.vhost(call.part("vhost"))).name if "vhost" in call.request.path_params else None
-    data = call.node.export_definitions(vhost)
+    turns = Turns()
+    told = await turns.through(exporting(call.broker, call.node.accounts, vhost))
     name = call.request.query_params.get("download", "")
     headers = {"content-disposition": f'attachment; filename="{_safe(name)}"'} if name else None
-    return Response(data, headers=headers, media_type="application/json")
+    return in_parts(await turns.through(writing(told)), headers)
 
 
 def _safe(name: str) -> str:
@@ -174,9 +186,12 @@ async def import_definitions(call: Call) -> Response:
     """All of it or nothing."""
     call.caller.require(ADMINISTRATOR)
     vhost = (await call.caller.vhost(call.part("vhost"))).name if "vhost" in call.request.path_params else None
-    data = await body_of(call.request)
-    with refusals():
-        position = call.node.import_definitions(data, vhost)
+    said = read(await body_of(call.request))
+    for user in said.users if vhost is None else ():
+        if isinstance(user.password, str) and user.password_hash is None:  # that takes long, and is not done here
+            user.password_hash, user.hashing_algorithm = await hashed(call, user.password)
+            user.password = UNSET
+    position = call.node.import_definitions(said, vhost)
     await call.durable(position)
     await until(call.broker.reapplying.when_done)
     return done()

@@ -11,17 +11,19 @@ from .. import describe
 from ..definitions import words
 from .caller import ADMINISTRATOR, MONITORING
 from .context import refusals
-from .reply import bad_request, done, field, json, listing, not_found, object_of, texts
+from .reply import Turns, bad_request, done, field, flag, json, listing, names, not_found, object_of, optional
 from .waiting import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from starlette.responses import Response
 
     from ...ports import Position
-    from ...wire.definitions import SetUser
+    from ...wire.definitions import SetPermission, SetTopicPermission, SetUser
     from .context import Call
 
-T = TypeVar("T")
+T = TypeVar("T", "SetPermission", "SetTopicPermission")
 
 _VHOST_LIMITS: Final = (MAX_CONNECTIONS, MAX_QUEUES)
 
@@ -56,40 +58,30 @@ async def put_vhost(call: Call) -> Response:
     """Make one, or change what is said of it."""
     call.caller.require(ADMINISTRATOR)
     name, said = call.part("vhost"), await object_of(call.request)
-    told = _about(_said(said, "metadata", dict) or {}) | _about(said)
-    protected, tracing = _said(said, "protected_from_deletion", bool), _said(said, "tracing", bool)
+    told = _about(optional(said, "metadata", dict) or {}) | _about(said)
+    flags = {one: flag(said, one, False) for one in ("protected_from_deletion", "tracing") if said.get(one) is not None}
     known = name in call.broker.vhosts
     with refusals():
-        position = call.broker.vhosts.put(name, **told, protected=protected)
+        position = call.broker.vhosts.put(name, **told, protected=flags.get("protected_from_deletion"))
         if not known:  # who makes one may use it (RabbitMQ)
             user = call.caller.user.name
             if user in call.node.accounts.users:
                 position = call.node.administration.set_permission(user, name, ".*", ".*", ".*") or position
-    if tracing is not None:
-        call.broker.vhosts[name].trace(tracing)
+    if "tracing" in flags:
+        call.broker.vhosts[name].trace(flags["tracing"])
     await call.durable(position)
     return done(created=not known)
 
 
 def _about(said: dict[str, Any]) -> dict[str, Any]:
-    """What is said of a virtual host. Raises ApiError."""
-    queue_type = _said(said, "default_queue_type", str)
+    """What is said of a virtual host; `null` says nothing. Raises ApiError, DefinitionError."""
+    queue_type = optional(said, "default_queue_type", str)
     told = {
-        "description": _said(said, "description", str),
-        "tags": None if said.get("tags") is None else _tags(said),
+        "description": optional(said, "description", str),
+        "tags": words(said.get("tags")),
         "default_queue_type": "" if queue_type == "undefined" else queue_type,
     }
     return {name: value for name, value in told.items() if value is not None}
-
-
-def _said(said: dict[str, Any], name: str, kind: type[T]) -> T | None:
-    """What is said, if it is: `null` says nothing. Raises ApiError."""
-    return None if said.get(name) is None else field(said, name, kind)
-
-
-def _tags(said: dict[str, Any]) -> tuple[str, ...]:
-    """A list, or a text with commas. Raises ApiError."""
-    return words(said["tags"] if isinstance(said["tags"], str) else texts(said, "tags")) or ()
 
 
 async def delete_vhost(call: Call) -> Response:
@@ -157,32 +149,36 @@ def _user(call: Call) -> SetUser:
 
 
 async def put_user(call: Call) -> Response:
-    """Make one, or change it: a password, or a hash, or (with an empty hash) neither."""
+    """Make one, or change it: a password, or a hash; without either it cannot log in with one (RabbitMQ)."""
     call.caller.require(ADMINISTRATOR)
     name, said = call.part("user"), await object_of(call.request)
-    if "tags" not in said and "administrator" not in said:
+    if said.get("tags") is None and "administrator" not in said:
         raise bad_request("[{key_missing,tags}]")
-    tags = _tags(said) if "tags" in said else ()
+    tags = words(said.get("tags", "")) or ()
     known = call.node.accounts.users.get(name)
-    password_hash = field(said, "password_hash", str, "")
-    own = ARGON2ID if password_hash.startswith("$argon2") else SHA256  # RabbitMQ's default is what it has itself
-    hashing = field(said, "hashing_algorithm", str, own)
-    if hashing not in ALGORITHMS:
-        raise bad_request(f"unknown hashing algorithm '{hashing}'")
+    if "password" in said and "password_hash" in said:
+        raise bad_request("both_password_and_password_hash_are_provided")
+    if field(said, "hashing_algorithm", str, SHA256) not in ALGORITHMS:
+        raise bad_request("unknown hashing algorithm")
     if "password" in said:
-        password_hash, hashing = await _hashed(call, field(said, "password", str))
-    elif "password_hash" not in said and known is not None:
-        password_hash, hashing = known.password_hash, known.hashing
+        password_hash, hashing = await hashed(call, field(said, "password", str))
+    elif "password_hash" in said:
+        password_hash = field(said, "password_hash", str)
+        own = ARGON2ID if password_hash.startswith("$argon2") else SHA256  # RabbitMQ's default is what it has itself
+        hashing = field(said, "hashing_algorithm", str, own)
+    else:
+        password_hash, hashing = "", SHA256
     with refusals():
         await call.durable(call.node.administration.put_user(name, password_hash, hashing, tags))
     return done(created=known is None)
 
 
-async def _hashed(call: Call, password: str) -> tuple[str, str]:
-    hashed: Answer[tuple[str, str]] = Answer()
+async def hashed(call: Call, password: str) -> tuple[str, str]:
+    """The hash of a password, and its kind. Raises ApiError for one that the rules do not allow."""
+    made: Answer[tuple[str, str]] = Answer()
     with refusals():
-        call.node.credentials.hash(password.encode(), lambda *made: hashed.tell(made))
-    return await hashed.get()
+        call.node.credentials.hash(password.encode(), lambda *both: made.tell(both))
+    return await made.get()
 
 
 async def delete_user(call: Call) -> Response:
@@ -198,7 +194,7 @@ async def delete_users(call: Call) -> Response:
     call.caller.require(ADMINISTRATOR)
     said = await object_of(call.request)
     position = None
-    for name in texts(said, "users"):
+    for name in names(said, "users"):
         if name in call.node.accounts.users:
             position = call.node.administration.delete_user(name)
     await call.durable(position)
@@ -208,28 +204,36 @@ async def delete_users(call: Call) -> Response:
 async def hash_password(call: Call) -> Response:
     """A hash as `PUT users` takes it."""
     call.caller.require(ADMINISTRATOR)
-    return json({"ok": (await _hashed(call, call.part("password")))[0]})
+    return json({"ok": (await hashed(call, call.part("password")))[0]})
 
 
 # Permissions
 
 
+def _place(one: SetPermission | SetTopicPermission) -> tuple[str, ...]:
+    return one.vhost, one.user, getattr(one, "exchange", "")
+
+
 async def list_permissions(call: Call) -> Response:
     """Of everybody, of a user, or in a virtual host."""
+    return await _listed(call, call.node.accounts.permissions, describe.permission)
+
+
+async def _listed(
+    call: Call, of: Callable[[str], Mapping[Any, T]], described: Callable[[T], dict[str, Any]]
+) -> Response:
     call.caller.require(ADMINISTRATOR)
-    accounts, path = call.node.accounts, call.request.path_params
-    if "user" in path:
-        _user(call)
-    if "vhost" in path and call.part("vhost") not in call.broker.vhosts:
+    path = call.request.path_params
+    names = [_user(call).name] if "user" in path else [*call.node.accounts.users]
+    vhost = call.part("vhost") if "vhost" in path else None
+    if vhost is not None and vhost not in call.broker.vhosts:
         raise not_found()
-    found = [
-        permission
-        for name in accounts.users
-        if "user" not in path or name == call.part("user")
-        for permission in accounts.permissions(name).values()
-        if "vhost" not in path or permission.vhost == call.part("vhost")
-    ]
-    return await listing(call.request, found, describe.permission, lambda one: one.user)
+    found, turns = [], Turns()
+    for name in names:
+        found += [one for one in of(name).values() if vhost in (None, one.vhost)]
+        if turns.over:
+            await turns.others()
+    return await listing(call.request, found, described, lambda one: one.user, _place)
 
 
 async def get_permission(call: Call) -> Response:
@@ -265,20 +269,7 @@ async def delete_permission(call: Call) -> Response:
 
 async def list_topic_permissions(call: Call) -> Response:
     """Of everybody, of a user, or in a virtual host."""
-    call.caller.require(ADMINISTRATOR)
-    accounts, path = call.node.accounts, call.request.path_params
-    if "user" in path:
-        _user(call)
-    if "vhost" in path and call.part("vhost") not in call.broker.vhosts:
-        raise not_found()
-    found = [
-        permission
-        for name in accounts.users
-        if "user" not in path or name == call.part("user")
-        for permission in accounts.topic_permissions(name).values()
-        if "vhost" not in path or permission.vhost == call.part("vhost")
-    ]
-    return await listing(call.request, found, describe.topic_permission, lambda one: one.user)
+    return await _listed(call, call.node.accounts.topic_permissions, describe.topic_permission)
 
 
 async def get_topic_permissions(call: Call) -> Response:
@@ -321,12 +312,17 @@ async def delete_topic_permission(call: Call) -> Response:
 # Limits
 
 
+def _first(one: tuple[str, Any]) -> str:
+    return one[0]
+
+
 async def list_vhost_limits(call: Call) -> Response:
     """`[{"vhost": ..., "value": {...}}]`"""
     path = call.request.path_params
     vhosts = [await call.caller.vhost(call.part("vhost"))] if "vhost" in path else await call.caller.vhosts()
     found = [(one.name, call.broker.parameters.get(one.name, VHOST_LIMITS, LIMITS)) for one in vhosts]
-    return json([{"vhost": name, "value": value} for name, value in found if value])
+    limited = [(name, value) for name, value in found if value]
+    return await listing(call.request, limited, lambda one: dict(zip(("vhost", "value"), one, strict=True)), _first)
 
 
 async def set_vhost_limit(call: Call) -> Response:
@@ -335,13 +331,15 @@ async def set_vhost_limit(call: Call) -> Response:
     vhost, name = call.part("vhost"), call.part("name")
     if vhost not in call.broker.vhosts:
         raise not_found()
+    value = None if call.request.method == "DELETE" else field(await object_of(call.request), "value", int)
     if name not in _VHOST_LIMITS:
-        raise bad_request(f'Unrecognised terms [{{<<"{name}">>}}] in limits')
+        raise bad_request(f'Validation failed\n\nUnrecognised terms [{{<<"{name}">>,{value}}}] in limits\n')
     limits = {**(call.broker.parameters.get(vhost, VHOST_LIMITS, LIMITS) or {})}
-    if call.request.method == "DELETE":
+    if value is None:
         limits.pop(name, None)
     else:
-        limits[name] = field(await object_of(call.request), "value", int)
+        limits[name] = value
+    limits = dict(sorted(limits.items()))
     op = SetParameter(vhost, VHOST_LIMITS, LIMITS, limits)
     with refusals():
         require_parameter(op)
@@ -355,7 +353,8 @@ async def list_user_limits(call: Call) -> Response:
     call.caller.require(MONITORING)
     accounts = call.node.accounts
     names = [_user(call).name] if "user" in call.request.path_params else [*accounts.users]
-    return json([{"user": name, "value": {**accounts.limits(name)}} for name in names if accounts.limits(name)])
+    limited = [(name, {**accounts.limits(name)}) for name in names if accounts.limits(name)]
+    return await listing(call.request, limited, lambda one: dict(zip(("user", "value"), one, strict=True)), _first)
 
 
 async def set_user_limit(call: Call) -> Response:

@@ -42,7 +42,7 @@ async def route(call: Call) -> Response:
         batch = Batch.build(call.broker.pool, [(exchange.name, key, encode_properties(properties), b"", False)])
     except (TypeError, ValueError) as error:
         raise bad_request(str(error)) from None
-    steps, cut = await call.allowed(lambda: hops(vhost.router, exchange, batch, call.broker.randomness))
+    steps, cut = await Turns().through(hops(vhost.router, exchange, batch, call.broker.randomness))
     queues = dict.fromkeys(one.destination.name for one in steps if one.destination.is_queue)
     return json({"queues": [*queues], "hops": [*map(_hop, steps)], "unroutable": not queues, "steps_cut": cut})
 
@@ -70,27 +70,29 @@ async def topology(call: Call) -> Response:
     queues = [*vhost.queues.values()][: TOPOLOGY_NODES_MAX - len(exchanges)]
     nodes: list[dict[str, Any]] = []
     edges: list[dict[str, Any]] = []
+    known = dict.fromkeys([*exchanges, *queues])
     for exchange in exchanges:
         nodes.append(_exchange_node(exchange))
-        for binding in vhost.router.bindings_from(exchange):
-            told = {"routing_key": binding.routing_key, "arguments": plain_arguments(binding.arguments)}
-            edges.append(_edge(exchange, binding.destination, "binding", statistics, **told))
+        for binding in [*vhost.router.bindings_from(exchange)]:
+            if binding.destination in known:
+                told = {"routing_key": binding.routing_key, "arguments": plain_arguments(binding.arguments)}
+                edges.append(_edge(exchange, binding.destination, "binding", statistics, **told))
+            if len(edges) > TOPOLOGY_EDGES_MAX:
+                break
+            if turns.over:
+                await turns.others()
         alternate = vhost.router.alternate_of(exchange)
-        if alternate is not None:
+        if alternate is not None and alternate in known:
             edges.append(_edge(exchange, alternate, "alternate", statistics))
-        if turns.over:
-            await turns.others()
     for queue in queues:
         nodes.append(_queue_node(queue, statistics))
         letters = _dead_letters(vhost, queue)
-        if letters is not None:
+        if letters is not None and letters in known:
             edges.append(_edge(queue, letters, "dead-letter", statistics))
         if turns.over:
             await turns.others()
-    known = {node["id"] for node in nodes}
-    drawn = [edge for edge in edges if edge["source"] in known and edge["target"] in known]
-    cut = cut or len(drawn) > TOPOLOGY_EDGES_MAX
-    return json({"nodes": nodes, "edges": drawn[:TOPOLOGY_EDGES_MAX], "cut": cut})
+    cut = cut or len(edges) > TOPOLOGY_EDGES_MAX
+    return json({"nodes": nodes, "edges": edges[:TOPOLOGY_EDGES_MAX], "cut": cut})
 
 
 def _id(one: Destination) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .. import describe
 from ..statistics import DATA, STATS, stats
 from .caller import ADMINISTRATOR
-from .reply import done, forbidden, json, listing, not_found
+from .reply import Turns, done, forbidden, json, listing, not_found
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -36,14 +36,22 @@ async def _visible(call: Call) -> list[Connected]:
 
 
 async def list_connections(call: Call) -> Response:
-    """Open connections."""
+    """Open connections; beyond RabbitMQ they are found by the name that their clients gave them, too."""
     view = call.view
-    found = [one for one in await _visible(call) if one.describe()]
-    return await listing(call.request, found, lambda one: _told(one, view), lambda one: one.name)
+    return await listing(
+        call.request, await _visible(call), lambda one: _told(one, view), lambda one: one.name, alias=_alias
+    )
+
+
+def _alias(one: Connected) -> str:
+    name = one.describe().get("user_provided_name")
+    return name if isinstance(name, str) else ""
 
 
 def _told(one: Connected, view: View) -> dict[str, Any]:
-    return one.describe() | view.data_of(one, DATA, one.traffic())
+    """Nothing when it is not open."""
+    told = one.describe()
+    return told and told | view.data_of(one, DATA, one.traffic())
 
 
 def _channels(one: Connected, view: View) -> list[dict[str, Any]]:
@@ -57,11 +65,15 @@ def _channels(one: Connected, view: View) -> list[dict[str, Any]]:
     return found
 
 
+def _reason(call: Call) -> str:
+    said = call.request.headers.get("x-reason", CLOSED)  # its bytes are UTF-8, by what is customary
+    return said.encode("latin-1").decode("utf-8", "replace")
+
+
 async def _connection(call: Call) -> tuple[Connected, dict[str, Any]]:
     name = call.part("connection")
     for one in call.broker.connections.all():
-        told = one.describe()
-        if told and told["name"] == name:
+        if one.name == name and (told := one.describe()):
             if told["user"] != call.caller.user.name and not call.caller.sees_all:
                 raise forbidden("User not authorised to access connection")
             return one, told
@@ -78,7 +90,7 @@ async def delete_connection(call: Call) -> Response:
     one, told = await _connection(call)
     if told["user"] != call.caller.user.name:
         call.caller.require(ADMINISTRATOR)
-    one.close(call.request.headers.get("x-reason", CLOSED))
+    one.close(_reason(call))
     return done()
 
 
@@ -87,7 +99,7 @@ async def delete_connections_of_user(call: Call) -> Response:
     if call.part("user") != call.caller.user.name:
         call.caller.require(ADMINISTRATOR)
     for one in call.broker.connections.of_user(call.part("user")):
-        one.close(call.request.headers.get("x-reason", CLOSED))
+        one.close(_reason(call))
     return done()
 
 
@@ -105,26 +117,39 @@ async def list_connection_sessions(call: Call) -> Response:
 
 async def list_channels(call: Call) -> Response:
     """Open channels."""
-    view = call.view
-    found = [told for one in await _visible(call) for told in _channels(one, view)]
+    view, turns = call.view, Turns()
+    found: list[dict[str, Any]] = []
+    for one in await _visible(call):
+        found += _channels(one, view)
+        if turns.over:
+            await turns.others()
     return await listing(call.request, found, lambda told: told, lambda told: str(told["name"]))
 
 
 async def get_channel(call: Call) -> Response:
     """One, by its name, with its consumers."""
-    name = call.part("channel")
+    name, view = call.part("channel"), call.view
     for one in await _visible(call):
-        for told in _channels(one, call.view) if name.startswith(one.name) else ():
+        for told in _channels(one, view) if name.startswith(one.name) else ():
             if told["name"] == name:
-                mine = [
-                    consumer
-                    for vhost in call.broker.vhosts.values()
-                    for queue in vhost.queues.values()
-                    for consumer in map(describe.consumer, queue.consumers)
-                    if consumer["channel_details"]["name"] == name
-                ]
-                return json(told | {"consumer_details": mine, "deliveries": [], "publishes": []})
+                consumers = await _consumers(call, one.name, told["number"])
+                return json(told | {"consumer_details": consumers, "deliveries": [], "publishes": []})
     raise not_found()
+
+
+async def _consumers(call: Call, connection: str, channel: int) -> list[dict[str, Any]]:
+    """Those of a channel."""
+    found = []
+    turns = Turns()
+    for vhost in [*call.broker.vhosts.values()]:
+        for queue in [*vhost.queues.values()]:
+            for one in queue.consumers:
+                origin = one.channel.origin
+                if (origin.connection, origin.channel) == (connection, channel):
+                    found.append(describe.consumer(one))
+            if turns.over:
+                await turns.others()
+    return found
 
 
 async def list_consumers(call: Call) -> Response:
@@ -134,4 +159,5 @@ async def list_consumers(call: Call) -> Response:
     else:
         vhosts = await call.caller.vhosts()
     found = [one for vhost in vhosts for queue in vhost.queues.values() for one in queue.consumers]
-    return await listing(call.request, found, describe.consumer, lambda one: one.tag)
+    timeout_ms = call.node.consumer_timeout_ms
+    return await listing(call.request, found, lambda one: describe.consumer(one, timeout_ms), lambda one: one.tag)

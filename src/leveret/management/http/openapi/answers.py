@@ -165,6 +165,7 @@ class Consumer(TypedDict):
     exclusive: bool
     ack_required: bool
     prefetch_count: Count
+    consumer_timeout: Annotated[int, Meta(ge=0, description="Milliseconds; 0: none.")]
     active: bool
     activity_status: Annotated[str, Meta(examples=["up"])]
     arguments: Plain

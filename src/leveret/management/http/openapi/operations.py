@@ -152,7 +152,7 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Mapping[str, Operation]]]] = {
             "DELETE": _do("deleteParameter", "Clear a runtime parameter"),
         },
         "global-parameters": {
-            "GET": _get("listGlobalParameters", "Parameters of no virtual host", list[answers.GlobalParameter])
+            "GET": _list("listGlobalParameters", "Parameters of no virtual host", answers.GlobalParameter)
         },
         "global-parameters/{name}": {
             "GET": _get("getGlobalParameter", "A global parameter", answers.GlobalParameter),
@@ -175,8 +175,8 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Mapping[str, Operation]]]] = {
             "PUT": _put("putOperatorPolicy", "Set an operator policy", bodies.PolicyDeclaration, _POLICY),
             "DELETE": _do("deleteOperatorPolicy", "Take an operator policy away"),
         },
-        "vhost-limits": {"GET": _get("listVHostLimits", "Limits of virtual hosts", list[answers.VHostLimits])},
-        "vhost-limits/{vhost}": {"GET": _get("getVHostLimits", "Limits of a virtual host", list[answers.VHostLimits])},
+        "vhost-limits": {"GET": _list("listVHostLimits", "Limits of virtual hosts", answers.VHostLimits)},
+        "vhost-limits/{vhost}": {"GET": _list("getVHostLimits", "Limits of a virtual host", answers.VHostLimits)},
         "vhost-limits/{vhost}/{name}": {
             "PUT": _do(
                 "setVHostLimit",
@@ -187,8 +187,8 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Mapping[str, Operation]]]] = {
             ),
             "DELETE": _do("deleteVHostLimit", "Take a limit of a virtual host away", VHOST_LIMIT),
         },
-        "user-limits": {"GET": _get("listUserLimits", "Limits of users", list[answers.UserLimits])},
-        "user-limits/{user}": {"GET": _get("getUserLimits", "Limits of a user", list[answers.UserLimits])},
+        "user-limits": {"GET": _list("listUserLimits", "Limits of users", answers.UserLimits)},
+        "user-limits/{user}": {"GET": _list("getUserLimits", "Limits of a user", answers.UserLimits)},
         "user-limits/{user}/{name}": {
             "PUT": _do(
                 "setUserLimit", "Set a limit of a user", USER_LIMIT, takes=bodies.LimitValue, example={"value": 100}
@@ -234,9 +234,7 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Mapping[str, Operation]]]] = {
             "PUT": _put("declareQueue", "Declare a queue", bodies.QueueDeclaration, {"durable": True}),
             "DELETE": _do("deleteQueue", "Delete a queue", IF_EMPTY, IF_UNUSED),
         },
-        "queues/{vhost}/{queue}/bindings": {
-            "GET": _get("listQueueBindings", "Bindings to a queue", list[answers.Binding])
-        },
+        "queues/{vhost}/{queue}/bindings": {"GET": _list("listQueueBindings", "Bindings to a queue", answers.Binding)},
         "queues/{vhost}/{queue}/contents": {"DELETE": _do("purgeQueue", "Delete the messages that are ready")},
         "queues/{vhost}/{queue}/get": {
             "POST": _post("getMessages", "Get messages", bodies.Getting, list[answers.GotMessage], {"count": 5})
@@ -262,17 +260,17 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Mapping[str, Operation]]]] = {
             "POST": _post("publish", "Publish a message", bodies.Publishing, answers.Routed, _MESSAGE)
         },
         "exchanges/{vhost}/{exchange}/bindings/{end}": {
-            "GET": _get("listExchangeBindings", "Bindings from an exchange, or to it", list[answers.Binding])
+            "GET": _list("listExchangeBindings", "Bindings from an exchange, or to it", answers.Binding)
         },
     },
     "Bindings": {
         "bindings": {"GET": _list("listBindings", "Bindings", answers.Binding)},
         "bindings/{vhost}": {"GET": _list("listVHostBindings", "Bindings of a virtual host", answers.Binding)},
         "bindings/{vhost}/e/{exchange}/{kind}/{destination}": {
-            "GET": _get(
+            "GET": _list(
                 "listBindingsBetween",
                 "Bindings between an exchange and a queue, or another exchange",
-                list[answers.Binding],
+                answers.Binding,
             ),
             "POST": Operation(
                 "bind",

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta
 
 from ....limits import PAGE_SIZE_MAX, PEEK_MAX, SEARCH_TEXT_MAX
+from ..reply import DIGITS_MAX
 
+NUMBER_MAX: Final = 10**DIGITS_MAX - 1
+"""Of a path or a query."""
 _Text = Annotated[str, Meta(min_length=1)]
-_Seconds = Annotated[int, Meta(ge=1, le=999_999_999_999)]
-_Number = Annotated[int, Meta(ge=0, le=999_999_999_999)]
-_Some = Annotated[int, Meta(ge=0, le=999_999)]
+_Seconds = Annotated[int, Meta(ge=1, le=NUMBER_MAX)]
+_Number = Annotated[int, Meta(ge=0, le=NUMBER_MAX)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,9 @@ IN_PATH: Final = {
         _in_path("name", _Text, "Its name.", "hats"),
         _in_path("node", _Text, "A node.", "rabbit@leveret"),
         _in_path("password", str, "A password.", "secret"),
-        _in_path("port", Annotated[int, Meta(ge=0, le=65535)], "A port.", 5672),
+        _in_path("port", _Number, "A port.", 5672),
         _in_path("protocols", _Text, "Protocols, with commas between.", "amqp,mqtt"),
-        _in_path("within", _Some, "So many of the unit.", 2),
+        _in_path("within", _Number, "So many of the unit.", 2),
         _in_path("unit", Literal["days", "weeks", "months", "years"], "A unit of time.", "weeks"),
     )
 }
@@ -66,7 +68,7 @@ LIST: Final = (
     Parameter("name", str, "Only those with this text in their names."),
     Parameter("use_regex", bool, "`name` is a regular expression."),
     Parameter(
-        "page", Annotated[int, Meta(ge=1, le=999_999_999)], "Which page is answered; without it, all as a list.", 1
+        "page", Annotated[int, Meta(ge=1, le=NUMBER_MAX)], "Which page is answered; without it, all as a list.", 1
     ),
     Parameter("page_size", Annotated[int, Meta(ge=1, le=PAGE_SIZE_MAX)], "How many are on a page.", 100),
 )
@@ -94,14 +96,14 @@ REASON: Final = Parameter("X-Reason", str, "What the client is told.", place="he
 
 OFFSET: Final = Parameter("offset", _Number, "Messages before the first one that is looked at.", 0)
 TRUNCATE: Final = Parameter("truncate", _Number, "Bytes of each body that are shown.", 50000)
-COUNT: Final = Parameter("count", Annotated[int, Meta(ge=1)], f"How many, {PEEK_MAX} at most.", 50)
+COUNT: Final = Parameter("count", Annotated[int, Meta(ge=1, le=NUMBER_MAX)], f"How many, {PEEK_MAX} at most.", 50)
 SEARCH: Final = (
     Parameter("text", Annotated[str, Meta(max_length=SEARCH_TEXT_MAX)], "Is in the body."),
     Parameter("routing_key", str, "Is the routing key."),
     Parameter("header", str, "There is such a header."),
     Parameter("property", str, "There is such a property.", "correlation_id"),
     Parameter("value", str, "Of the header, or else of the property."),
-    Parameter("limit", Annotated[int, Meta(ge=1)], f"How many, {PEEK_MAX} at most.", 50),
+    Parameter("limit", Annotated[int, Meta(ge=1, le=NUMBER_MAX)], f"How many, {PEEK_MAX} at most.", 50),
     OFFSET,
     TRUNCATE,
 )

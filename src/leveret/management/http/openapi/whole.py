@@ -74,9 +74,9 @@ class Overview(TypedDict):
     rates_mode: str
     sample_retention_policies: dict[str, list[int]]
     cluster_name: str
-    cluster_tags: list[Any]
+    cluster_tags: Plain
     node: NodeName
-    node_tags: list[Any]
+    node_tags: Plain
     disable_stats: bool
     enable_queue_totals: bool
     is_op_policy_updating_enabled: bool
@@ -143,11 +143,33 @@ class MemoryTotal(TypedDict):
 
 
 class MemoryParts(TypedDict):
-    """Where it is, in bytes."""
+    """Where it is, in bytes: RabbitMQ's parts, of which those are known that are not 0."""
 
-    msg_index: Bytes
     binary: Annotated[int, Meta(ge=0, description="Payload of messages.")]
+    connection_readers: Bytes
+    connection_writers: Bytes
+    connection_channels: Bytes
+    connection_other: Bytes
+    queue_procs: Bytes
+    quorum_queue_procs: Bytes
+    stream_queue_procs: Bytes
+    stream_queue_replica_reader_procs: Bytes
+    stream_queue_coordinator_procs: Bytes
+    plugins: Bytes
+    metadata_store: Bytes
+    other_proc: Bytes
+    metrics: Bytes
+    mgmt_db: Bytes
+    mnesia: Bytes
+    quorum_ets: Bytes
+    metadata_store_ets: Bytes
+    other_ets: Bytes
+    msg_index: Bytes
+    code: Bytes
+    atom: Bytes
     other_system: Bytes
+    allocated_unused: Bytes
+    reserved_unallocated: Bytes
     total: MemoryTotal
     strategy: str
 
@@ -161,9 +183,31 @@ class Memory(TypedDict):
 class MemoryShares(TypedDict):
     """Where the memory is, in percent."""
 
-    msg_index: Count
+    connection_readers: Count
+    connection_writers: Count
+    connection_channels: Count
+    connection_other: Count
+    queue_procs: Count
+    quorum_queue_procs: Count
+    stream_queue_procs: Count
+    stream_queue_replica_reader_procs: Count
+    stream_queue_coordinator_procs: Count
+    plugins: Count
+    metadata_store: Count
+    other_proc: Count
+    metrics: Count
+    mgmt_db: Count
+    mnesia: Count
+    quorum_ets: Count
+    metadata_store_ets: Count
+    other_ets: Count
     binary: Count
+    msg_index: Count
+    code: Count
+    atom: Count
     other_system: Count
+    allocated_unused: Count
+    reserved_unallocated: Count
     total: Count
 
 
