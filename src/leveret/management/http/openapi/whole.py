@@ -293,7 +293,7 @@ class IllPort(Ill):
 class IllProtocols(Ill):
     """None of them is listened for."""
 
-    missing: list[str]
+    missing: str | list[str]
     protocols: list[str]
 
 
