@@ -174,6 +174,7 @@ LEFT_OUT: Final[dict[str, str]] = {
     "mnesia_disk_tx_count": ERLANG,
     "backing_queue_status": OLD,
     "recoverable_slaves": OLD,
+    "queue_slave_procs": OLD,
     "release_series_support_status": OLD,
     "io_": UNKNOWN,
     "msg_store_": UNKNOWN,

@@ -7,7 +7,6 @@ and ours load there. What a file says beside that is ignored.
 from __future__ import annotations
 
 from collections.abc import Generator
-from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -144,14 +143,13 @@ def read(data: bytes) -> Definitions:
 
 
 def write(definitions: Definitions) -> bytes:
-    """As JSON that people can read. Objects of one virtual host do not say which."""
-    told: Any = definitions
-    if definitions.original_vhost_name is not msgspec.UNSET:
-        told = msgspec.to_builtins(definitions, builtin_types=(), enc_hook=str)
-        for one in chain.from_iterable(each for each in told.values() if isinstance(each, list)):
-            if one.get("vhost", "") is None:
-                del one["vhost"]
-    return msgspec.json.format(_encoder.encode(told), indent=2) + b"\n"
+    """As JSON that people can read."""
+    going = writing(definitions)
+    while True:
+        try:
+            next(going)
+        except StopIteration as end:
+            return msgspec.json.format(b"".join(end.value), indent=2) + b"\n"
 
 
 def writing(definitions: Definitions) -> Generator[None, None, list[bytes]]:
@@ -164,13 +162,22 @@ def writing(definitions: Definitions) -> Generator[None, None, list[bytes]]:
         pieces.append(b"%b:" % _encoder.encode(name))
         if isinstance(value, list):
             for number, one in enumerate(value):
-                pieces.append((b",\n  " if number else b"[\n  ") + _encoder.encode(one))
+                pieces.append((b",\n  " if number else b"[\n  ") + _encoder.encode(_said(one)))
                 yield
             pieces.append(b"],\n" if value else b"[],\n")
         else:
             pieces.append(_encoder.encode(value) + b",\n")
     pieces[-1] = pieces[-1].removesuffix(b",\n") + b"\n}\n"
     return pieces
+
+
+def _said(one: object) -> object:
+    """What is of the file's one virtual host does not say which."""
+    if getattr(one, "vhost", "") is not None:
+        return one
+    told: dict[str, Any] = msgspec.to_builtins(one, builtin_types=(), enc_hook=str)
+    del told["vhost"]
+    return told
 
 
 def words(value: object) -> tuple[str, ...] | None:

@@ -217,7 +217,8 @@ async def list_queue_bindings(call: Call) -> Response:
     """Those to a queue."""
     queue = await queue_of(call)
     bound = call.broker.vhosts[queue.vhost].router.bindings_to(queue)
-    return await _bindings(call, [queue, *bound])
+    found: list[Binding | Queue] = [queue, *bound]
+    return await _bindings(call, found)
 
 
 async def list_exchange_bindings(call: Call) -> Response:
@@ -242,8 +243,9 @@ async def _bindings(call: Call, found: Iterable[Binding | Queue]) -> Response:
 
 def _binding_place(one: Binding | Queue) -> tuple[str, ...]:
     if isinstance(one, Binding):
-        return one.source.vhost, one.source.name, one.destination.name, one.routing_key, describe.properties_key(one)
-    return one.vhost, "", one.name
+        key = describe.properties_key(one) if one.arguments else ""
+        return one.source.vhost, one.source.name, one.destination.name, one.routing_key, key
+    return one.vhost, "", one.name, one.name
 
 
 def _between(call: Call, vhost: VHost) -> Iterator[Binding]:

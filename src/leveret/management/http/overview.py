@@ -123,7 +123,13 @@ def _require_node(call: Call) -> None:
 
 _PARTS: Final = (
     *("connection_readers", "connection_writers", "connection_channels", "connection_other"),
-    *("queue_procs", "quorum_queue_procs", "stream_queue_procs", "stream_queue_replica_reader_procs"),
+    *(
+        "queue_procs",
+        "quorum_queue_procs",
+        "quorum_queue_dlx_procs",
+        "stream_queue_procs",
+        "stream_queue_replica_reader_procs",
+    ),
     *("stream_queue_coordinator_procs", "plugins", "metadata_store", "other_proc", "metrics", "mgmt_db", "mnesia"),
     *("quorum_ets", "metadata_store_ets", "other_ets", "binary", "msg_index", "code", "atom", "other_system"),
     *("allocated_unused", "reserved_unallocated"),

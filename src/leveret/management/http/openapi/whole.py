@@ -152,6 +152,7 @@ class MemoryParts(TypedDict):
     connection_other: Bytes
     queue_procs: Bytes
     quorum_queue_procs: Bytes
+    quorum_queue_dlx_procs: Bytes
     stream_queue_procs: Bytes
     stream_queue_replica_reader_procs: Bytes
     stream_queue_coordinator_procs: Bytes
@@ -189,6 +190,7 @@ class MemoryShares(TypedDict):
     connection_other: Count
     queue_procs: Count
     quorum_queue_procs: Count
+    quorum_queue_dlx_procs: Count
     stream_queue_procs: Count
     stream_queue_replica_reader_procs: Count
     stream_queue_coordinator_procs: Count
