@@ -13,7 +13,7 @@ from .context import refusals
 from .reply import bad_request, columns_of, done, field, flag, json, listing, not_found, object_of, pick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from starlette.responses import Response
 
@@ -229,6 +229,8 @@ async def list_exchange_bindings(call: Call) -> Response:
     exchange = await exchange_of(call)
     vhost = call.broker.vhosts[exchange.vhost]
     found: list[Binding | Queue]
+    if call.part("end") not in ("source", "destination"):
+        raise not_found()
     if call.part("end") == "destination":
         found = [*vhost.router.bindings_to(exchange)]
     elif exchange.name:
@@ -260,7 +262,8 @@ def _between(call: Call, vhost: VHost) -> Iterator[Binding]:
 def _ends(call: Call, vhost: VHost) -> tuple[Exchange, Destination]:
     source = vhost.router.exchanges.get(call.part("exchange"))
     name = call.part("destination")
-    target = vhost.queues.get(name) if call.part("kind") == "q" else vhost.router.exchanges.get(name)
+    ends: dict[str, Mapping[str, Destination]] = {"q": vhost.queues, "e": vhost.router.exchanges}
+    target = ends.get(call.part("kind"), {}).get(name)
     if source is None or target is None:
         raise not_found()
     return source, target

@@ -320,6 +320,12 @@ async def check_well(call: Call) -> Response:
     return json({"status": "ok"})
 
 
+async def check_leaders(call: Call) -> Response:
+    """Of no quorum queue the leader is missing: there are none."""
+    await call.caller.vhost(call.part("vhost"))
+    return json({"status": "ok"})
+
+
 async def aliveness(call: Call) -> Response:
     """RabbitMQ's old test: a message goes through a queue of this virtual host."""
     vhost = await call.caller.vhost(call.part("vhost"))
