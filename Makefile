@@ -17,7 +17,7 @@ export CARGO_BUILD_JOBS := $(CARGO_JOBS)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv build ui run test test-long test-python test-twin test-ui lint lint-python lint-kernel lint-ui screenshots bench lock clean
+.PHONY: help venv build ui run test test-long test-python test-twin test-ui lint lint-python lint-kernel lint-ui lint-packaging screenshots bench dist lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -92,7 +92,7 @@ screenshots: $(VENV)/.dev build ## the pictures in docs/, made anew by the test 
 test-long: lint ## lint and all tests in their full sizes
 	HYPOTHESIS_PROFILE=long $(PYTEST) -o timeout=3600 $(ARGS)
 
-lint: lint-python lint-kernel lint-ui ## formatting, types, floors, clippy, the kernel's own tests
+lint: lint-python lint-kernel lint-ui lint-packaging ## formatting, types, floors, clippy, the kernel's own tests
 
 lint-python: $(VENV)/.dev build
 	$(VENV)/bin/ruff check src tests scripts bench tools
@@ -110,6 +110,15 @@ ifneq ($(CARGO),)
 else
 	@echo "no Rust toolchain (cargo): the kernel is not linted"
 endif
+
+# The unit of systemd is linted by its test.
+lint-packaging: $(VENV)/.dev ## scripts, the Dockerfile, the Compose example
+	$(VENV)/bin/shellcheck scripts/*.sh packaging/docker/*.sh
+	[ ! -x $(VENV)/bin/hadolint ] || $(VENV)/bin/hadolint Dockerfile
+	$(VENV)/bin/check-jsonschema -q --builtin-schema vendor.compose-spec packaging/compose/compose.yaml
+
+dist: $(VENV)/.run ui ## what is released: an sdist with the web pages, a wheel with the kernel
+	$(PYTHON) scripts/build_dist.py
 
 bench: build ## load this broker, and others: make bench ARGS="--rabbitmq --only transient-16"
 	$(PYTHON) bench/run.py $(ARGS)

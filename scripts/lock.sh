@@ -9,3 +9,5 @@ compile() {
 }
 compile --extra dev -o requirements/dev.lock "$@"
 compile --extra build -c requirements/dev.lock -o requirements/run.lock
+# What an installation needs, without what builds it: containers, servers.
+compile -c requirements/dev.lock -o requirements/install.lock

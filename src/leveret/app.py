@@ -9,17 +9,21 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from . import __version__, config, logs, wire
 from .broker.alarms import size_text
 from .listeners import listeners_of
 from .managing import Management
 from .node import Node
+from .supervisor import Supervisor
 
 if TYPE_CHECKING:
     from .config import Options
+
+_PAGES: Final = Path(__file__).parent / "management" / "ui" / "index.html"
 
 logger = logging.getLogger("leveret")
 
@@ -63,7 +67,9 @@ async def _serve(options: Options, started_ns: int) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_on_signal, number, stopping)
-    loop.add_signal_handler(signal.SIGHUP, node.certificates.reload)
+    supervisor = Supervisor(os.environ)
+    status = "serving AMQP on " + " ".join(str(address) for _, address in served)
+    loop.add_signal_handler(signal.SIGHUP, _reload, node, supervisor, status)
     logger.info("ready in %d ms", (perf_counter_ns() - started_ns) // 1_000_000)
     _relax_garbage_collection()
     if management is not None:
@@ -73,13 +79,25 @@ async def _serve(options: Options, started_ns: int) -> None:
         if management.metrics_urls:
             logger.info("metrics: %s", " ".join(management.metrics_urls))
         _relax_garbage_collection()
+        if not _PAGES.exists():
+            logger.warning("web pages: none, they are not built here (make ui)")
+    supervisor.ready(status)
+    supervisor.watch(loop)
     await stopping.wait()
+    supervisor.stopping()
     if management is not None:
         await management.stop()
     await node.stop()
     turns = node.turn.lengths
     logger.debug("turns: %d, p99 %d us, longest %d us", turns.count, turns.quantile_us(0.99), turns.max_us)
+    supervisor.close()
     logger.info("stopped")
+
+
+def _reload(node: Node, supervisor: Supervisor, status: str) -> None:
+    supervisor.reloading()
+    node.certificates.reload()
+    supervisor.ready(status)
 
 
 def _stop_on_signal(number: int, stopping: asyncio.Event) -> None:

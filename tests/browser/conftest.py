@@ -68,8 +68,17 @@ def api(url: str) -> Iterator[Api]:
         yield Api(client)
 
 
-@pytest.fixture
-def ui(browser: Browser, url: str) -> Iterator[Ui]:
-    """The pages, logged in as guest. A test fails when a script of theirs fails."""
+@pytest.fixture(scope="package")
+def tab(browser: Browser, url: str) -> Iterator[Ui]:
+    """One that tests share: a new one for each would be half of their time."""
     with Ui.opened(browser, url) as one:
         yield one
+
+
+@pytest.fixture
+def ui(tab: Ui) -> Iterator[Ui]:
+    """The pages, logged in as guest, as if nobody had been there. A test fails when a script of theirs fails."""
+    tab.log_in()
+    yield tab
+    failures = tab.leave()
+    assert not failures, failures

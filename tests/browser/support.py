@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+from pika import BlockingConnection, ConnectionParameters, PlainCredentials
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from ..process import BrokerProcess
@@ -32,6 +33,26 @@ def encoded(*parts: str) -> str:
     return "/".join(quote(part, safe="") for part in parts)
 
 
+@contextmanager
+def connected(broker: BrokerProcess, name: str, user: str = "guest", vhost: str = "/") -> Iterator[BlockingConnection]:
+    """A client of this name, who has the user's name as password."""
+    connection = BlockingConnection(
+        ConnectionParameters(
+            broker.host,
+            broker.port,
+            vhost,
+            PlainCredentials(user, user),
+            client_properties={"connection_name": name},
+            heartbeat=0,
+        )
+    )
+    try:
+        yield connection
+    finally:
+        if connection.is_open:
+            connection.close()
+
+
 class Api:
     """Calls that must go well."""
 
@@ -42,6 +63,14 @@ class Api:
         response = self.client.request(method, path, json=said)
         assert response.is_success, (path, response.status_code, response.text)
         return response.json() if response.content else None
+
+    @contextmanager
+    def vhost(self, name: str) -> Iterator[str]:
+        """A virtual host for a while, in which guest may do everything."""
+        self("PUT", f"vhosts/{encoded(name)}")
+        self("PUT", f"permissions/{encoded(name)}/guest", {"configure": ".*", "write": ".*", "read": ".*"})
+        yield name
+        self("DELETE", f"vhosts/{encoded(name)}")
 
     def queue(self, name: str, arguments: dict[str, Any] | None = None, vhost: str = "/") -> None:
         """Declare one."""
@@ -84,18 +113,40 @@ class Ui:
         cls, browser: Browser, url: str, user: str = "guest", password: str | None = None, **options: Any
     ) -> Iterator[Ui]:
         """Logged in, unless the user is empty."""
-        with browser.new_context(accept_downloads=True, **options) as context:
-            if user:
-                form = {"username": user, "password": user if password is None else password}
-                answer = context.request.post(url + "api/login", form=form)
-                assert answer.ok, answer.text()
+        with browser.new_context(**{"reduced_motion": "reduce"} | options) as context:
+            context.set_default_timeout(10_000)
             ui = cls(context.new_page(), url)
+            if user:
+                ui.log_in(user, password)
             yield ui
             assert not ui.failures, ui.failures
+
+    def log_in(self, user: str = "guest", password: str | None = None) -> None:
+        """Unless somebody is."""
+        context = self.page.context
+        if not context.cookies():
+            form = {"username": user, "password": user if password is None else password}
+            answer = context.request.post(self.url + "api/login", form=form)
+            assert answer.ok, answer.text()
+
+    def leave(self) -> list[str]:
+        """Forget what was done here; the failures of scripts."""
+        page = self.page
+        page.context.set_offline(False)
+        page.unroute_all()
+        page.evaluate("localStorage.clear()")
+        page.goto("about:blank")
+        page.set_viewport_size({"width": 1280, "height": 720})
+        failures, self.failures = self.failures, []
+        return failures
 
     def go(self, *parts: str, query: str = "") -> None:
         """To a page."""
         self.page.goto(f"{self.url}#/{encoded(*parts)}{'?' + query if query else ''}")
+
+    def watch(self, vhost: str) -> None:
+        """Only what is in this virtual host."""
+        self.field("Virtual host", self.page.locator(".top")).select_option(vhost)
 
     @property
     def dialog(self) -> Locator:
@@ -105,11 +156,18 @@ class Ui:
         return (within or self.page).get_by_role("button", name=name, exact=True)
 
     def field(self, label: str, within: Locator | None = None) -> Locator:
-        return (within or self.page.locator("main")).get_by_label(label, exact=True)
+        """An input, or a list to choose from: of that the text of its label has all choices in it."""
+        where = within or self.page.locator("main")
+        return where.get_by_label(label, exact=True).or_(where.get_by_role("combobox", name=label, exact=True))
 
     def row(self, text: str) -> Locator:
         """Of a list."""
         return self.page.locator("[role=row], tbody tr").filter(has_text=text)
+
+    def card(self, title: str) -> Locator:
+        """A part of a page, by its heading."""
+        heading = self.page.get_by_role("heading", name=title, exact=True)
+        return self.page.locator("section.card").filter(has=heading)
 
     def says(self, text: str | re.Pattern[str]) -> None:
         """A short message appears, and is closed."""

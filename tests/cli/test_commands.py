@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +52,41 @@ def test_an_unknown_command_is_exit_code_2() -> None:
 def test_completion_knows_the_options_of_serve() -> None:
     done = leveret(_LEVERET_COMPLETE="complete_bash", COMP_WORDS="leveret serve --po", COMP_CWORD="2")
     assert done.stdout.split() == ["--port"]
+
+
+def test_completion_knows_columns_of_a_view() -> None:
+    words = "leveret top --view channels --sort un"
+    done = leveret(_LEVERET_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD="5")
+    assert done.stdout.split() == ["unacked", "unconfirmed"]
+
+
+def test_bash_completes_both_programs_with_what_is_printed(tmp_path: Path) -> None:
+    for name, module in (("leveret", "leveret"), ("leveretctl", "leveret.cli.ctl")):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
+        program.chmod(0o755)
+    script = tmp_path / "script"
+    script.write_text(leveret("completion", "bash").stdout)
+    ask = (
+        f'source "{script}"; COMP_WORDS=(leveret be); COMP_CWORD=1\n'
+        '_leveret_completion leveret; echo "${COMPREPLY[@]}"\n'
+        "COMPREPLY=(); COMP_WORDS=(leveretctl list_q)\n"
+        '_leveretctl_completion leveretctl; echo "${COMPREPLY[@]}"\n'
+    )
+    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, env=env, check=True)
+    assert done.stdout.splitlines() == ["bench", "list_queues"]
+
+
+@pytest.mark.parametrize(("shell", "said"), [("zsh", "compdef"), ("fish", "complete ")])
+def test_scripts_for_other_shells(shell: str, said: str) -> None:
+    printed = leveret("completion", shell).stdout
+    assert said in printed
+    assert "_LEVERET_COMPLETE" in printed
+    assert "_LEVERETCTL_COMPLETE" in printed
+
+
+def test_completion_for_an_unknown_shell_is_exit_code_2() -> None:
+    done = leveret("completion", "tcsh")
+    assert done.returncode == 2
+    assert "'bash', 'zsh', 'fish'" in done.stderr

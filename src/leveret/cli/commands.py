@@ -13,8 +13,11 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__, config
+from . import completion, data
 from . import config as config_commands
-from . import data
+from . import ping as ping_command
+from .bench import command as bench
+from .top import command as top
 
 app = typer.Typer(
     name="leveret",
@@ -84,5 +87,9 @@ _parameters = [_parameter(option) for option in config.TABLE if not option.secre
 serve.__signature__ = inspect.Signature(_parameters)  # type: ignore[attr-defined]
 serve.__annotations__ = {parameter.name: parameter.annotation for parameter in _parameters}
 app.command()(serve)
+bench.register(app)
+top.register(app)
 data.register(app)
 config_commands.register(app)
+ping_command.register(app)
+completion.register(app)

@@ -153,6 +153,8 @@ def consumer(one: Consumer, timeout_ms: int = 0) -> dict[str, Any]:
     limits = (timeout_ms, one.timeout_ms, one.queue.settings.consumer_timeout_ms)
     origin = one.channel.origin
     host, port = _peer(origin.connection)
+    is_single = one.queue.settings.single_active_consumer
+    is_active = not is_single or one is one.queue.active_consumer
     return {
         "consumer_tag": one.tag,
         "queue": {"name": one.queue.name, "vhost": one.queue.vhost},
@@ -160,8 +162,8 @@ def consumer(one: Consumer, timeout_ms: int = 0) -> dict[str, Any]:
         "ack_required": not one.no_ack,
         "prefetch_count": one.prefetch,
         "consumer_timeout": min((limit for limit in limits if limit), default=0),
-        "active": True,
-        "activity_status": "up",
+        "active": is_active,
+        "activity_status": "up" if not is_single else "single_active" if is_active else "waiting",
         "arguments": plain_arguments(one.arguments),
         "channel_details": {
             "name": f"{origin.connection} ({origin.channel})",

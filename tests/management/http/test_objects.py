@@ -181,6 +181,23 @@ class TestBindings:
         await api("DELETE", "bindings/%2F/e/y/e/x/" + quote(with_arguments["properties_key"], safe=""), status=204)
         assert len(await api("GET", "exchanges/%2F/x/bindings/destination")) == 1
 
+    @pytest.mark.parametrize("key", ["a/b.#", "50%", "%2F", "a b", "ü~?", "<img src=x>"])
+    @pytest.mark.parametrize("arguments", [{}, {"k": "v"}])
+    @pytest.mark.parametrize("encoded", [False, True])
+    async def test_keys_of_any_letters(self, api: Api, key: str, arguments: dict[str, str], encoded: bool) -> None:
+        """The properties key is encoded already; some encode it as the rest of the path, some take it as it is."""
+        await api("POST", "bindings/%2F/e/x/q/q", {"routing_key": key, "arguments": arguments}, 201)
+        (one,) = await api("GET", "bindings/%2F/e/x/q/q")
+        part = quote(one["properties_key"], safe="") if encoded else one["properties_key"]
+        assert await api("GET", f"bindings/%2F/e/x/q/q/{part}") == one
+        await api("DELETE", f"bindings/%2F/e/x/q/q/{part}", status=204)
+        assert await api("GET", "bindings/%2F/e/x/q/q") == []
+
+    async def test_a_key_alone_is_a_binding_without_arguments(self, api: Api) -> None:
+        await api("POST", "bindings/%2F/e/x/q/q", {"routing_key": "a", "arguments": {"k": "v"}}, 201)
+        await api("DELETE", "bindings/%2F/e/x/q/q/a", status=404)
+        assert len(await api("GET", "bindings/%2F/e/x/q/q")) == 1
+
     async def test_to_nothing(self, api: Api) -> None:
         await api("POST", "bindings/%2F/e/x/q/nobody", {}, 404)
         await api("POST", "bindings/%2F/e/nobody/q/q", {}, 404)

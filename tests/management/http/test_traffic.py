@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 import aio_pika
+import httpx
 import pytest
 from aio_pika.abc import AbstractRobustConnection
 
@@ -46,11 +47,19 @@ async def test_it_is_closed_with_a_reason(broker: leveret.Broker, api: Api) -> N
     connection.close_callbacks.add(lambda _, error: closed.done() or closed.set_result(error))
     (found,) = await api("GET", "connections")
     name = quote(found["name"], safe="")
-    await api("DELETE", f"connections/{name}", status=204, headers={"x-reason": "spring cleaning"})
-    assert "CONNECTION_FORCED - spring cleaning" in str(await closed)
+    reason = "Frühjahrsputz"
+    await api("DELETE", f"connections/{name}", status=204, headers={"x-reason": reason.encode()})
+    assert f"CONNECTION_FORCED - {reason}" in str(await closed)
     assert await api("GET", "connections") == []
     churn = (await api("GET", "overview"))["churn_rates"]
     assert (churn["connection_created"], churn["connection_closed"]) == (1, 1)
+
+
+async def test_it_is_found_by_both_of_its_names(client: AbstractRobustConnection, api: Api) -> None:
+    (found,) = await api("GET", "connections")
+    for name, count in (("WARR", 1), (found["name"], 1), ("burrow", 0), ("^warren$&use_regex=true", 1)):
+        page = await api("GET", f"connections?page=1&name={name}")
+        assert (page["filtered_count"], page["total_count"]) == (count, 1), name
 
 
 async def test_others_see_only_their_own(client: AbstractRobustConnection, users: dict[str, Api]) -> None:
@@ -83,8 +92,38 @@ async def test_consumers_and_counts(client: AbstractRobustConnection, api: Api) 
     stats = found["message_stats"]
     assert (stats["publish"], stats["deliver"], stats["ack"], stats["deliver_get"]) == (1, 1, 1, 1)
     assert found["consumer_details"] == [consumer]
+    assert (consumer["active"], consumer["activity_status"]) == (True, "up")
     (told,) = await api("GET", "channels")
     assert told["message_stats"]["publish"] == 1
     assert told["message_stats"]["confirm"] == 1
     assert told["message_stats"]["deliver_get"] == 1
     assert "counts" not in told
+
+
+async def test_the_end_does_not_wait_for_who_reads_events(caplog: pytest.LogCaptureFixture) -> None:
+    async with leveret.Broker(management_port=0) as broker:
+        url, login = broker.management_url + "api/leveret/events", ("guest", "guest")
+        async with httpx.AsyncClient(auth=login, timeout=30) as client, client.stream("GET", url) as answer:
+            lines = answer.aiter_lines()
+            assert await anext(lines) == ": here"
+            await asyncio.wait_for(broker.stop(), 0.9)
+            with pytest.raises(httpx.RemoteProtocolError):
+                [line async for line in lines]
+    assert [one for one in caplog.records if one.exc_info] == []
+
+
+async def test_of_single_active_consumers_the_others_wait(client: AbstractRobustConnection, api: Api) -> None:
+    channel = await client.channel()
+    queue = await channel.declare_queue("q", arguments={"x-single-active-consumer": True})
+
+    async def take(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        """Nothing is there."""
+
+    for tag in ("first", "second"):
+        await queue.consume(take, consumer_tag=tag)
+    found = {one["consumer_tag"]: (one["active"], one["activity_status"]) for one in await api("GET", "consumers")}
+    assert found == {"first": (True, "single_active"), "second": (False, "waiting")}
+    assert (await api("GET", "queues/%2F/q"))["single_active_consumer_tag"] == "first"
+    await queue.cancel("first")
+    (left,) = await api("GET", "consumers")
+    assert (left["consumer_tag"], left["active"], left["activity_status"]) == ("second", True, "single_active")

@@ -97,6 +97,9 @@ export function isAbort(problem: unknown): boolean {
   return problem instanceof DOMException && problem.name === 'AbortError';
 }
 
+/** A text for people. */
 export function reasonOf(problem: unknown): string {
+  if (problem instanceof ApiError && problem.status === 404 && problem.message === 'Not Found')
+    return 'Not found: one of these names does not exist (any more).';
   return problem instanceof Error ? problem.message : String(problem);
 }

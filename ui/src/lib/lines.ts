@@ -60,7 +60,7 @@ export function churn(stats: Stats | undefined): { connections: LineOf[]; queues
   return {
     connections: rates(stats, [
       ['Connections opened', 'connection_created', 2],
-      ['closed', 'connection_closed', 4],
+      ['Connections closed', 'connection_closed', 4],
       ['Channels opened', 'channel_created', 1],
       ['Channels closed', 'channel_closed', 3],
     ]),

@@ -265,6 +265,25 @@ class Toasts {
 }
 export const toasts = new Toasts();
 
+// Dialogs that are open
+
+class Dialogs {
+  #open: string[] = $state.raw([]);
+
+  get top(): string | undefined {
+    return this.#open.at(-1);
+  }
+
+  opened(id: string): void {
+    this.#open = [...this.#open, id];
+  }
+
+  closed(id: string): void {
+    this.#open = this.#open.filter((one) => one !== id);
+  }
+}
+export const dialogs = new Dialogs();
+
 /** Do something, say how it went, and make the page look again. */
 export async function act<T>(
   doing: () => Promise<T>,
@@ -291,6 +310,12 @@ export interface Question {
   typed?: string;
   /** A text that is asked for with it. */
   asks?: string;
+  /** What can be ticked; `isChosen` tells afterwards. */
+  choices?: Choice[];
+}
+export interface Choice {
+  label: string;
+  isChosen: boolean;
 }
 class Asking {
   question: Question | null = $state.raw(null);

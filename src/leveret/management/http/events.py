@@ -34,6 +34,9 @@ _OF_USERS: Final = ("user", "permission", "topic")
 _MADE: Final = ("policy", "parameter")
 _TRAFFIC: Final = ("connection", "channel")
 
+ENDLESS: Final = "leveret.endless"
+"""In the scope of a request: its answer has no end, the server's stop waits for none."""
+
 
 class _Reader:
     """Somebody who reads events; one who is too slow is dropped, and may come again."""
@@ -115,4 +118,5 @@ async def events(call: Call) -> Response:
     vhosts = None if call.caller.sees_all else frozenset(one.name for one in await call.caller.vhosts())
     if len(broker.events.listeners) >= EVENT_READERS_MAX:
         raise ApiError(503, "too_many_readers", f"{EVENT_READERS_MAX} others read events already")
+    call.request.scope[ENDLESS] = True
     return _Stream(_Reader(call.caller, vhosts), broker.events)

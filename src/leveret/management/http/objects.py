@@ -217,8 +217,7 @@ async def list_queue_bindings(call: Call) -> Response:
     """Those to a queue."""
     queue = await queue_of(call)
     bound = call.broker.vhosts[queue.vhost].router.bindings_to(queue)
-    found: list[Binding | Queue] = [queue, *bound]
-    return await _bindings(call, found)
+    return await _bindings(call, [queue, *bound])
 
 
 async def list_exchange_bindings(call: Call) -> Response:

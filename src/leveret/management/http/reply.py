@@ -121,6 +121,19 @@ def field(said: Mapping[str, Any], name: str, kind: type[T], default: T | None =
     return value
 
 
+def optional(said: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
+    """A value of an object, which may be missing or null. Raises ApiError when it is of another type."""
+    return None if said.get(name) is None else field(said, name, kind)
+
+
+def names(said: Mapping[str, Any], name: str) -> list[str]:
+    """A list of texts. Raises ApiError when it is none."""
+    found: list[Any] = field(said, name, list)
+    if not all(isinstance(one, str) for one in found):
+        raise bad_request(f"{name} should be a list of texts")
+    return found
+
+
 def flag(said: Mapping[str, Any], name: str, default: bool) -> bool:
     """Whether; old clients, rabbitmqadmin among them, send "true" and "false" as texts. Raises ApiError."""
     text = said.get(name)
@@ -135,19 +148,6 @@ def whole(said: Mapping[str, Any], name: str, default: int) -> int:
     if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX:
         return int(text)
     return field(said, name, int, default)
-
-
-def optional(said: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
-    """A value of an object, which may be missing or null. Raises ApiError when it is of another type."""
-    return None if said.get(name) is None else field(said, name, kind)
-
-
-def names(said: Mapping[str, Any], name: str) -> list[str]:
-    """A list of texts. Raises ApiError when it is none."""
-    found: list[Any] = field(said, name, list)
-    if not all(isinstance(one, str) for one in found):
-        raise bad_request(f"{name} should be a list of texts")
-    return found
 
 
 class Turns:
@@ -186,9 +186,11 @@ async def listing(
     describe: Callable[[T], dict[str, Any]],
     name: Callable[[T], str] = lambda item: "",
     order: Callable[[T], Any] | None = None,
+    alias: Callable[[T], str] | None = None,
 ) -> Response:
     """All of these, or a page of them, as the query says: `page`, `page_size`, `name`, `use_regex`, `sort`,
     `sort_reverse`, `columns`. They come in their `order` (that of their names), or in that after what `sort` says.
+    Who looks for a name finds those with this alias, too.
 
     Others have their turn meanwhile. When the order is this one, or that of names, only the page is described.
     """
@@ -200,7 +202,10 @@ async def listing(
     found = list(items)
     total = len(found)
     if wanted := query.get("name"):
-        found = await _named(turns, found, name, _matches(wanted, _is(query.get("use_regex"))))
+        matches = _matches(wanted, _is(query.get("use_regex")))
+        found = await _named(
+            turns, found, lambda item: matches(name(item)) or (alias is not None and matches(alias(item)))
+        )
     filtered = len(found)
     sort, reverse = query.get("sort"), _is(query.get("sort_reverse"))
     columns = columns_of(query)
@@ -232,11 +237,11 @@ async def listing(
     return _listed(described, b'{"items":', b"," + _encoder.encode(about)[1:])
 
 
-async def _named(turns: Turns, items: list[T], name: Callable[[T], str], matches: Callable[[str], bool]) -> list[T]:
+async def _named(turns: Turns, items: list[T], matches: Callable[[T], bool]) -> list[T]:
     found = []
     for item in items:
         try:
-            if matches(name(item)):
+            if matches(item):
                 found.append(item)
         except TimeoutError:
             raise bad_request(TOO_SLOW) from None

@@ -19,6 +19,7 @@ from ...limits import (
     PRELUDE_TIMEOUT_MS,
 )
 from .app import application, metrics_application
+from .events import ENDLESS
 from .machine import Machine as Machine
 from .sampling import sample_for_ever
 
@@ -76,6 +77,13 @@ class _Patient(H11Protocol):
         self._wait_no_more()
         self._look_no_more()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Answers without end are over at once, as if nobody read them any more."""
+        super().shutdown()
+        if self._is_answering and ENDLESS in self.cycle.scope:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     @property
     def _is_answering(self) -> bool:
@@ -199,3 +207,5 @@ class HttpServer:
             await asyncio.wait([*self._state.tasks], timeout=_GOODBYE_S)
         for connection in [*self._state.connections]:
             connection.transport.abort()
+        if self._state.tasks:  # these see now that nobody reads them any more
+            await asyncio.wait([*self._state.tasks], timeout=_GOODBYE_S)

@@ -36,9 +36,16 @@ async def _visible(call: Call) -> list[Connected]:
 
 
 async def list_connections(call: Call) -> Response:
-    """Open connections."""
+    """Open connections; beyond RabbitMQ they are found by the name that their clients gave them, too."""
     view = call.view
-    return await listing(call.request, await _visible(call), lambda one: _told(one, view), lambda one: one.name)
+    return await listing(
+        call.request, await _visible(call), lambda one: _told(one, view), lambda one: one.name, alias=_alias
+    )
+
+
+def _alias(one: Connected) -> str:
+    name = one.describe().get("user_provided_name")
+    return name if isinstance(name, str) else ""
 
 
 def _told(one: Connected, view: View) -> dict[str, Any]:
@@ -56,6 +63,11 @@ def _channels(one: Connected, view: View) -> list[dict[str, Any]]:
         if counts is not None and (figures := view.stats_of(told["name"], STATS, stats(counts), 0)):
             told["message_stats"] = figures
     return found
+
+
+def _reason(call: Call) -> str:
+    said = call.request.headers.get("x-reason", CLOSED)  # its bytes are UTF-8, by what is customary
+    return said.encode("latin-1").decode("utf-8", "replace")
 
 
 async def _connection(call: Call) -> tuple[Connected, dict[str, Any]]:
@@ -78,7 +90,7 @@ async def delete_connection(call: Call) -> Response:
     one, told = await _connection(call)
     if told["user"] != call.caller.user.name:
         call.caller.require(ADMINISTRATOR)
-    one.close(call.request.headers.get("x-reason", CLOSED))
+    one.close(_reason(call))
     return done()
 
 
@@ -87,7 +99,7 @@ async def delete_connections_of_user(call: Call) -> Response:
     if call.part("user") != call.caller.user.name:
         call.caller.require(ADMINISTRATOR)
     for one in call.broker.connections.of_user(call.part("user")):
-        one.close(call.request.headers.get("x-reason", CLOSED))
+        one.close(_reason(call))
     return done()
 
 
