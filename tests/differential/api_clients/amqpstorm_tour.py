@@ -13,7 +13,7 @@ from typing import Any
 
 from amqpstorm.management import ApiConnectionError, ApiError, ManagementApi
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 QUEUE = ("vhost", "name", "durable", "auto_delete", "arguments", "type")
 EXCHANGE = ("vhost", "name", "durable", "auto_delete", "internal", "arguments", "type")
 
