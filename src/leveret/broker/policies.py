@@ -138,9 +138,10 @@ class Policies:
             _problem_of_apply_to(op.apply_to),
             problem_of_pattern("pattern", op.pattern),
             _problem_of_priority(op.priority),
-            self._problem_of_size(op),
         ]
         found = [problem for problem in problems if problem is not None]
+        if not found and (problem := self._problem_of_size(op)) is not None:  # of what has the right types
+            found = [problem]
         if found:
             raise PolicyError("Validation failed\n\n" + "\n".join(found))
 
