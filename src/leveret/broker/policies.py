@@ -133,15 +133,15 @@ class Policies:
 
     def validate(self, op: SetPolicy) -> None:
         """Whether it may be set here. Raises PolicyError with RabbitMQ's text."""
+        target, priority = _problem_of_apply_to(op.apply_to), _problem_of_priority(op.priority)
         problems = [
             problem_of(op.definition, operator=op.operator),
-            _problem_of_apply_to(op.apply_to),
+            target,
             problem_of_pattern("pattern", op.pattern),
-            _problem_of_priority(op.priority),
+            priority,
+            self._problem_of_size(op) if target is priority is None else None,  # only of what has the right types
         ]
         found = [problem for problem in problems if problem is not None]
-        if not found and (problem := self._problem_of_size(op)) is not None:  # of what has the right types
-            found = [problem]
         if found:
             raise PolicyError("Validation failed\n\n" + "\n".join(found))
 
