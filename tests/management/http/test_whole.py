@@ -176,6 +176,25 @@ class TestServer:
                 await reader.readexactly(1)
             writer.close()
 
+    async def test_who_goes_away_meanwhile_is_nothing_to_log(
+        self, broker: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        host, port = broker._management.listening[0].host, broker._management.listening[0].port
+        lost = _happens(monkeypatch, "connection_lost")
+        login = b"authorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n"
+        for path in (b"POST /api/login", b"POST /api/definitions", b"PUT /api/queues/%2F/q"):
+            next_lost = asyncio.ensure_future(anext(lost))
+            _, writer = await asyncio.open_connection(host, port)
+            writer.write(path + b" HTTP/1.1\r\nhost: x\r\n" + login + b"content-length: 9\r\n\r\n{")
+            await writer.drain()
+            await asyncio.sleep(0)
+            writer.close()
+            await next_lost
+            tasks = broker._management._server._state.tasks
+            if tasks:
+                await asyncio.wait([*tasks])
+        assert not [one for one in caplog.records if one.levelname == "ERROR"]
+
     async def test_only_so_many_connections(self, broker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("leveret.management.http.server.API_CONNECTIONS_MAX", 1)
         host, port = broker._management.listening[0].host, broker._management.listening[0].port

@@ -217,7 +217,8 @@ async def list_queue_bindings(call: Call) -> Response:
     """Those to a queue."""
     queue = await queue_of(call)
     bound = call.broker.vhosts[queue.vhost].router.bindings_to(queue)
-    return await _bindings(call, [queue, *bound])
+    found: list[Binding | Queue] = [queue, *bound]
+    return await _bindings(call, found)
 
 
 async def list_exchange_bindings(call: Call) -> Response:

@@ -10,6 +10,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from ...limits import API_BODY_MAX, PAGE_SIZE_MAX
@@ -90,10 +91,13 @@ async def body_of(request: Request, size_max: int | None = None) -> bytes:
     """What was sent. Raises ApiError when it is too much."""
     size_max = API_BODY_MAX if size_max is None else size_max
     data = bytearray()
-    async for part in request.stream():
-        data += part
-        if len(data) > size_max:
-            raise ApiError(413, "payload_too_large", f"more than {size_max} bytes")
+    try:
+        async for part in request.stream():
+            data += part
+            if len(data) > size_max:
+                raise ApiError(413, "payload_too_large", f"more than {size_max} bytes")
+    except ClientDisconnect:
+        raise bad_request("the rest is missing") from None  # nobody hears it
     return bytes(data)
 
 
@@ -121,19 +125,6 @@ def field(said: Mapping[str, Any], name: str, kind: type[T], default: T | None =
     return value
 
 
-def optional(said: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
-    """A value of an object, which may be missing or null. Raises ApiError when it is of another type."""
-    return None if said.get(name) is None else field(said, name, kind)
-
-
-def names(said: Mapping[str, Any], name: str) -> list[str]:
-    """A list of texts. Raises ApiError when it is none."""
-    found: list[Any] = field(said, name, list)
-    if not all(isinstance(one, str) for one in found):
-        raise bad_request(f"{name} should be a list of texts")
-    return found
-
-
 def flag(said: Mapping[str, Any], name: str, default: bool) -> bool:
     """Whether; old clients, rabbitmqadmin among them, send "true" and "false" as texts. Raises ApiError."""
     text = said.get(name)
@@ -148,6 +139,19 @@ def whole(said: Mapping[str, Any], name: str, default: int) -> int:
     if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX:
         return int(text)
     return field(said, name, int, default)
+
+
+def optional(said: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
+    """A value of an object, which may be missing or null. Raises ApiError when it is of another type."""
+    return None if said.get(name) is None else field(said, name, kind)
+
+
+def names(said: Mapping[str, Any], name: str) -> list[str]:
+    """A list of texts. Raises ApiError when it is none."""
+    found: list[Any] = field(said, name, list)
+    if not all(isinstance(one, str) for one in found):
+        raise bad_request(f"{name} should be a list of texts")
+    return found
 
 
 class Turns:
