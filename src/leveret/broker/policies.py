@@ -136,13 +136,12 @@ class Policies:
 
     def validate(self, op: SetPolicy) -> None:
         """Whether it may be set here. Raises PolicyError with RabbitMQ's text."""
-        target, priority = _problem_of_apply_to(op.apply_to), _problem_of_priority(op.priority)
         problems = [
             problem_of(op.definition, operator=op.operator),
-            target,
+            _problem_of_apply_to(op.apply_to),
             problem_of_pattern("pattern", op.pattern),
-            priority,
-            self._problem_of_size(op) if target is priority is None else None,  # only of what has the right types
+            _problem_of_priority(op.priority),
+            self._problem_of_size(op),
         ]
         if not any(problems):
             problems.append(_problem_of_reading(op))

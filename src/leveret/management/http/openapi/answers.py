@@ -214,6 +214,15 @@ class QueueAlone(Queue):
     owner_pid_details: NotRequired[Annotated[ConnectionName, Meta(description="Of an exclusive queue.")]]
 
 
+class ExchangeStats(TypedDict):
+    """What was published to an exchange since the start, and how often it reached a queue."""
+
+    publish_in: Count
+    publish_in_details: Details
+    publish_out: Count
+    publish_out_details: Details
+
+
 class Exchange(TypedDict):
     """An exchange."""
 
@@ -226,6 +235,7 @@ class Exchange(TypedDict):
     arguments: Plain
     policy: str | None
     user_who_performed_action: str
+    message_stats: NotRequired[ExchangeStats]
 
 
 class Binding(TypedDict):

@@ -92,6 +92,7 @@ class GraphNode(TypedDict):
     messages: NotRequired[Count]
     consumers: NotRequired[Count]
     paused: NotRequired[bool]
+    publish_in_rate: NotRequired[float]
     publish_rate: NotRequired[float]
     deliver_rate: NotRequired[float]
 
