@@ -136,6 +136,11 @@ class TestVHosts:
         await api("PUT", "user-limits/guest/max-channels", {"value": 7}, 204)
         assert await api("GET", "user-limits/guest") == [{"user": "guest", "value": {"max-channels": 7}}]
 
+    async def test_limits_that_are_none(self, api: Api) -> None:
+        for value in ("1", None, True, 1 << 63, -(1 << 80)):
+            for path in ("vhost-limits/%2F/max-queues", "user-limits/guest/max-channels"):
+                await api("PUT", path, {"value": value}, 400)
+
     async def test_limits_of_nobody(self, api: Api) -> None:
         await api("GET", "user-limits/nobody", status=404)
 

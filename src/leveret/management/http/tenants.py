@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ...access.passwords import ALGORITHMS, ARGON2ID, SHA256
 from ...broker.parameters import LIMITS, MAX_CONNECTIONS, MAX_QUEUES, VHOST_LIMITS, require_parameter
+from ...broker.policy_keys import NUMBER_MAX
 from ...wire.definitions import ClearParameter, SetParameter
 from .. import describe
 from ..definitions import words
@@ -325,13 +326,21 @@ async def list_vhost_limits(call: Call) -> Response:
     return await listing(call.request, limited, lambda one: dict(zip(("vhost", "value"), one, strict=True)), _first)
 
 
+def _number(said: dict[str, Any]) -> int:
+    """The limit that is said. Raises ApiError."""
+    value = field(said, "value", int)
+    if abs(value) > NUMBER_MAX:
+        raise bad_request(f"value should be at most {NUMBER_MAX}")
+    return value
+
+
 async def set_vhost_limit(call: Call) -> Response:
     """PUT `{"value": n}`, or DELETE."""
     call.caller.require(ADMINISTRATOR)
     vhost, name = call.part("vhost"), call.part("name")
     if vhost not in call.broker.vhosts:
         raise not_found()
-    value = None if call.request.method == "DELETE" else field(await object_of(call.request), "value", int)
+    value = None if call.request.method == "DELETE" else _number(await object_of(call.request))
     if name not in _VHOST_LIMITS:
         raise bad_request(f'Validation failed\n\nUnrecognised terms [{{<<"{name}">>,{value}}}] in limits\n')
     limits = {**(call.broker.parameters.get(vhost, VHOST_LIMITS, LIMITS) or {})}
@@ -361,7 +370,7 @@ async def set_user_limit(call: Call) -> Response:
     """PUT `{"value": n}`, or DELETE."""
     call.caller.require(ADMINISTRATOR)
     user, name = _user(call).name, call.part("name")
-    value = -1 if call.request.method == "DELETE" else field(await object_of(call.request), "value", int)
+    value = -1 if call.request.method == "DELETE" else _number(await object_of(call.request))
     with refusals():
         await call.durable(call.node.administration.set_user_limits(user, {name: value}))
     return done()

@@ -30,7 +30,7 @@ Flag = Annotated[bool | Literal["true", "false"], Meta(description="`true` or `f
 Table = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/Table"})]
 ShortText = Annotated[str, Meta(max_length=NAME_BYTES_MAX, description=f"At most {NAME_BYTES_MAX} bytes.")]
 Pattern = Annotated[str, Meta(description="A regular expression.", examples=["^hats\\."])]
-Limit = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="Below 0: none.")]
+Limit = Annotated[int, Meta(ge=-(2**63) + 1, le=2**63 - 1, description="Below 0: none.")]
 Tags = Annotated[str | list[str], Meta(description="A list, or a text with commas.", examples=["monitoring"])]
 
 
