@@ -601,7 +601,7 @@ class TestChance:
         monkeypatch.setattr(SeededRandomness, "numbers", None)
         message = batch(("x", "k"))
         assert cells(setup.router, message) == [(["a"], [0])]
-        assert message.keys.cache[0] == (setup.router.version, (setup.queues["a"],))
+        assert message.keys.cache[0] == (setup.router.version, (setup.queues["a"],), setup.router.exchanges["x"])
 
 
 class TestCaches:

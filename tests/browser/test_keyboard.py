@@ -134,7 +134,7 @@ class TestDialogs:
         ui.go("queues")
         ui.button("New queue").first.focus()
         press(ui.page, "Enter")
-        dialog = ui.page.get_by_role("dialog", name="New queue or stream")
+        dialog = ui.page.get_by_role("dialog", name="New queue")
         expect(dialog).to_be_visible()
         for _ in range(20):
             # The focus stays inside (or is with the browser itself, where the page has it nowhere).

@@ -23,7 +23,7 @@ class TestMaking:
         ui.says("is no number")
         ui.field("Arguments: value", ui.dialog).fill("-1")
         ui.button("Create queue").click()
-        ui.says("PRECONDITION_FAILED")  # what the broker says
+        ui.says("invalid arg 'x-max-length'")  # what the broker says
         ui.field("Arguments: value", ui.dialog).fill("10")
         ui.button("Create queue").click()
         ui.says("The queue made/here is there.")

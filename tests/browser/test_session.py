@@ -80,6 +80,7 @@ def test_the_session_ends_with_the_user(browser: Browser, url: str, api: Api) ->
         ui.go("queues")
         expect(ui.page.get_by_role("table", name="queues")).to_be_visible()
         api("DELETE", "users/leaving")
+        ui.page.keyboard.press("r")
         expect(ui.page.get_by_role("alert")).to_contain_text("logged out")
         expect(ui.page.get_by_label("Password")).to_be_visible()
         # Somebody else goes on where this one was.

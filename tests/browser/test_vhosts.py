@@ -22,16 +22,16 @@ def test_adding_one(ui: Ui, api: Api) -> None:
     ui.field("Name", ui.dialog).fill("new/one")
     ui.field("Description", ui.dialog).fill("Of the new shop")
     ui.field("Tags, with commas", ui.dialog).fill("production, eu")
-    ui.field("Queues are by default", ui.dialog).select_option("quorum")
+    ui.field("Queues are by default", ui.dialog).select_option("classic")
     ui.button("Create virtual host").click()
     ui.says("The virtual host new/one is there.")
     there = api("GET", "vhosts/new%2Fone")
     assert there["description"] == "Of the new shop"
     assert there["tags"] == ["production", "eu"]
-    assert there["default_queue_type"] == "quorum"
+    assert there["default_queue_type"] == "classic"
     assert there["tracing"] is False
     expect(ui.row("new/one")).to_contain_text("Of the new shop")
-    expect(ui.row("new/one")).to_contain_text("quorum")
+    expect(ui.row("new/one")).to_contain_text("classic")
     # It can be chosen at once, for all pages.
     ui.page.get_by_role("combobox", name="Virtual host").select_option("new/one")
     ui.go("queues")
@@ -48,13 +48,13 @@ def test_changing_one(ui: Ui, api: Api, shop: str) -> None:
     expect(ui.field("Name", ui.dialog)).to_have_count(0)
     ui.field("Description", ui.dialog).fill("Sales, and returns")
     ui.field("Tags, with commas", ui.dialog).fill("production, returns")
-    ui.field("Queues are by default", ui.dialog).select_option("stream")
+    ui.field("Queues are by default", ui.dialog).select_option("classic")
     ui.dialog.get_by_role("checkbox").check()
     ui.button("Save").click()
     ui.says("The virtual host shop is changed.")
     there = api("GET", "vhosts/shop")
     assert (there["description"], there["tags"]) == ("Sales, and returns", ["production", "returns"])
-    assert (there["default_queue_type"], there["tracing"]) == ("stream", True)
+    assert (there["default_queue_type"], there["tracing"]) == ("classic", True)
     expect(ui.row(shop).locator(".badge", has_text="tracing")).to_be_visible()
     assert [one["name"] for one in api("GET", "queues/shop")] == ["kept"]
     api("DELETE", "vhosts/shop")

@@ -186,7 +186,7 @@ def test_the_live_view_and_its_keys(url: str) -> None:
 
         terminal.press("\t")
         terminal.until("[connections]")
-        terminal.until("no connection is here")
+        terminal.until(lambda lines: lines[10] == "no connection is here" and lines[-1].startswith("q quit"))
         terminal.press("\t")
         terminal.until("[channels]")
         terminal.press("\t")
@@ -257,8 +257,9 @@ def test_a_restart_of_the_broker_is_survived() -> None:
         with Terminal("top", "--interval", "0.2", "--sort", "ready", env={"LEVERET_URL": url}) as terminal:
             terminal.until("no queue is here")
             assert broker.stop() == 0
-            lines = terminal.until("connecting...")
-            assert f"unable to connect to http://127.0.0.1:{port}" in lines[0]
+            lines = terminal.until(f"unable to connect to http://127.0.0.1:{port}")
+            assert lines[0].endswith(" connecting...")
+            assert "Connection refused" in lines[-1]
             with managed(port) as (again, _):
                 terminal.until(lambda lines: "connecting..." not in lines[0])
                 fill(url)

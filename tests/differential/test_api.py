@@ -157,7 +157,7 @@ LOOKED_AT: Final = [
 ]
 
 ERLANG: Final = "of the Erlang machine"
-DETAILED: Final = "figures are not kept for pairs of objects, nor for exchanges"
+DETAILED: Final = "figures are not kept for pairs of objects"
 UNKNOWN: Final = "not counted"
 OLD: Final = "gone from RabbitMQ 4"
 LEFT_OUT: Final[dict[str, str]] = {
@@ -195,9 +195,6 @@ LEFT_OUT: Final[dict[str, str]] = {
     "linger": "an option of Erlang's sockets",
     "exit_on_close": "an option of Erlang's sockets",
     "cowboy_opts": "options of Erlang's HTTP server",
-    "exchanges[] message_stats": DETAILED,
-    "exchanges/%2F[] message_stats": DETAILED,
-    "exchanges/%2F/x message_stats": DETAILED,
     "exchanges/%2F/x incoming": DETAILED,
     "exchanges/%2F/x outgoing": DETAILED,
     "vhosts[] recv_oct": UNKNOWN,

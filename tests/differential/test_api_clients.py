@@ -1,5 +1,5 @@
-"""Other people's clients of the HTTP API take the same tour with RabbitMQ and with Leveret: rabbit-hole (Go), Hop
-(Java) and AMQPStorm (Python). Each is a program in `api_clients/` that prints what every step came to.
+"""Other clients of the HTTP API take the same tour with RabbitMQ and with Leveret: rabbit-hole (Go), Hop (Java)
+and AMQPStorm (Python). Each is a program in `api_clients/` that prints what every step came to.
 """
 
 from __future__ import annotations

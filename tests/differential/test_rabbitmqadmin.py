@@ -26,7 +26,7 @@ FOLDER: Final = Path(__file__).with_name("rabbitmqadmin")
 V1: Final = commands("rabbitmqadmin/v1.txt")
 V2: Final = commands("rabbitmqadmin/v2.txt")
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 WORDS: Final = "words, where RabbitMQ has an Erlang term or other words"
 HASHED: Final = "passwords are hashed with argon2id"

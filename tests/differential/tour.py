@@ -28,7 +28,7 @@ import pytest
 from ..process import BrokerProcess
 from .rabbitmq import SERVER, RabbitMQ
 
-PATIENCE_S: Final = 20.0
+PATIENCE_S: Final = 60.0
 """RabbitMQ's statistics are some seconds late."""
 COMMAND_S: Final = 60.0
 EVENTS: Final = "amq.rabbitmq.event"

@@ -54,6 +54,8 @@ class Exchange:
         "name",
         "operator_policy",
         "policy",
+        "published_in",
+        "published_out",
         "vhost",
     )
 
@@ -85,6 +87,10 @@ class Exchange:
         self.arguments = arguments
         self.policy: Policy | None = None
         """In effect."""
+        self.published_in = 0
+        """Messages that were published to it, since the broker started."""
+        self.published_out = 0
+        """How many of them reached a queue; once for each queue."""
         self.operator_policy: Policy | None = None
         self.alternate: str | None = None
         self.configure(None)

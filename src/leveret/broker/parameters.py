@@ -74,6 +74,10 @@ class Parameters:
     def __len__(self) -> int:
         return len(self._values)
 
+    def __contains__(self, key: tuple[str, str, str]) -> bool:
+        """Whether there is one of this virtual host, component and name: its value may be None."""
+        return key in self._values
+
     def get(self, vhost: str, component: str, name: str) -> Any:
         """The value; None when there is none."""
         return self._values.get((vhost, component, name))

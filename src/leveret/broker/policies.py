@@ -32,6 +32,9 @@ InEffect = tuple["Policy | None", "Policy | None"]
 """A policy and an operator policy."""
 
 
+_NOT_KEPT: Final = "the definition cannot be kept: it has values that JSON has not"
+
+
 class Policy:
     """One policy, as an op told it. Never changes: who sets it again makes a new one."""
 
@@ -133,13 +136,16 @@ class Policies:
 
     def validate(self, op: SetPolicy) -> None:
         """Whether it may be set here. Raises PolicyError with RabbitMQ's text."""
+        target, priority = _problem_of_apply_to(op.apply_to), _problem_of_priority(op.priority)
         problems = [
             problem_of(op.definition, operator=op.operator),
-            _problem_of_apply_to(op.apply_to),
+            target,
             problem_of_pattern("pattern", op.pattern),
-            _problem_of_priority(op.priority),
-            self._problem_of_size(op),
+            priority,
+            self._problem_of_size(op) if target is priority is None else None,  # only of what has the right types
         ]
+        if not any(problems):
+            problems.append(_problem_of_reading(op))
         found = [problem for problem in problems if problem is not None]
         if found:
             raise PolicyError("Validation failed\n\n" + "\n".join(found))
@@ -148,15 +154,22 @@ class Policies:
         if len(op.name.encode(errors="replace")) > SHORTSTR_MAX:
             return f"name should be less than {SHORTSTR_MAX} bytes"
         try:
-            require_readable(op)
             size = len(msgspec.json.encode(op.definition))
         except (TypeError, ValueError):
-            return "the definition cannot be kept: it has values that JSON has not"
+            return _NOT_KEPT
         if size > POLICY_DEFINITION_SIZE_MAX:
             return f"definition of {size} bytes is larger than {POLICY_DEFINITION_SIZE_MAX}"
         if (op.operator, op.name) not in self._by_name and len(self) >= POLICIES_MAX:
             return f"policy limit in vhost '{op.vhost}' ({POLICIES_MAX}) is reached"
         return None
+
+
+def _problem_of_reading(op: SetPolicy) -> str | None:
+    try:
+        require_readable(op)
+    except ValueError:
+        return _NOT_KEPT
+    return None
 
 
 def _problem_of_apply_to(value: object) -> str | None:

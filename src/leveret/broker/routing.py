@@ -7,7 +7,7 @@ Exchanges"). Each exchange is visited once per message and each queue gets it on
 Routing happens once per distinct key, not per message, and is remembered in two places until something changes
 (`version`):
 
-    keys.cache[key id]        (version, queues)   of one connection's key table: the way of nearly every batch
+    keys.cache[key id]        (version, queues, start)   of one connection's key table: the way of nearly every batch
     _cached[exchange, key]    queues              shared by all connections, bounded
 
 Keys of the default exchange are not remembered but looked up: that is as fast, and queues come and go. Where an
@@ -48,6 +48,8 @@ _BY_NAME: Final = -1
 """Here is the routing key: look it up in the default exchange."""
 _BY_COLUMNS: Final = -2
 """Here is a _ByColumns, with the version in it."""
+_SOLE: Final = -1
+"""No key, but beside them: the exchange that all of them lead through; None when there are several."""
 
 PREDECLARED: Final[tuple[tuple[str, type[Exchange], bool], ...]] = (
     ("amq.direct", DirectExchange, False),
@@ -250,7 +252,7 @@ class Router:
             return self._routes_of_many(batch, keys)
         entry: Any = keys.cache.get(key)
         if entry is not None:
-            version, found = entry
+            version, found, _ = entry
             if version == self.version:
                 return [(found, None)]
             if version == _BY_NAME:
@@ -274,7 +276,7 @@ class Router:
             if entry is None:
                 self._add_new(batch, keys, key, rows, cells)
                 continue
-            remembered, found = entry
+            remembered, found, _ = entry
             if remembered == _BY_NAME:
                 found = by_name.get(found, ())
             elif remembered != version:
@@ -356,20 +358,32 @@ class Router:
             way: _ByColumns = entry[1]
             return way
         exchange, routing_key, _, _ = keys[key]
-        if not exchange:
-            keys.cache[key] = (_BY_NAME, routing_key)
-            return self._by_name.get(routing_key, ())
         start = self._start(exchange)
         if isinstance(start, AmqpError):
             return start
+        sole: Any = keys.cache.get(_SOLE, start)
+        keys.cache[_SOLE] = start if sole is not None and sole.name == exchange else None
+        if not exchange:
+            keys.cache[key] = (_BY_NAME, routing_key, start)
+            return self._by_name.get(routing_key, ())
         needs = self._needs_from(start)
         if needs:
             way = self._way(start, (routing_key,), needs)
-            keys.cache[key] = (_BY_COLUMNS, way)
+            keys.cache[key] = (_BY_COLUMNS, way, start)
             return way
         queues = self._route_cached(start, routing_key)
-        keys.cache[key] = (self.version, queues)
+        keys.cache[key] = (self.version, queues, start)
         return queues
+
+    def start_of(self, batch: Batch) -> Exchange | None:
+        """The exchange that all of a batch, which is routed, were published to; None when it cannot be told at once."""
+        if batch.features & CC:
+            return None
+        if batch.key < 0:
+            sole: Any = batch.keys.cache.get(_SOLE)
+            return sole  # type: ignore[no-any-return]
+        entry: Any = batch.keys.cache.get(batch.key)
+        return None if entry is None else entry[2]
 
     def routes_from(self, start: Exchange, batch: Batch) -> list[Cell]:
         """As `routes`, but all begin at this exchange, whatever they were published to."""

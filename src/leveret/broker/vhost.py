@@ -18,6 +18,7 @@ from .consumer import Consumer
 from .copies import without_bcc
 from .events import about_consumer
 from .objects import Objects
+from .passages import count_passages
 from .permits import NotWritable
 from .placement import place
 from .queue import Queue
@@ -104,15 +105,18 @@ class VHost(Objects):
             if slow:
                 publisher.slow_down()
             self.counts.publish += len(batch)
+            count_passages(self.router, batch, len(batch), None)
             publisher.published(len(batch), None, None)
             return
         placement = place(cells, batch, limit)
+        routed = placement.queues
         change = Change(self._broker, self.router)
         change.publish(placement)
         position = change.commit()
         if change.congested:
             publisher.slow_down()
         self.counts.publish += placement.count
+        count_passages(self.router, batch, placement.count, routed)
         self._unroutable(placement)
         if placement.returned is not None:
             publisher.returned(batch, placement.returned)
@@ -156,14 +160,16 @@ class VHost(Objects):
         if self.tracer is not None:
             for cells, batch in zip(routed, batches, strict=True):
                 self._trace(self.tracer, cells, batch, publisher, None)
+        queues = [placement.queues for placement in placements]
         change = Change(self._broker, self.router)
         for placement in placements:
             change.publish(placement)
         for portions, kind in settlements:
             change.settle(portions, kind)
         position = change.commit(wait=True)
-        for placement in placements:
+        for placement, reached in zip(placements, queues, strict=True):
             self.counts.publish += placement.count
+            count_passages(self.router, placement.batch, placement.count, reached)
             self._unroutable(placement)
             if placement.returned is not None:
                 publisher.returned(placement.batch, placement.returned)

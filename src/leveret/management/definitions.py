@@ -153,8 +153,7 @@ def write(definitions: Definitions) -> bytes:
 
 
 def writing(definitions: Definitions) -> Generator[None, None, list[bytes]]:
-    """As JSON, an object a line, in pieces; it pauses after every one. Objects of one virtual host do not say which."""
-    of_one = definitions.original_vhost_name is not msgspec.UNSET
+    """As JSON, an object a line, in pieces; it pauses after every one."""
     pieces = [b"{\n"]
     for name in definitions.__struct_fields__:
         value = getattr(definitions, name)
@@ -163,8 +162,7 @@ def writing(definitions: Definitions) -> Generator[None, None, list[bytes]]:
         pieces.append(b"%b:" % _encoder.encode(name))
         if isinstance(value, list):
             for number, one in enumerate(value):
-                told = _without_vhost(one) if of_one else one
-                pieces.append((b",\n  " if number else b"[\n  ") + _encoder.encode(told))
+                pieces.append((b",\n  " if number else b"[\n  ") + _encoder.encode(_said(one)))
                 yield
             pieces.append(b"],\n" if value else b"[],\n")
         else:
@@ -173,10 +171,12 @@ def writing(definitions: Definitions) -> Generator[None, None, list[bytes]]:
     return pieces
 
 
-def _without_vhost(one: msgspec.Struct) -> dict[str, Any]:
+def _said(one: object) -> object:
+    """What is of the file's one virtual host does not say which."""
+    if getattr(one, "vhost", "") is not None:
+        return one
     told: dict[str, Any] = msgspec.to_builtins(one, builtin_types=(), enc_hook=str)
-    if told.get("vhost", "") is None:
-        del told["vhost"]
+    del told["vhost"]
     return told
 
 

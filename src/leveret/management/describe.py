@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 from ..broker.binding import Binding
 from ..broker.events import NODE
 from .exporting import plain_arguments, queue_type
-from .statistics import LENGTHS, QUEUE_STATS, STATS, lengths, queue_stats
+from .statistics import EXCHANGE_STATS, LENGTHS, QUEUE_STATS, STATS, exchange_stats, lengths, queue_stats
 
 if TYPE_CHECKING:
     from ..access.accounts import Accounts
@@ -91,9 +91,9 @@ def _in_effect(one: Queue | Exchange) -> dict[str, Any]:
     return found
 
 
-def exchange(one: Exchange) -> dict[str, Any]:
-    """An exchange."""
-    return {
+def exchange(one: Exchange, view: View) -> dict[str, Any]:
+    """An exchange; what was published to it, if there was anything."""
+    told = {
         "name": one.name,
         "vhost": one.vhost,
         "type": one.type,
@@ -104,6 +104,9 @@ def exchange(one: Exchange) -> dict[str, Any]:
         "policy": None if one.policy is None else one.policy.name,
         "user_who_performed_action": "",
     }
+    if stats := view.stats_of(one, EXCHANGE_STATS, exchange_stats(one), 0):
+        told["message_stats"] = stats
+    return told
 
 
 def binding(one: Binding) -> dict[str, Any]:

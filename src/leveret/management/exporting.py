@@ -75,16 +75,22 @@ def _vhost(vhost: VHost) -> file.VHost:
 
 
 def _tell_vhost(told: file.Definitions, broker: Broker, vhost: VHost, name: str | None) -> Iterator[None]:
+    """Without a name queues, exchanges and bindings do not say where they are; the others do (RabbitMQ)."""
     for parameter in broker.parameters.all():
         if parameter.vhost == vhost.name:
-            told.parameters.append(file.Parameter(parameter.component, parameter.name, parameter.value, name))
+            told.parameters.append(file.Parameter(parameter.component, parameter.name, parameter.value, vhost.name))
     for policy in vhost.policies.all():
         op = policy.op
         if op.operator:
-            value = {"pattern": op.pattern, "definition": op.definition, "priority": op.priority}
-            told.parameters.append(file.Parameter("operator_policy", op.name, {**value, "apply-to": op.apply_to}, name))
+            value = {
+                "pattern": op.pattern,
+                "definition": op.definition,
+                "priority": op.priority,
+                "apply-to": op.apply_to,
+            }
+            told.parameters.append(file.Parameter("operator_policy", op.name, value, vhost.name))
         else:
-            told.policies.append(file.Policy(op.name, op.pattern, op.definition, op.priority, op.apply_to, name))
+            told.policies.append(file.Policy(op.name, op.pattern, op.definition, op.priority, op.apply_to, vhost.name))
     for queue in [*vhost.queues.values()]:
         yield
         if not queue.exclusive:

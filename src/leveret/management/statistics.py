@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..broker.broker import Broker
     from ..broker.counts import Counts
+    from ..broker.exchange import Exchange
     from ..broker.queue import Queue
     from ..broker.vhost import VHost
 
@@ -26,6 +27,7 @@ Values = tuple[int, ...]
 LENGTHS: Final = ("messages", "messages_ready", "messages_unacknowledged")
 STATS: Final = (*MESSAGES, "deliver_get")
 QUEUE_STATS: Final = ("publish", *MESSAGES[MESSAGES.index("deliver") :], "deliver_get")
+EXCHANGE_STATS: Final = ("publish_in", "publish_out")
 CHURN: Final = Churn.__slots__
 DATA: Final = ("recv_oct", "send_oct")
 
@@ -127,6 +129,11 @@ def queue_stats(queue: Queue) -> Values:
         c.ack,
         c.deliver_get,
     )
+
+
+def exchange_stats(exchange: Exchange) -> Values:
+    """EXCHANGE_STATS of an exchange."""
+    return exchange.published_in, exchange.published_out
 
 
 def stats(counts: Counts) -> Values:
@@ -235,7 +242,13 @@ class Statistics:
             now[key] = series
             self._count += len(series.samples)
 
-        sums = yield from sum_up([*self._broker.vhosts.values()], record)
+        vhosts = [*self._broker.vhosts.values()]
+        sums = yield from sum_up(vhosts, record)
+        for vhost in vhosts:
+            for exchange in [*vhost.router.exchanges.values()]:
+                if exchange.published_in:
+                    record(exchange, exchange_stats(exchange))
+                yield
         for connection in self._broker.connections.all():
             record(connection, connection.traffic())
             for key, counts in connection.channel_counts().items():

@@ -24,6 +24,12 @@ class TestQueues:
         assert await api("GET", "queues/%2F/q", status=404) == {"error": "Object Not Found", "reason": "Not Found"}
         await api("DELETE", "queues/%2F/q", status=404)
 
+    async def test_flags_may_be_texts(self, api: Api) -> None:
+        await api("PUT", "queues/%2F/q", {"durable": "false", "auto_delete": "true"}, 201)
+        found = await api("GET", "queues/%2F/q")
+        assert (found["durable"], found["auto_delete"]) == (False, True)
+        await api("PUT", "queues/%2F/p", {"durable": "perhaps"}, 400)
+
     async def test_names_may_have_any_letters(self, api: Api) -> None:
         path = quote(ODD, safe="")
         await api("PUT", f"vhosts/{path}", {}, 201)
@@ -94,7 +100,9 @@ class TestListings:
             "page_size": 5,
             "total_count": 12,
         }
-        assert (await api("GET", "queues?page=1&page_size=5000"))["page_size"] == 500
+        assert (await api("GET", "queues?page=1&page_size=500"))["page_size"] == 500
+        for wrong in ("page=1&page_size=501", "page_size=-1", "page=x", "lengths_incr=0", "lengths_age=x"):
+            await api("GET", f"queues?{wrong}", status=400)
         refused = await api("GET", "queues?page=9", status=400)
         assert refused["reason"] == "Page out of range, page: 9 page size: 100, len: 12"
         await api("GET", "queues?page=none", status=400)
@@ -169,6 +177,19 @@ class TestBindings:
         await api("DELETE", "bindings/%2F/e/x/q/q/a.%2A", status=204)
         assert await api("GET", "bindings/%2F/e/x/q/q") == []
         await api("DELETE", "bindings/%2F/e/x/q/q/a.%2A", status=404)
+
+    async def test_its_name_is_encoded_in_a_path(self, api: Api) -> None:
+        for key in ("a.*", "a.%2A", "é/~"):  # the name of the second, as it is, would be that of the first, encoded
+            await api("POST", "bindings/%2F/e/x/q/q", {"routing_key": key}, 201)
+        for one in await api("GET", "bindings/%2F/e/x/q/q"):
+            path = "bindings/%2F/e/x/q/q/" + quote(one["properties_key"], safe="")
+            assert await api("GET", path) == one
+            await api("DELETE", path, status=204)
+        assert await api("GET", "bindings/%2F/e/x/q/q") == []
+
+    async def test_between_what_there_is_not(self, api: Api) -> None:
+        await api("GET", "bindings/%2F/e/x/x/y", status=404)
+        await api("GET", "exchanges/%2F/x/bindings/middle", status=404)
 
     async def test_to_an_exchange_with_arguments(self, api: Api) -> None:
         said = {"routing_key": "", "arguments": {"x-match": "any", "k": "v"}}

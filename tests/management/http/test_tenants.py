@@ -34,6 +34,15 @@ class TestUsers:
         assert (await api("PUT", "users/ann", {"password": "x"}, 400))["reason"] == "[{key_missing,tags}]"
         await api("PUT", "users/ann", {"password": 5, "tags": ""}, 400)
         await api("PUT", "users/ann", {"password_hash": "no hash", "tags": ""}, 400)
+        for said in (
+            {"tags": [{}]},
+            {"tags": None},
+            {"tags": "", "password_hash": 5},
+            {"tags": "", "hashing_algorithm": {}},
+            {"tags": "", "password": "x", "hashing_algorithm": "rot13"},
+        ):
+            await api("PUT", "users/ann", said, 400)
+        await api("POST", "users/bulk-delete", {"users": [{}]}, 400)
         await api("GET", "users/ann", status=404)
 
     async def test_those_without_permissions(self, api: Api) -> None:
@@ -86,6 +95,28 @@ class TestVHosts:
         await api("DELETE", "vhosts/v", status=204)
         await api("GET", "vhosts/v", status=404)
 
+    async def test_what_is_wrong_is_said(self, api: Api) -> None:
+        for wrong in (
+            {"tags": [{}]},
+            {"tags": 5},
+            {"description": 5},
+            {"default_queue_type": {}},
+            {"protected_from_deletion": "perhaps"},
+            {"tracing": 1},
+            {"metadata": []},
+            {"metadata": {"tags": [5]}, "tags": "a"},
+        ):
+            await api("PUT", "vhosts/hats", wrong, 400)
+        await api("GET", "vhosts/hats", status=404)
+
+    async def test_null_says_nothing(self, api: Api) -> None:
+        await api("PUT", "vhosts/hats", {"description": "d", "tags": "a,b", "metadata": {"description": "e"}}, 201)
+        await api("PUT", "vhosts/hats", {"description": None, "tags": None, "metadata": None, "tracing": None}, 204)
+        response = await api.client.put("vhosts/hats", content=b"null")
+        assert response.status_code == 204
+        found = await api("GET", "vhosts/hats")
+        assert (found["description"], found["tags"]) == ("d", ["a", "b"])
+
     async def test_protection(self, api: Api) -> None:
         await api("PUT", "vhosts/v", {})
         await api("POST", "vhosts/v/deletion/protection", status=204)
@@ -104,6 +135,9 @@ class TestVHosts:
         await api("PUT", "vhost-limits/%2F/max-hats", {"value": 1}, 400)
         await api("PUT", "user-limits/guest/max-channels", {"value": 7}, 204)
         assert await api("GET", "user-limits/guest") == [{"user": "guest", "value": {"max-channels": 7}}]
+
+    async def test_limits_of_nobody(self, api: Api) -> None:
+        await api("GET", "user-limits/nobody", status=404)
 
 
 class TestRules:
@@ -130,6 +164,13 @@ class TestRules:
         await api("PUT", "cluster-name", {"name": "warren"}, 204)
         assert (await api("GET", "overview"))["cluster_name"] == "warren"
 
+    async def test_null_is_a_value(self, api: Api) -> None:
+        await api("PUT", "global-parameters/g", {"value": None}, 201)
+        await api("PUT", "global-parameters/g", {"value": None}, 204)
+        assert await api("GET", "global-parameters/g") == {"name": "g", "value": None}
+        await api("DELETE", "global-parameters/g", status=204)
+        await api("GET", "global-parameters/g", status=404)
+
     async def test_definitions_go_out_and_come_back(self, api: Api) -> None:
         await api("PUT", "queues/%2F/q", {"arguments": {"x-max-length": 5}})
         await api("PUT", "exchanges/%2F/x", {"type": "topic"})
@@ -143,6 +184,10 @@ class TestRules:
         assert len(await api("GET", "bindings/%2F/e/x/q/q")) == 1
         refused = await api("POST", "definitions", {"queues": [{"name": "z"}]}, 400)
         assert "queue" in refused["reason"]
+
+    async def test_definitions_are_saved_under_a_name(self, api: Api) -> None:
+        response = await api.client.get("definitions", params={"download": 'á"\n日.json'})
+        assert response.headers["content-disposition"] == 'attachment; filename=".json"'
 
     async def test_definitions_of_one_vhost(self, api: Api) -> None:
         await api("PUT", "vhosts/v", {})

@@ -127,3 +127,15 @@ async def test_of_single_active_consumers_the_others_wait(client: AbstractRobust
     await queue.cancel("first")
     (left,) = await api("GET", "consumers")
     assert (left["consumer_tag"], left["active"], left["activity_status"]) == ("second", True, "single_active")
+
+
+async def test_what_was_published_to_an_exchange(api: Api) -> None:
+    await api("PUT", "queues/%2F/a", {})
+    assert "message_stats" not in await api("GET", "exchanges/%2F/amq.fanout")
+    for exchange in ("amq.default", "amq.fanout"):
+        said = {"routing_key": "a", "payload": "", "payload_encoding": "string", "properties": {}}
+        await api("POST", f"exchanges/%2F/{exchange}/publish", said)
+    found = {one["name"]: one.get("message_stats", {}) for one in await api("GET", "exchanges/%2F")}
+    assert (found[""]["publish_in"], found[""]["publish_out"]) == (1, 1)
+    assert (found["amq.fanout"]["publish_in"], found["amq.fanout"]["publish_out"]) == (1, 0)
+    assert found["amq.direct"] == {}

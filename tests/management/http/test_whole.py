@@ -71,6 +71,12 @@ class TestHealth:
         assert (await api("GET", "health/checks/protocol-listener/mqtt", status=503))["protocols"] == ["amqp", "http"]
         await api("GET", "health/checks/port-listener/x", status=400)
         await api("GET", "health/checks/certificate-expiration/x/weeks", status=400)
+        for path in ("port-listener/" + "9" * 5000, "certificate-expiration/1/centuries"):
+            await api("GET", f"health/checks/{path}", status=400)
+        await api("GET", f"health/checks/certificate-expiration/{'9' * 400}/years", status=400)
+        leaders = "health/checks/quorum-queues-without-elected-leaders/vhost/"
+        await api("GET", leaders + "%2F")
+        await api("GET", leaders + "nowhere", status=404)
         broker._node.alarms.log_full(True)
         found = await api("GET", "health/checks/alarms", status=503)
         assert found["alarms"] == [{"node": "rabbit@leveret", "resource": "disk"}]

@@ -11,6 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from ...wire.fields import Value
+    from .coordinator import Coordinator
+    from .topology import Topology
 
 USAGE: Final = 64
 INTERRUPTED: Final = 130
@@ -156,29 +158,43 @@ def bench(
     raise typer.Exit(code)
 
 
-def _run(topology: Any, as_json: bool) -> int:
+def _run(topology: Topology, as_json: bool) -> int:
+    from rich.console import Console
+
+    from . import display
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left behind
+    try:
+        coordinator = _measure(topology)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    tally = coordinator.tally
+    if as_json:
+        import msgspec
+
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(tally.json())).decode() + "\n")
+    elif tally.start_ns:
+        display.show(Console(highlight=False), tally, coordinator.interrupted)
+    return INTERRUPTED if coordinator.interrupted else 0
+
+
+def _measure(topology: Topology) -> Coordinator:
+    """With progress, if somebody looks."""
     from rich.console import Console
     from rich.live import Live
 
     from . import display
     from .coordinator import Coordinator
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left behind
-    out, aside = Console(highlight=False), Console(stderr=True, highlight=False)
-    if aside.is_terminal:
-        with Live(console=aside, auto_refresh=False, transient=True) as live:
-            coordinator = Coordinator(topology, lambda tally: live.update(display.progress(tally), refresh=True))
-            tally = coordinator.run()
-    else:
+    aside = Console(stderr=True, highlight=False)
+    if not aside.is_terminal:
         coordinator = Coordinator(topology, lambda tally: None)
-        tally = coordinator.run()
-    if as_json:
-        import msgspec
-
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(tally.json())).decode() + "\n")
-    elif tally.start_ns:
-        display.show(out, tally, coordinator.interrupted)
-    return INTERRUPTED if coordinator.interrupted else 0
+        coordinator.run()
+        return coordinator
+    with Live(console=aside, auto_refresh=False, transient=True) as live:
+        coordinator = Coordinator(topology, lambda tally: live.update(display.progress(tally), refresh=True))
+        coordinator.run()
+    return coordinator
 
 
 def _argument(text: str) -> tuple[str, Value]:

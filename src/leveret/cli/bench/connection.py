@@ -52,7 +52,11 @@ class Connection:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise BenchError(f"cannot connect to {address.shown}: {reason}", UNAVAILABLE) from None
-        self._log_in()
+        try:
+            self._log_in()
+        except BaseException:
+            self.socket.close()
+            raise
 
     def _log_in(self) -> None:
         address = self.address

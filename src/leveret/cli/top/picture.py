@@ -47,9 +47,12 @@ def picture(
     height: int | None = None,
     *,
     notice: Text | None = None,
+    problem: str | None = None,
     editing: str | None = None,
 ) -> RenderableType:
-    """All of it; with a height also the keys, on the last line. `notice` is what the clock makes room for."""
+    """All of it; with a height also the keys, on the last line, which make room for a problem as the clock does for a
+    notice.
+    """
     width = max(width, MIN_WIDTH)
     parts: list[RenderableType] = [
         _title(snapshot, notice, width),
@@ -63,8 +66,8 @@ def picture(
     rows = snapshot.items if height is None else snapshot.items[: max(1, height - _ABOVE - _BELOW)]
     parts.append(_table(wanted, rows, width))
     if height is not None:
-        parts += [Text()] * max(0, height - _ABOVE - _BELOW - len(rows))
-        parts.append(_help(width, editing))
+        parts += [Text()] * max(0, height - _ABOVE - _BELOW - max(1, len(rows)))  # none is said in a line
+        parts.append(_help(width, editing) if problem is None else _problem(problem, width))
     return Group(*parts)
 
 
@@ -219,6 +222,12 @@ def _help(width: int, editing: str | None) -> Text:
             break
         line.append(key, f"bold {_ACCENT}")
         line.append(f" {what}  ", "dim")
+    return line
+
+
+def _problem(problem: str, width: int) -> Text:
+    line = Text(clean(problem), style="yellow", no_wrap=True)
+    line.truncate(width, overflow="ellipsis")
     return line
 
 

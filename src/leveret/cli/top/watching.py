@@ -180,17 +180,18 @@ class Watching:
             self._asker.ask(wanted)
 
     def _draw(self, live: Live) -> None:
-        notice = None
+        notice = problem = None
         if self._problem is not None:
-            reason = str(self._problem).partition("\n")[0]
-            notice = Text.assemble((" connecting... ", "bold black on yellow"), (f" {reason}"[:60], "yellow"))
+            notice = Text(" connecting... ", style="bold black on yellow")
+            problem = str(self._problem).partition("\n")[0]
         elif self._paused:
             notice = Text(" paused ", style="bold black on yellow")
         wanted = self._wanted if self._snapshot.wanted.view is self._wanted.view else self._snapshot.wanted
         size = self._console.size
-        live.update(
-            picture(wanted, self._snapshot, size.width, size.height, notice=notice, editing=self._editing), refresh=True
+        shown = picture(
+            wanted, self._snapshot, size.width, size.height, notice=notice, problem=problem, editing=self._editing
         )
+        live.update(shown, refresh=True)
 
     # -- keys ----------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 from . import browsing, events, messages, objects, overview, rules, tenants, topology, traffic
 from .caller import log_in
 from .context import Call, refusals
+from .described import Described
 from .guard import Guard
 from .metrics import Metrics
 from .reply import ApiError, error, json
@@ -197,7 +198,7 @@ PATHS: Final[Mapping[str, Handler | Mapping[str, Handler]]] = {
     "health/checks/node-is-quorum-critical": overview.check_alone,
     "health/checks/reached-target-cluster-size": overview.check_well,
     "health/checks/quorum-queues-without-elected-leaders/all-vhosts": overview.check_well,
-    "health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}": overview.check_well,
+    "health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}": overview.check_leaders,
 }
 """What is at `/api/...`; a handler alone is one for GET."""
 
@@ -209,6 +210,7 @@ def application(node: Managed) -> Guard:
     api = [
         Route("/login", sessions.endpoint, methods=["POST", "DELETE"]),
         Route("/auth", _authentication, methods=["GET"]),
+        Route("/openapi.json", Described(prefix).endpoint, methods=["GET"]),
     ]
     for path, handlers in PATHS.items():
         table = handlers if isinstance(handlers, Mapping) else {"GET": handlers}

@@ -45,10 +45,11 @@ class Call:
 
     def _span(self, name: str) -> Span | None:
         query = self.request.query_params
-        age, step = query.get(f"{name}_age"), query.get(f"{name}_incr")
-        if age is None or step is None:
+        keys = (f"{name}_age", f"{name}_incr")
+        given = [number_in(query[key], key, 1) for key in keys if key in query]
+        if len(given) < 2:
             return None
-        span = Span(number_in(age, f"{name}_age"), number_in(step, f"{name}_incr", 1))
+        span = Span(*given)
         if span.age_s // span.step_s > HISTORY_MAX:
             raise bad_request(f"{name}_age and {name}_incr: more than {HISTORY_MAX} samples")
         return span

@@ -13,7 +13,7 @@ from .context import refusals
 from .reply import bad_request, columns_of, done, field, flag, json, listing, not_found, object_of, pick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from starlette.responses import Response
 
@@ -148,7 +148,10 @@ def _arguments(said: dict[str, Any]) -> Arguments:
 async def list_exchanges(call: Call) -> Response:
     """Of a virtual host, or of all."""
     exchanges = [exchange for vhost in await _vhosts(call) for exchange in vhost.router.exchanges.values()]
-    return await listing(call.request, exchanges, describe.exchange, lambda one: one.name, _place)
+    view = call.view
+    return await listing(
+        call.request, exchanges, lambda one: describe.exchange(one, view), lambda one: one.name, _place
+    )
 
 
 async def exchange_of(call: Call) -> Exchange:
@@ -163,7 +166,7 @@ async def exchange_of(call: Call) -> Exchange:
 
 async def get_exchange(call: Call) -> Response:
     """One."""
-    return json(describe.exchange(await exchange_of(call)))
+    return json(describe.exchange(await exchange_of(call), call.view))
 
 
 async def put_exchange(call: Call) -> Response:
@@ -217,7 +220,8 @@ async def list_queue_bindings(call: Call) -> Response:
     """Those to a queue."""
     queue = await queue_of(call)
     bound = call.broker.vhosts[queue.vhost].router.bindings_to(queue)
-    return await _bindings(call, [queue, *bound])
+    found: list[Binding | Queue] = [queue, *bound]
+    return await _bindings(call, found)
 
 
 async def list_exchange_bindings(call: Call) -> Response:
@@ -225,6 +229,8 @@ async def list_exchange_bindings(call: Call) -> Response:
     exchange = await exchange_of(call)
     vhost = call.broker.vhosts[exchange.vhost]
     found: list[Binding | Queue]
+    if call.part("end") not in ("source", "destination"):
+        raise not_found()
     if call.part("end") == "destination":
         found = [*vhost.router.bindings_to(exchange)]
     elif exchange.name:
@@ -240,8 +246,9 @@ async def _bindings(call: Call, found: Iterable[Binding | Queue]) -> Response:
 
 def _binding_place(one: Binding | Queue) -> tuple[str, ...]:
     if isinstance(one, Binding):
-        return one.source.vhost, one.source.name, one.destination.name, one.routing_key, describe.properties_key(one)
-    return one.vhost, "", one.name
+        key = describe.properties_key(one) if one.arguments else ""
+        return one.source.vhost, one.source.name, one.destination.name, one.routing_key, key
+    return one.vhost, "", one.name, one.name
 
 
 def _between(call: Call, vhost: VHost) -> Iterator[Binding]:
@@ -255,7 +262,8 @@ def _between(call: Call, vhost: VHost) -> Iterator[Binding]:
 def _ends(call: Call, vhost: VHost) -> tuple[Exchange, Destination]:
     source = vhost.router.exchanges.get(call.part("exchange"))
     name = call.part("destination")
-    target = vhost.queues.get(name) if call.part("kind") == "q" else vhost.router.exchanges.get(name)
+    ends: dict[str, Mapping[str, Destination]] = {"q": vhost.queues, "e": vhost.router.exchanges}
+    target = ends.get(call.part("kind"), {}).get(name)
     if source is None or target is None:
         raise not_found()
     return source, target

@@ -123,7 +123,13 @@ def _require_node(call: Call) -> None:
 
 _PARTS: Final = (
     *("connection_readers", "connection_writers", "connection_channels", "connection_other"),
-    *("queue_procs", "quorum_queue_procs", "stream_queue_procs", "stream_queue_replica_reader_procs"),
+    *(
+        "queue_procs",
+        "quorum_queue_procs",
+        "quorum_queue_dlx_procs",
+        "stream_queue_procs",
+        "stream_queue_replica_reader_procs",
+    ),
     *("stream_queue_coordinator_procs", "plugins", "metadata_store", "other_proc", "metrics", "mgmt_db", "mnesia"),
     *("quorum_ets", "metadata_store_ets", "other_ets", "binary", "msg_index", "code", "atom", "other_system"),
     *("allocated_unused", "reserved_unallocated"),
@@ -311,6 +317,12 @@ async def check_alone(call: Call) -> Response:
 
 async def check_well(call: Call) -> Response:
     """What cannot be otherwise on one node that answers."""
+    return json({"status": "ok"})
+
+
+async def check_leaders(call: Call) -> Response:
+    """Of no quorum queue the leader is missing: there are none."""
+    await call.caller.vhost(call.part("vhost"))
     return json({"status": "ok"})
 
 

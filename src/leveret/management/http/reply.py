@@ -24,11 +24,11 @@ T = TypeVar("T")
 
 PAGE_SIZE: Final = 100
 TOO_SLOW: Final = "regular expression takes too long"
-_DIGITS_MAX: Final = 18
-_SHOWN_MAX: Final = 200
+DIGITS_MAX: Final = 18
 _FLAGS: Final = {"true": True, "false": False}
-_PORTION: Final = 1024
+_PORTION: Final = 512
 """So many are sorted at once."""
+_SHOWN_MAX: Final = 200
 _SLICE_NS: Final = 2_000_000
 """So long a listing goes on before others have their turn."""
 
@@ -102,9 +102,9 @@ async def body_of(request: Request, size_max: int | None = None) -> bytes:
 
 
 async def object_of(request: Request) -> dict[str, Any]:
-    """The object that was sent; nothing is an empty one. Raises ApiError."""
+    """The object that was sent; nothing is an empty one, and so is `null` (RabbitMQ). Raises ApiError."""
     data = await body_of(request)
-    if not data.strip():
+    if data in (b"", b"null"):
         return {}
     try:
         value = _decoder.decode(data)
@@ -125,19 +125,6 @@ def field(said: Mapping[str, Any], name: str, kind: type[T], default: T | None =
     return value
 
 
-def optional(said: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
-    """A value of an object, which may be missing or null. Raises ApiError when it is of another type."""
-    return None if said.get(name) is None else field(said, name, kind)
-
-
-def names(said: Mapping[str, Any], name: str) -> list[str]:
-    """A list of texts. Raises ApiError when it is none."""
-    found: list[Any] = field(said, name, list)
-    if not all(isinstance(one, str) for one in found):
-        raise bad_request(f"{name} should be a list of texts")
-    return found
-
-
 def flag(said: Mapping[str, Any], name: str, default: bool) -> bool:
     """Whether; old clients, rabbitmqadmin among them, send "true" and "false" as texts. Raises ApiError."""
     text = said.get(name)
@@ -149,9 +136,22 @@ def flag(said: Mapping[str, Any], name: str, default: bool) -> bool:
 def whole(said: Mapping[str, Any], name: str, default: int) -> int:
     """How many; rabbitmqadmin sends digits as text. Raises ApiError."""
     text = said.get(name)
-    if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX:
+    if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX:
         return int(text)
     return field(said, name, int, default)
+
+
+def optional(said: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
+    """A value of an object, which may be missing or null. Raises ApiError when it is of another type."""
+    return None if said.get(name) is None else field(said, name, kind)
+
+
+def names(said: Mapping[str, Any], name: str) -> list[str]:
+    """A list of texts. Raises ApiError when it is none."""
+    found: list[Any] = field(said, name, list)
+    if not all(isinstance(one, str) for one in found):
+        raise bad_request(f"{name} should be a list of texts")
+    return found
 
 
 class Turns:
@@ -200,8 +200,9 @@ async def listing(
     """
     query = request.query_params
     paged = "page" in query
-    if paged:
-        page, size = number_of(query, "page", 1), min(number_of(query, "page_size", PAGE_SIZE), PAGE_SIZE_MAX)
+    page, size = number_of(query, "page", 1), number_of(query, "page_size", PAGE_SIZE)
+    if size > PAGE_SIZE_MAX:
+        raise bad_request(f"Invalid pagination parameters: page number {page}, page size {size}")
     turns = Turns()
     found = list(items)
     total = len(found)
@@ -373,7 +374,7 @@ def number_of(query: Mapping[str, str], name: str, default: int, least: int = 1)
 
 def number_in(text: str, name: str, least: int = 0) -> int:
     """A number of a query or a path. Raises ApiError."""
-    if not text.isdecimal() or len(text) > _DIGITS_MAX or int(text) < least:
+    if not text.isdecimal() or len(text) > DIGITS_MAX or int(text) < least:
         raise bad_request(f"{name} should be a number, actually was {shown(text)}")
     return int(text)
 

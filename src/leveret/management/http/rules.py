@@ -144,7 +144,7 @@ async def one_global_parameter(call: Call) -> Response:
 
 async def _one(call: Call, vhost: str, component: str) -> Response:
     name, parameters = call.part("name"), call.broker.parameters
-    known = parameters.get(vhost, component, name)
+    is_known = (vhost, component, name) in parameters
     if call.request.method == "PUT":
         said = await object_of(call.request)
         if "value" not in said:
@@ -153,14 +153,15 @@ async def _one(call: Call, vhost: str, component: str) -> Response:
         with refusals():
             require_parameter(op)
         await call.durable(call.broker.commit(op))
-        return done(created=known is None)
-    if known is None:
+        return done(created=not is_known)
+    if not is_known:
         raise not_found()
     if call.request.method == "DELETE":
         await call.durable(call.broker.commit(ClearParameter(vhost, component, name)))
         return done()
-    told = _parameter(SetParameter(vhost, component, name, known))
-    return json(told if component else {"name": name, "value": known})
+    value = parameters.get(vhost, component, name)
+    told = _parameter(SetParameter(vhost, component, name, value))
+    return json(told if component else {"name": name, "value": value})
 
 
 # Definitions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ...access.passwords import ARGON2ID, SHA256
+from ...access.passwords import ALGORITHMS, ARGON2ID, SHA256
 from ...broker.parameters import LIMITS, MAX_CONNECTIONS, MAX_QUEUES, VHOST_LIMITS, require_parameter
 from ...wire.definitions import ClearParameter, SetParameter
 from .. import describe
@@ -58,25 +58,30 @@ async def put_vhost(call: Call) -> Response:
     """Make one, or change what is said of it."""
     call.caller.require(ADMINISTRATOR)
     name, said = call.part("vhost"), await object_of(call.request)
-    said = {**(optional(said, "metadata", dict) or {}), **said}
+    told = _about(optional(said, "metadata", dict) or {}) | _about(said)
+    flags = {one: flag(said, one, False) for one in ("protected_from_deletion", "tracing") if said.get(one) is not None}
     known = name in call.broker.vhosts
-    queue_type = optional(said, "default_queue_type", str)
     with refusals():
-        position = call.broker.vhosts.put(
-            name,
-            description=optional(said, "description", str),
-            tags=words(said.get("tags")),
-            default_queue_type="" if queue_type == "undefined" else queue_type,
-            protected=optional(said, "protected_from_deletion", bool),
-        )
+        position = call.broker.vhosts.put(name, **told, protected=flags.get("protected_from_deletion"))
         if not known:  # who makes one may use it (RabbitMQ)
             user = call.caller.user.name
             if user in call.node.accounts.users:
                 position = call.node.administration.set_permission(user, name, ".*", ".*", ".*") or position
-    if "tracing" in said:
-        call.broker.vhosts[name].trace(flag(said, "tracing", False))
+    if "tracing" in flags:
+        call.broker.vhosts[name].trace(flags["tracing"])
     await call.durable(position)
     return done(created=not known)
+
+
+def _about(said: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a virtual host; `null` says nothing. Raises ApiError, DefinitionError."""
+    queue_type = optional(said, "default_queue_type", str)
+    told = {
+        "description": optional(said, "description", str),
+        "tags": words(said.get("tags")),
+        "default_queue_type": "" if queue_type == "undefined" else queue_type,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 async def delete_vhost(call: Call) -> Response:
@@ -147,12 +152,14 @@ async def put_user(call: Call) -> Response:
     """Make one, or change it: a password, or a hash; without either it cannot log in with one (RabbitMQ)."""
     call.caller.require(ADMINISTRATOR)
     name, said = call.part("user"), await object_of(call.request)
-    if "tags" not in said and "administrator" not in said:
+    if said.get("tags") is None and "administrator" not in said:
         raise bad_request("[{key_missing,tags}]")
     tags = words(said.get("tags", "")) or ()
     known = call.node.accounts.users.get(name)
     if "password" in said and "password_hash" in said:
         raise bad_request("both_password_and_password_hash_are_provided")
+    if field(said, "hashing_algorithm", str, SHA256) not in ALGORITHMS:
+        raise bad_request("unknown hashing algorithm")
     if "password" in said:
         password_hash, hashing = await hashed(call, field(said, "password", str))
     elif "password_hash" in said:
@@ -345,7 +352,7 @@ async def list_user_limits(call: Call) -> Response:
     """`[{"user": ..., "value": {...}}]`"""
     call.caller.require(MONITORING)
     accounts = call.node.accounts
-    names = [call.part("user")] if "user" in call.request.path_params else [*accounts.users]
+    names = [_user(call).name] if "user" in call.request.path_params else [*accounts.users]
     limited = [(name, {**accounts.limits(name)}) for name in names if accounts.limits(name)]
     return await listing(call.request, limited, lambda one: dict(zip(("user", "value"), one, strict=True)), _first)
 

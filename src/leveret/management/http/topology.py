@@ -11,7 +11,7 @@ from ...wire import Batch
 from ...wire.properties import Properties, encode_properties
 from ..exporting import plain_arguments
 from ..importing import field_of
-from ..statistics import LENGTHS, QUEUE_STATS
+from ..statistics import EXCHANGE_STATS, LENGTHS, QUEUE_STATS
 from .reply import Turns, bad_request, field, json, not_found, object_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _PUBLISHED = len(LENGTHS) + QUEUE_STATS.index("publish")
 _DELIVERED = len(LENGTHS) + QUEUE_STATS.index("deliver_get")
+_IN = EXCHANGE_STATS.index("publish_in")
 
 
 async def route(call: Call) -> Response:
@@ -72,7 +73,7 @@ async def topology(call: Call) -> Response:
     edges: list[dict[str, Any]] = []
     known = dict.fromkeys([*exchanges, *queues])
     for exchange in exchanges:
-        nodes.append(_exchange_node(exchange))
+        nodes.append(_exchange_node(exchange, statistics))
         for binding in [*vhost.router.bindings_from(exchange)]:
             if binding.destination in known:
                 told = {"routing_key": binding.routing_key, "arguments": plain_arguments(binding.arguments)}
@@ -99,7 +100,7 @@ def _id(one: Destination) -> str:
     return f"{'queue' if one.is_queue else 'exchange'}:{one.name}"
 
 
-def _exchange_node(one: Exchange) -> dict[str, Any]:
+def _exchange_node(one: Exchange, statistics: Statistics) -> dict[str, Any]:
     return {
         "id": _id(one),
         "type": "exchange",
@@ -107,6 +108,7 @@ def _exchange_node(one: Exchange) -> dict[str, Any]:
         "kind": one.type,
         "durable": one.durable,
         "internal": one.internal,
+        "publish_in_rate": statistics.of(one).rate(_IN),
     }
 
 

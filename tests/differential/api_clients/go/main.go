@@ -14,7 +14,7 @@ import (
 	rabbithole "github.com/michaelklishin/rabbit-hole/v2"
 )
 
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 type object = map[string]any
 

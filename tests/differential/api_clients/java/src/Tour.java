@@ -14,7 +14,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 
 public final class Tour {
-  static final long PATIENCE_MS = 20_000;
+  static final long PATIENCE_MS = 60_000;
   static final ObjectMapper JSON = new ObjectMapper();
 
   interface Step {
