@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
+from itertools import count
 
-from leveret.limits import PATTERN_LENGTH_MAX, PATTERN_SIZE_MAX
+import pytest
+import regex
+
+from leveret import patterns
+from leveret.limits import PATTERN_LENGTH_MAX, PATTERN_SIZE_MAX, PATTERN_TIMEOUT_S
 from leveret.patterns import compile_pattern
 
 UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
@@ -75,3 +80,33 @@ def test_a_pattern_just_within_its_bounds() -> None:
 def test_a_search_that_goes_on_for_ever_finds_nothing() -> None:
     assert compile_pattern("^(a|aa)+$")("aaa")
     assert not compile_pattern("^(a|aa)+$")("a" * 250 + "b")
+
+
+class _Preempted:
+    """A pattern that matches, once it was given up so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def search(self, data: bytes, timeout: float) -> bytes | None:
+        self.times -= 1
+        if self.times >= 0:
+            raise TimeoutError
+        return data
+
+
+def _ticking(step_ns: int) -> Iterator[int]:
+    return count(0, step_ns)
+
+
+@pytest.mark.parametrize(("step_ns", "found"), [(1000, True), (round(PATTERN_TIMEOUT_S * 1e9), False)])
+def test_only_our_own_time_counts(monkeypatch: pytest.MonkeyPatch, step_ns: int, found: bool) -> None:
+    """On a busy machine a search may be over its time and have done nothing; it is not the pattern's fault."""
+    spent = _ticking(step_ns)
+    monkeypatch.setattr(patterns, "thread_time_ns", lambda: next(spent))
+    monkeypatch.setattr(regex, "compile", lambda data: _Preempted(20))
+    assert compile_pattern("^a$")("a") is found
+
+
+def test_a_search_that_lasts_ends() -> None:
+    assert not compile_pattern("^(a|aa)+$")("a" * 60 + "b")
