@@ -103,7 +103,7 @@ def _ticking(step_ns: int) -> Iterator[int]:
 def test_only_our_own_time_counts(monkeypatch: pytest.MonkeyPatch, step_ns: int, found: bool) -> None:
     """On a busy machine a search may be over its time and have done nothing; it is not the pattern's fault."""
     spent = _ticking(step_ns)
-    monkeypatch.setattr(patterns, "thread_time_ns", lambda: next(spent))
+    monkeypatch.setattr(patterns, "worked_ns", lambda: next(spent))
     monkeypatch.setattr(regex, "compile", lambda data: _Preempted(20))
     assert compile_pattern("^a$")("a") is found
 

@@ -7,15 +7,15 @@ more than PATTERN_SIZE_MAX allows, and a search that goes on for PATTERN_TIMEOUT
 from __future__ import annotations
 
 import re
-from time import thread_time_ns
 from typing import TYPE_CHECKING, Final
 
+from .clock import worked_ns
 from .limits import PATTERN_LENGTH_MAX, PATTERN_SIZE_MAX, PATTERN_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SPENT_NS_MAX: Final = round(PATTERN_TIMEOUT_S * 1e9) // 2
+_WORKED_NS_MAX: Final = round(PATTERN_TIMEOUT_S * 1e9) // 2
 _COUNT: Final = re.compile(rb"\{(\d+)(?:,\d*)?\}")
 _NAMED_CLASS: Final = re.compile(rb"\[:\^?\w+:\]")
 _OTHER_SYNTAX: Final = re.compile(rb"\(\?(?:#|[a-zA-Z0-9]*[xV])")
@@ -52,13 +52,13 @@ def compile_search(pattern: str) -> Callable[[str], bool]:
     def search(name: str) -> bool:
         data, spent_ns = name.encode(errors="replace"), 0
         while True:
-            began_ns = thread_time_ns()
+            began_ns = worked_ns()
             try:
                 return compiled.search(data, timeout=PATTERN_TIMEOUT_S) is not None
             except TimeoutError:
-                # On a busy machine that time may have gone by without a step of ours: then we search again.
-                spent_ns += thread_time_ns() - began_ns
-                if spent_ns >= _SPENT_NS_MAX:
+                # It counts the work of all threads of the process, and much of that may be the others': search again.
+                spent_ns += worked_ns() - began_ns
+                if spent_ns >= _WORKED_NS_MAX:
                     raise
 
     return search
