@@ -9,12 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leveret.broker.exchanges import DirectExchange, HeadersExchange, TopicExchange
+from leveret.broker.exchanges import (
+    DirectExchange,
+    HeadersExchange,
+    RandomExchange,
+    RecentHistoryExchange,
+    TopicExchange,
+)
 from leveret.broker.passages import count_passages
 from leveret.broker.placement import place
 from leveret.wire import Batch
 
 from .exchanges.support import batch, properties
+from .support import Channel, make_broker
 from .test_routing import Setup
 
 REACHED = {
@@ -25,6 +32,8 @@ REACHED = {
     ("direct", "none"): 0,
     ("topic", "x.y"): 3,
     ("headers", "h"): 1,
+    ("history", "any"): 1,
+    ("random", "any"): 1,
 }
 """What each way leads to: so many queues."""
 
@@ -49,6 +58,11 @@ def make() -> Setup:
     setup.exchange("headers", HeadersExchange)
     setup.bind("headers", "a", "", {"x-match": "any"})
     setup.bind("headers", "a", "", {"x-match": "all"})
+    setup.exchange("history", RecentHistoryExchange)
+    setup.bind("history", "b")
+    setup.exchange("random", RandomExchange)
+    setup.bind("random", "a")
+    setup.bind("random", "b")
     return setup
 
 
@@ -106,3 +120,18 @@ def test_the_same_keys_after_an_exchange_was_made_anew(setup: Setup) -> None:
 def test_more_keys_of_a_message_count_once(setup: Setup) -> None:
     publish(setup, batch(("direct", "none", properties({"CC": ["k", "none"]}))))
     assert counted(setup) == {"direct": (1, 1)}
+
+
+@pytest.mark.parametrize("transacted", [False, True])
+def test_hidden_copies_change_nothing(transacted: bool) -> None:
+    """What is taken out of messages before others see them is known where they are counted."""
+    vhost = make_broker().vhosts["/"]
+    vhost.declare_queue("q")
+    hidden = properties({"BCC": ["q"]})
+    messages = batch(("", "q"), ("amq.direct", "none", hidden), ("amq.fanout", "any", hidden))
+    if transacted:
+        vhost.transact([messages], [], Channel(vhost))
+    else:
+        vhost.publish(messages, Channel(vhost))
+    found = {one.name: one.published_in for one in vhost.router.exchanges.values() if one.published_in}
+    assert found == {"": 1, "amq.direct": 1, "amq.fanout": 1}

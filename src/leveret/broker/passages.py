@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def count_passages(router: Router, batch: Batch, count: int, routed: Routed | None) -> None:
-    """The first `count` rows of a batch were published, and went there; None: each to one queue."""
+    """The first `count` rows of a batch, as it was routed, were published, and went there; None: each to one queue."""
     start = router.start_of(batch)
     if start is None:
         _count_by_key(router, batch, count, routed)

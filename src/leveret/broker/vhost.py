@@ -97,6 +97,7 @@ class VHost(Objects):
         cells = self.router.routes(batch)
         if self.tracer is not None:
             self._trace(self.tracer, cells, batch, publisher, limit)
+        came = batch  # what is counted by its keys
         batch = without_bcc(batch, self._broker.pool)
         if limit is None and not batch.features & _KEPT and _one_queue_each(cells):
             slow = False
@@ -105,7 +106,7 @@ class VHost(Objects):
             if slow:
                 publisher.slow_down()
             self.counts.publish += len(batch)
-            count_passages(self.router, batch, len(batch), None)
+            count_passages(self.router, came, len(came), None)
             publisher.published(len(batch), None, None)
             return
         placement = place(cells, batch, limit)
@@ -116,7 +117,7 @@ class VHost(Objects):
         if change.congested:
             publisher.slow_down()
         self.counts.publish += placement.count
-        count_passages(self.router, batch, placement.count, routed)
+        count_passages(self.router, came, placement.count, routed)
         self._unroutable(placement)
         if placement.returned is not None:
             publisher.returned(batch, placement.returned)
@@ -167,9 +168,9 @@ class VHost(Objects):
         for portions, kind in settlements:
             change.settle(portions, kind)
         position = change.commit(wait=True)
-        for placement, reached in zip(placements, queues, strict=True):
+        for batch, placement, reached in zip(batches, placements, queues, strict=True):
             self.counts.publish += placement.count
-            count_passages(self.router, placement.batch, placement.count, reached)
+            count_passages(self.router, batch, placement.count, reached)
             self._unroutable(placement)
             if placement.returned is not None:
                 publisher.returned(placement.batch, placement.returned)
