@@ -133,6 +133,11 @@ class Management:
             one.close()
 
     @property
+    def cluster_name(self) -> str:
+        """What the broker is called: as somebody said while it ran, or else as the option says."""
+        return self.brain.parameters.cluster_name or self._options.cluster_name
+
+    @property
     def consumer_timeout_ms(self) -> int:
         """How long consumers may take for a message; 0: any time."""
         return self._options.consumer_timeout

@@ -23,6 +23,7 @@ from leveret.amqp.handshake import (
     require_tuned,
 )
 from leveret.errors import NotAllowed
+from leveret.wire.definitions import SetParameter
 from leveret.wire.fields import Arguments
 from leveret.wire.frames import PROTOCOL_HEADER, method_frame
 from leveret.wire.methods import (
@@ -160,7 +161,7 @@ def test_a_right_header_starts(header: bytes) -> None:
     assert str(properties["platform"]).startswith("Leveret ")
     assert " on Python 3." in str(properties["platform"])
     assert "Leveret" in str(properties["information"])
-    assert properties["cluster_name"]
+    assert properties["cluster_name"] == "leveret@localhost"
     assert properties["copyright"]
     assert properties["capabilities"] == dict.fromkeys(
         (
@@ -176,6 +177,16 @@ def test_a_right_header_starts(header: bytes) -> None:
         ),
         True,
     )
+
+
+def test_start_says_what_the_broker_is_called_now() -> None:
+    world = World()
+    world.broker.commit(SetParameter("", "", "cluster_name", "warren"))
+    link = world.link()
+    link.feed(PROTOCOL_HEADER)
+    (start,) = link.on(0)
+    assert isinstance(start, ConnectionStart)
+    assert start.server_properties["cluster_name"] == "warren"
 
 
 def test_what_is_offered_is_up_to_who_checks_it() -> None:

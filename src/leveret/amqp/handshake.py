@@ -154,12 +154,12 @@ def describe_header(data: bytes) -> str:
 
 
 @lru_cache(maxsize=16)
-def start_frame(settings: Settings, mechanisms: tuple[str, ...]) -> bytes:
+def start_frame(settings: Settings, mechanisms: tuple[str, ...], cluster_name: str) -> bytes:
     """connection.start, the same for most connections of a listener."""
     properties = Arguments.of(
         {
             "capabilities": dict.fromkeys(CAPABILITIES, True),
-            "cluster_name": settings.cluster_name,
+            "cluster_name": cluster_name,
             "copyright": settings.copyright,
             "information": settings.information,
             "platform": settings.platform,

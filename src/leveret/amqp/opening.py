@@ -82,7 +82,9 @@ def header(session: Session, data: bytes) -> None:
     """The protocol header; a wrong one is answered with the right one (spec 4.2.2)."""
     if data in HEADERS:
         session.move(Moved.HEADER)
-        session.out.send(start_frame(session.settings, session.access.mechanisms(session.peer.remote)))
+        settings, name = session.settings, session.broker.parameters.cluster_name
+        mechanisms = session.access.mechanisms(session.peer.remote)
+        session.out.send(start_frame(settings, mechanisms, name or settings.cluster_name))
     else:
         logger.error("closing AMQP connection %s: %s", session.peer, describe_header(data))
         session.out.send(PROTOCOL_HEADER)

@@ -24,6 +24,7 @@ VHOST_LIMITS: Final = "vhost-limits"
 LIMITS: Final = "limits"
 MAX_CONNECTIONS: Final = "max-connections"
 MAX_QUEUES: Final = "max-queues"
+CLUSTER_NAME: Final = "cluster_name"
 _POLICIES: Final = ("policy", "operator_policy")
 """Components of RabbitMQ's in which nothing else may be kept: a definition file would make policies of it."""
 
@@ -81,6 +82,12 @@ class Parameters:
     def get(self, vhost: str, component: str, name: str) -> Any:
         """The value; None when there is none."""
         return self._values.get((vhost, component, name))
+
+    @property
+    def cluster_name(self) -> str | None:
+        """What the broker is called, if somebody said so while it ran."""
+        name = self._values.get(("", "", CLUSTER_NAME))
+        return name if isinstance(name, str) and name else None
 
     def vhost_limit(self, vhost: str, limit: str) -> int | None:
         """MAX_CONNECTIONS or MAX_QUEUES of a virtual host; None: no limit (what is negative means so)."""

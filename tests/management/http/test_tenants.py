@@ -168,6 +168,7 @@ class TestRules:
         await api("GET", "global-parameters/hats", status=404)
         await api("PUT", "cluster-name", {"name": "warren"}, 204)
         assert (await api("GET", "overview"))["cluster_name"] == "warren"
+        assert 'rabbitmq_cluster="warren"' in (await api.client.get("../metrics")).text
 
     async def test_null_is_a_value(self, api: Api) -> None:
         await api("PUT", "global-parameters/g", {"value": None}, 201)

@@ -160,6 +160,13 @@ class TestServer:
             response = await client.options("api/queues", headers=asked | {"origin": "https://no.example"})
             assert "access-control-allow-origin" not in response.headers
 
+    async def test_the_name_that_the_options_say(self) -> None:
+        async with _served(replace(DEFAULTS, management_port=0, metrics=False, cluster_name="hats")) as client:
+            client.auth = ("guest", "guest")
+            assert (await client.get("api/cluster-name")).json() == {"name": "hats"}
+            assert (await client.get("api/overview")).json()["cluster_name"] == "hats"
+            assert 'rabbitmq_cluster="hats"' in (await client.get("metrics")).text
+
     async def test_behind_a_proxy(self) -> None:
         async with _served(
             replace(DEFAULTS, management_port=0, metrics=False, management_path_prefix="/hats")

@@ -89,6 +89,11 @@ class Managed(Protocol):
     def mechanisms(self) -> Sequence[str]: ...
 
     @property
+    def cluster_name(self) -> str:
+        """What the broker is called."""
+        ...
+
+    @property
     def data_dir(self) -> str: ...
 
     @property

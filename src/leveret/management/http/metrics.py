@@ -275,8 +275,8 @@ class Metrics:
             product_version=__version__,
         )
         text.add("build_info", "untyped", "RabbitMQ & Erlang/OTP version info", [(build, 1)], "rabbitmq_")
-        name = self._node.brain.parameters.get("", "", "cluster_name") or "leveret@localhost"
-        identity = labels(rabbitmq_node=NODE_NAME, rabbitmq_cluster=str(name), rabbitmq_cluster_permanent_id="leveret")
+        name = self._node.cluster_name
+        identity = labels(rabbitmq_node=NODE_NAME, rabbitmq_cluster=name, rabbitmq_cluster_permanent_id="leveret")
         text.add("identity_info", "untyped", "RabbitMQ node & cluster identity info", [(identity, 1)], "rabbitmq_")
 
     def _own(self, text: _Text) -> None:

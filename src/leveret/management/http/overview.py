@@ -6,7 +6,7 @@ import platform
 from typing import TYPE_CHECKING, Final
 
 from ... import __version__
-from ...broker.parameters import require_parameter
+from ...broker.parameters import CLUSTER_NAME, require_parameter
 from ...limits import LISTEN_BACKLOG
 from ...wire.definitions import SetParameter
 from ..definitions import RABBITMQ_VERSION
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from .context import Call
 
-CLUSTER_NAME: Final = "cluster_name"
 _FEATURES: Final = {
     "classic_queue_type_delivery_support": "Delivery of messages of classic queues",
     "direct_exchange_routing_v2": "Direct exchanges find their queues at once",
@@ -32,11 +31,6 @@ _FEATURES: Final = {
     "virtual_host_metadata": "Virtual hosts have a description and tags",
 }
 """Names of RabbitMQ's for what is here."""
-
-
-def _cluster_name(call: Call) -> str:
-    found = call.broker.parameters.get("", "", CLUSTER_NAME)
-    return found if isinstance(found, str) else "leveret@localhost"
 
 
 async def overview(call: Call) -> Response:
@@ -67,7 +61,7 @@ async def overview(call: Call) -> Response:
             "erlang_full_version": f"Python {platform.python_version()}",
             "rates_mode": "basic",
             "sample_retention_policies": {"global": [600], "basic": [600], "detailed": [600]},
-            "cluster_name": _cluster_name(call),
+            "cluster_name": node.cluster_name,
             "cluster_tags": {},
             "node": NODE_NAME,
             "node_tags": {},
@@ -151,7 +145,7 @@ async def get_memory(call: Call) -> Response:
 
 async def get_cluster_name(call: Call) -> Response:
     """What the broker is called."""
-    return json({"name": _cluster_name(call)})
+    return json({"name": call.node.cluster_name})
 
 
 async def put_cluster_name(call: Call) -> Response:
