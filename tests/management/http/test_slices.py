@@ -88,6 +88,32 @@ async def test_a_walk_over_many(many: leveret.Broker, api: Api, path: str) -> No
     assert count[0] > MANY
 
 
+@pytest.mark.parametrize(
+    ("path", "least"),
+    [
+        ("leveret/topology/%2F", 5 * MANY // 2),  # and as many queues, and bindings
+        ("../metrics/detailed?family=exchange_names", MANY),
+        ("../metrics/detailed?family=exchange_bindings", MANY),
+    ],
+)
+async def test_a_walk_over_exchanges(many: leveret.Broker, api: Api, path: str, least: int) -> None:
+    exchanges = [{"name": f"e{number}", "vhost": "/", "type": "fanout"} for number in range(MANY)]
+    await many.import_definitions(json.dumps({"exchanges": exchanges}).encode())
+    with turns() as count:
+        response = await api.client.get(path)
+    assert response.is_success
+    assert count[0] > least
+
+
+@pytest.mark.usefixtures("many")
+async def test_sorting_by_what_is_shown(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leveret.management.http.reply._PORTION", 50)
+    with turns() as count:
+        found = await api("GET", "queues?sort=messages&sort_reverse=true&columns=name")
+    assert [one["name"] for one in found[:2]] == ["q99", "q98"]  # the order of names, turned round
+    assert count[0] > 3 * MANY  # by name, as JSON, and by what is shown
+
+
 async def test_the_way_of_a_message(many: leveret.Broker, api: Api) -> None:
     with turns() as count:
         found = await api("POST", "leveret/routes/%2F", {"exchange": "x", "routing_key": "a"})

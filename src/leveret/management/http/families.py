@@ -221,6 +221,10 @@ OF_QUEUES: Final[dict[str, tuple[Family, ...]]] = {
     "queue_delivery_metrics": QUEUE_DELIVERY,
     "queue_exchange_metrics": QUEUE_PUBLISHED,
 }
+OF_EXCHANGES: Final = {
+    "exchange_bindings": Family("exchange_bindings", GAUGE, "Number of bindings for an exchange", "bindings"),
+    "exchange_names": Family("exchange_name", GAUGE, "Enumerates exchanges without any additional info", "there"),
+}
 OF_CHANNELS: Final[dict[str, tuple[Family, ...]]] = {
     "channel_metrics": CHANNEL,
     "channel_exchange_metrics": CHANNEL_PUBLISHED,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response, StreamingResponse
@@ -17,7 +17,6 @@ from starlette.routing import Route
 from ... import __version__
 from ...broker.counts import AT_MOST_ONCE, DISABLED
 from ...broker.deaths import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
-from ...patterns import compile_search
 from ..definitions import RABBITMQ_VERSION
 from ..describe import NODE_NAME
 from ..statistics import LENGTHS, STATS, sum_up
@@ -37,6 +36,7 @@ from .families import (
     NODE,
     OF_CHANNELS,
     OF_CONNECTIONS,
+    OF_EXCHANGES,
     OF_QUEUES,
     QUEUE,
     QUEUE_COARSE,
@@ -46,7 +46,7 @@ from .families import (
     TOTALS,
     Family,
 )
-from .reply import TOO_SLOW, Turns, bad_request
+from .reply import TOO_SLOW, Turns, bad_request, searching
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -61,7 +61,6 @@ _CLASSIC: Final = "rabbit_classic_queue"
 _PROTOCOL: Final = "amqp091"
 
 Figures = Mapping[str, float]
-Samples = Iterable[tuple[Mapping[str, str], float]]
 
 
 _DEATHS: Final = {
@@ -360,12 +359,10 @@ class Metrics:
         wanted = query.getlist("family")
         vhosts = {*query.getlist("vhost")} or None
         pattern = query.get("queue")
+        matches = None if not pattern else searching(pattern)
+        families = [*dict.fromkeys(one for name in wanted for one in OF_QUEUES.get(name, ()))]
         try:
-            matches = None if not pattern else compile_search(pattern)
-            families = [*dict.fromkeys(one for name in wanted for one in OF_QUEUES.get(name, ()))]
             queues = await self._queues(Turns(), vhosts, matches) if families else []
-        except ValueError as problem:
-            raise bad_request(f"invalid regular expression: {problem.args[0]}") from None
         except TimeoutError:
             raise bad_request(TOO_SLOW) from None
         stream = self._stream_detailed(wanted, vhosts, families, queues)
@@ -391,32 +388,31 @@ class Metrics:
                 yield part
             async for part in text.objects(of_connections, connections):
                 yield part
-        for name, kind, help, samples in self._of_cluster({*wanted}, vhosts):
-            text.add(name, kind, help, samples, "rabbitmq_cluster_")
-            if turns.over:
-                yield text.taken()
-                await turns.others()
+        async for part in self._of_cluster({*wanted}, vhosts):
+            yield part
         self._identity(text)
         yield text.taken()
 
-    def _of_cluster(
-        self, wanted: set[str], vhosts: set[str] | None
-    ) -> Iterator[tuple[str, str, str, list[tuple[str, float]]]]:
+    async def _of_cluster(self, wanted: set[str], vhosts: set[str] | None) -> AsyncIterator[bytes]:
+        text = _Text("rabbitmq_cluster_")
         found = [one for one in self._node.brain.vhosts.values() if vhosts is None or one.name in vhosts]
         if "vhost_status" in wanted:
             samples = [(labels(vhost=one.name), float(not one.closing)) for one in found]
-            yield "vhost_status", GAUGE, "Whether a given vhost is running", samples
-        exchanges = [(one, exchange) for one in found for exchange in one.router.exchanges.values() if exchange.name]
-        named = [
-            (one, exchange, labels(vhost=one.name, exchange=exchange.name, type=exchange.type))
-            for one, exchange in exchanges
-        ]
-        if "exchange_bindings" in wanted:
-            bound = [(of, float(len(one.router.bindings_from(exchange)))) for one, exchange, of in named]
-            yield "exchange_bindings", GAUGE, "Number of bindings for an exchange", bound
-        if "exchange_names" in wanted:
-            there = [(of, 1.0) for _, _, of in named]
-            yield "exchange_name", GAUGE, "Enumerates exchanges without any additional info", there
+            text.add("vhost_status", GAUGE, "Whether a given vhost is running", samples)
+        families = [one for name, one in OF_EXCHANGES.items() if name in wanted]
+        if families:
+            turns = Turns()
+            exchanges: list[tuple[str, Figures]] = []
+            for vhost in found:
+                for one in [*vhost.router.exchanges.values()]:
+                    if one.name and vhost.router.exchanges.get(one.name) is one:
+                        figures = {"bindings": len(vhost.router.bindings_from(one)), "there": 1}
+                        exchanges.append((labels(vhost=vhost.name, exchange=one.name, type=one.type), figures))
+                    if turns.over:
+                        await turns.others()
+            async for part in text.objects(families, exchanges):
+                yield part
+        yield text.taken()
 
     async def _memory(self, request: Request) -> Response:
         text, figures, payload = _Text(), self._node.machine.figures(), self._node.brain.pool.allocated

@@ -109,9 +109,9 @@ async def object_of(request: Request) -> dict[str, Any]:
     try:
         value = _decoder.decode(data)
     except (msgspec.DecodeError, RecursionError):
-        raise ApiError(400, "bad_request", "body contents is not valid JSON") from None
+        raise bad_request("body contents is not valid JSON") from None
     if not isinstance(value, dict):
-        raise ApiError(400, "bad_request", "body is not a JSON object")
+        raise bad_request("body is not a JSON object")
     return value
 
 
@@ -299,7 +299,7 @@ async def _rows(
             await turns.others()
     if path is None:
         return rows
-    places = sorted(range(len(rows)), key=keys.__getitem__)
+    places = await _sorted(turns, [*range(len(rows))], keys.__getitem__)
     return [rows[place] for place in (reversed(places) if reverse else places)]
 
 
@@ -393,7 +393,12 @@ def _matches(wanted: str, is_pattern: bool) -> Callable[[str], bool]:
     if not is_pattern:
         lower = wanted.lower()
         return lambda name: lower in name.lower()
+    return searching(wanted)
+
+
+def searching(pattern: str) -> Callable[[str], bool]:
+    """Whether a name has a match; asked, it may raise TimeoutError, for which there is TOO_SLOW. Raises ApiError."""
     try:
-        return compile_search(wanted)
+        return compile_search(pattern)
     except ValueError as problem:
         raise bad_request(f"invalid regular expression: {problem.args[0]}") from None

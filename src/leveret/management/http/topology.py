@@ -82,6 +82,8 @@ async def topology(call: Call) -> Response:
                 break
             if turns.over:
                 await turns.others()
+        if turns.over:
+            await turns.others()
         alternate = vhost.router.alternate_of(exchange)
         if alternate is not None and alternate in known:
             edges.append(_edge(exchange, alternate, "alternate", statistics))
