@@ -25,7 +25,7 @@ from ...wire import Patch, Selection
 from ...wire.properties import Properties, decode_properties
 from .messages import message_of
 from .objects import queue_of
-from .reply import Turns, bad_request, field, json, number_of, object_of
+from .reply import Turns, bad_request, field, json, number_of, object_of, shown
 from .waiting import Answer
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _wanted(query: Mapping[str, str]) -> Callable[[Message], bool]:
     if len(text) > SEARCH_TEXT_MAX:
         raise bad_request(f"text has more than {SEARCH_TEXT_MAX} letters")
     if name is not None and name not in Properties.__slots__:
-        raise bad_request(f"unknown property {name}")
+        raise bad_request(f"unknown property {shown(name)}")
     part = text.encode(errors="replace")
 
     def matches(message: Message) -> bool:
@@ -206,7 +206,7 @@ async def act(call: Call) -> Response:
     said = await object_of(call.request)
     action = field(said, "action", str)
     if action not in ("delete", "move", "copy", "redrive"):
-        raise bad_request(f"unknown action '{action}'")
+        raise bad_request(f"unknown action {shown(action)}")
     destination = None
     if action in ("move", "copy"):
         to = field(said, "destination", dict)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ...authorize import Rights
     from ...broker.binding import Destination
     from ...broker.broker import Broker
+    from ...broker.vhost import VHost
     from ...ports import Position
     from .caller import Caller, Managed
 
@@ -57,6 +58,14 @@ class Call:
     def part(self, name: str) -> str:
         """A part of the path; it may have had any letters, encoded."""
         return unquote(self.request.path_params[name])
+
+    async def vhosts(self, *, makes: bool = False) -> list[VHost]:
+        """The one in the path, or all that the caller may look at, or with `makes` may make policies in. Raises
+        ApiError.
+        """
+        if "vhost" in self.request.path_params:
+            return [await self.caller.vhost(self.part("vhost"), makes=makes)]
+        return await self.caller.vhosts(makes=makes)
 
     async def durable(self, position: Position | None) -> None:
         """Until a change is on disk."""

@@ -100,7 +100,7 @@ def _payload(text: str, encoding: str) -> bytes:
     if encoding == "string":
         return text.encode(errors="replace")
     if encoding != "base64":
-        raise bad_request(f"unsupported encoding '{encoding}'")
+        raise bad_request(f"unsupported encoding {shown(encoding)}")
     try:
         return b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -148,7 +148,7 @@ async def get(call: Call) -> Response:
     if wanted not in _MODES:
         raise bad_request(f"unknown ackmode {shown(wanted)}")
     if encoding not in ("auto", "base64"):
-        raise bad_request(f"unsupported encoding '{encoding}'")
+        raise bad_request(f"unsupported encoding {shown(encoding)}")
     if not 0 < count <= API_GET_MAX:
         raise bad_request(f"count should be from 1 to {API_GET_MAX}")
     vhost = call.broker.vhosts[queue.vhost]

@@ -10,7 +10,7 @@ from ...wire.fields import Arguments
 from .. import describe
 from ..importing import table_of
 from .context import refusals
-from .reply import bad_request, columns_of, done, field, flag, json, listing, not_found, object_of, pick
+from .reply import bad_request, columns_of, done, field, flag, json, listing, not_found, object_of, pick, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
     from .context import Call
 
 
-async def _vhosts(call: Call) -> list[VHost]:
-    """The one in the path, or all that the caller may look at."""
-    if "vhost" in call.request.path_params:
-        return [await call.caller.vhost(call.part("vhost"))]
-    return await call.caller.vhosts()
-
-
 def _place(one: Queue | Exchange) -> tuple[str, str]:
     return one.vhost, one.name
 
@@ -40,7 +33,7 @@ def _place(one: Queue | Exchange) -> tuple[str, str]:
 
 async def list_queues(call: Call) -> Response:
     """Of a virtual host, or of all."""
-    queues = [queue for vhost in await _vhosts(call) for queue in vhost.queues.values()]
+    queues = [queue for vhost in await call.vhosts() for queue in vhost.queues.values()]
     view = call.view
     return await listing(call.request, queues, lambda one: describe.queue(one, view), lambda one: one.name, _place)
 
@@ -133,7 +126,7 @@ async def act_on_queue(call: Call) -> Response:
     await queue_of(call)
     action = field(await object_of(call.request), "action", str)
     if action not in ("sync", "cancel_sync"):
-        raise bad_request(f"unknown action '{action}'")
+        raise bad_request(f"unknown action {shown(action)}")
     return done()
 
 
@@ -147,7 +140,7 @@ def _arguments(said: dict[str, Any]) -> Arguments:
 
 async def list_exchanges(call: Call) -> Response:
     """Of a virtual host, or of all."""
-    exchanges = [exchange for vhost in await _vhosts(call) for exchange in vhost.router.exchanges.values()]
+    exchanges = [exchange for vhost in await call.vhosts() for exchange in vhost.router.exchanges.values()]
     view = call.view
     return await listing(
         call.request, exchanges, lambda one: describe.exchange(one, view), lambda one: one.name, _place
@@ -208,7 +201,7 @@ async def delete_exchange(call: Call) -> Response:
 
 async def list_bindings(call: Call) -> Response:
     """Of a virtual host, or of all; those that queues have from the start come first."""
-    vhosts = await _vhosts(call)
+    vhosts = await call.vhosts()
     found: list[Binding | Queue] = [queue for vhost in vhosts for queue in vhost.queues.values()]
     for vhost in vhosts:
         for exchange in vhost.router.exchanges.values():
@@ -254,8 +247,9 @@ def _binding_place(one: Binding | Queue) -> tuple[str, ...]:
 def _between(call: Call, vhost: VHost) -> Iterator[Binding]:
     """The bindings between the two ends of the path."""
     source, target = _ends(call, vhost)
-    for binding in vhost.router.bindings_from(source):
-        if binding.destination is target:
+    # Those of the one that has fewer: the other may have very many.
+    for binding in min(vhost.router.bindings_from(source), vhost.router.bindings_to(target), key=len):
+        if binding.source is source and binding.destination is target:
             yield binding
 
 

@@ -268,7 +268,7 @@ async def check_protocol_listener(call: Call) -> Response:
     """200 when one of these protocols is listened for."""
     wanted = call.part("protocols").split(",")
     protocols = sorted({one.protocol for one in call.node.listening})
-    names = {"amqp091": "amqp", "amqp0.9.1": "amqp", "amqp10": "amqp", "amqps": "amqp/ssl", "https": "https"}
+    names = {"amqp091": "amqp", "amqp0.9.1": "amqp", "amqp10": "amqp", "amqps": "amqp/ssl"}
     for one in wanted:
         if names.get(one.lower(), one.lower()) in protocols:
             return json({"status": "ok", "protocol": one})

@@ -32,17 +32,10 @@ def _is_operator(call: Call) -> bool:
     return "/operator-policies" in call.request.url.path
 
 
-async def _vhosts(call: Call) -> list[VHost]:
-    """The one in the path, or all in which the caller may make something."""
-    if "vhost" in call.request.path_params:
-        return [await call.caller.vhost(call.part("vhost"), makes=True)]
-    return await call.caller.vhosts(makes=True)
-
-
 async def list_policies(call: Call) -> Response:
     """Of a virtual host, or of all that the caller may look at."""
     call.caller.require(POLICYMAKER)
-    vhosts = await _vhosts(call)
+    vhosts = await call.vhosts(makes=True)
     operator = _is_operator(call)
     found = [one for vhost in vhosts for one in vhost.policies.all() if one.op.operator is operator]
     return await listing(call.request, found, describe.policy, lambda one: one.name, _place)
@@ -115,7 +108,7 @@ def _operator(vhost: VHost) -> Iterator[SetParameter]:
 async def list_parameters(call: Call) -> Response:
     """Of a component, of a virtual host, or all."""
     call.caller.require(POLICYMAKER)
-    vhosts = {one.name: one for one in await _vhosts(call)}
+    vhosts = {one.name: one for one in await call.vhosts(makes=True)}
     every = [*call.broker.parameters.all(), *(one for each in vhosts.values() for one in _operator(each))]
     wanted = call.part("component") if "component" in call.request.path_params else None
     found = [op for op in every if op.vhost in vhosts and op.component and wanted in (None, op.component)]

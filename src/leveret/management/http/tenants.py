@@ -319,8 +319,7 @@ def _first(one: tuple[str, Any]) -> str:
 
 async def list_vhost_limits(call: Call) -> Response:
     """`[{"vhost": ..., "value": {...}}]`"""
-    path = call.request.path_params
-    vhosts = [await call.caller.vhost(call.part("vhost"))] if "vhost" in path else await call.caller.vhosts()
+    vhosts = await call.vhosts()
     found = [(one.name, call.broker.parameters.get(one.name, VHOST_LIMITS, LIMITS)) for one in vhosts]
     limited = [(name, value) for name, value in found if value]
     return await listing(call.request, limited, lambda one: dict(zip(("vhost", "value"), one, strict=True)), _first)

@@ -98,8 +98,11 @@ async def delete_connections_of_user(call: Call) -> Response:
     """Close all of a user."""
     if call.part("user") != call.caller.user.name:
         call.caller.require(ADMINISTRATOR)
+    reason, turns = _reason(call), Turns()
     for one in call.broker.connections.of_user(call.part("user")):
-        one.close(_reason(call))
+        one.close(reason)
+        if turns.over:
+            await turns.others()
     return done()
 
 
@@ -154,10 +157,6 @@ async def _consumers(call: Call, connection: str, channel: int) -> list[dict[str
 
 async def list_consumers(call: Call) -> Response:
     """Of a virtual host, or of all that the caller may look at."""
-    if "vhost" in call.request.path_params:
-        vhosts = [await call.caller.vhost(call.part("vhost"))]
-    else:
-        vhosts = await call.caller.vhosts()
-    found = [one for vhost in vhosts for queue in vhost.queues.values() for one in queue.consumers]
+    found = [one for vhost in await call.vhosts() for queue in vhost.queues.values() for one in queue.consumers]
     timeout_ms = call.node.consumer_timeout_ms
     return await listing(call.request, found, lambda one: describe.consumer(one, timeout_ms), lambda one: one.tag)
