@@ -161,6 +161,15 @@ class TestRules:
         assert (await api("GET", "queues/%2F/q1"))["policy"] is None
         assert "nothing" in (await api("PUT", "policies/%2F/p", said | {"definition": {"nothing": 1}}, 400))["reason"]
 
+    async def test_a_policy_of_any_name_is_what_its_path_says(self, api: Api) -> None:
+        said = {"pattern": "^q", "definition": {"max-length": 5}}
+        await api("PUT", "vhosts/operator-policies", {}, 201)
+        for path in ("%2F/operator-policies", "operator-policies/p"):
+            await api("PUT", f"policies/{path}", said, 201)
+            assert (await api("GET", f"policies/{path}"))["definition"] == said["definition"]
+        assert await api("GET", "operator-policies") == []
+        assert len(await api("GET", "policies")) == 2
+
     async def test_parameters(self, api: Api) -> None:
         await api("PUT", "global-parameters/hats", {"value": {"a": [1]}}, 201)
         assert await api("GET", "global-parameters/hats") == {"name": "hats", "value": {"a": [1]}}

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 
 def _is_operator(call: Call) -> bool:
-    return "/operator-policies" in call.request.url.path
+    scope = call.request.scope
+    return bool(scope["path"].removeprefix(scope["root_path"]).startswith("/operator-policies"))
 
 
 async def list_policies(call: Call) -> Response:
