@@ -6,8 +6,6 @@ Sizes are in bytes, times in milliseconds (the unit is the last word of the name
 from typing import Final
 
 # AMQP 0-9-1 negotiation (RabbitMQ's defaults).
-FRAME_MIN_SIZE: Final = 4096
-"""What the specification guarantees each peer (4.2.3)."""
 FRAME_MAX_MIN: Final = 8192
 """RabbitMQ 4 refuses a negotiated frame_max below this."""
 FRAME_MAX: Final = 131072

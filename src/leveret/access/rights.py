@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     Matches = Callable[[str], bool]
 
-VARIABLES = ("username", "vhost", "client_id")
-"""What topic permissions may hold in braces."""
-
 
 def has_match(pattern: str) -> Matches:
     """Whether a name has a match; the empty pattern is `^$`. Raises ValueError with (problem, offset)."""

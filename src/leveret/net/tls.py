@@ -84,12 +84,6 @@ class TlsContext:
         context.sni_callback = hand_over
         return context
 
-    @property
-    def certfiles(self) -> list[Path]:
-        """The files of the certificates that are shown."""
-        options = self._options
-        return [one.certfile for one in (options.certificate, *options.names.values())]
-
     def reload(self) -> bool:
         """Read the files again if they have changed. Whether there is a new context; what cannot be used changes
         nothing.

@@ -9,7 +9,6 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from ...wire.fields import Value
 
-URL: Final = "amqp://guest:guest@localhost:5672/"
 STAMP_BYTES: Final = 8
 """A body begins with the time when it was published, if it is long enough."""
 

@@ -22,13 +22,11 @@ class Topology:
     """Of the exchange, if one is made for it."""
     binding: str | None = None
     """The key of bindings to the exchange; None: as its kind needs it."""
-    server: dict[str, str] | None = None
 
     def make(self) -> None:
         """Raises BenchError."""
         plan = self.plan
         control = Connection(plan.address)
-        self.server = control.server
         arguments = Arguments.of(plan.arguments)
         try:
             for queue in plan.queues:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, Final
+from typing import Any
 
 from .api import UNAVAILABLE, Failed
 from .command import COMMANDS, Ctl, argument, command, option
 from .output import size
-
-_DAY_S: Final = 86_400
 
 
 def _head(text: str) -> None:
