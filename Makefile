@@ -113,7 +113,7 @@ endif
 
 # The unit of systemd is linted by its test.
 lint-packaging: $(VENV)/.dev ## scripts, the Dockerfile, the Compose example
-	$(VENV)/bin/shellcheck scripts/*.sh packaging/docker/*.sh
+	$(VENV)/bin/shellcheck .ci/run scripts/*.sh packaging/docker/*.sh
 	[ ! -x $(VENV)/bin/hadolint ] || $(VENV)/bin/hadolint Dockerfile
 	$(VENV)/bin/check-jsonschema -q --builtin-schema vendor.compose-spec packaging/compose/compose.yaml
 
@@ -127,6 +127,6 @@ lock: $(VENV)/.dev ## renew requirements/*.lock
 	scripts/lock.sh
 
 clean: ## remove what was made
-	rm -rf ui/node_modules src/leveret/management/ui $(VENV) build dist kernel/target src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf ui/node_modules src/leveret/management/ui $(VENV) build dist kernel/target src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -f src/leveret/_kernel*.so bench/amqpload
 	find src tests bench scripts -name __pycache__ -type d -exec rm -rf {} +

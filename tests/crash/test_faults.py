@@ -41,10 +41,10 @@ def failing(broker: BrokerProcess, disk: Path, calls: str, error: str, when: str
     command = ["strace", "-q", "-f", "-p", str(broker.pid), *paths, "-P", str(disk / "log"), "-e", inject]
     tracer = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert tracer.stderr is not None
+    drained = threading.Thread(target=tracer.stderr.read, daemon=True)
+    drained.start()
     try:
         until(lambda: _is_traced(broker.pid), "strace does not attach")
-        drained = threading.Thread(target=tracer.stderr.read, daemon=True)
-        drained.start()
         yield
     finally:
         tracer.terminate()
