@@ -23,7 +23,8 @@ from leveret.broker.exchanges import (
     RecentHistoryExchange,
     TopicExchange,
 )
-from leveret.broker.routing import Router, predeclared
+from leveret.broker.predeclared import predeclared
+from leveret.broker.routing import Router
 from leveret.errors import AccessRefused, AmqpError, NotFound, PreconditionFailed, SyntaxError_
 from leveret.wire import Batch, Pool
 from leveret.wire.fields import Arguments, ByteArray

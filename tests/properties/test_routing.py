@@ -25,7 +25,8 @@ from leveret.broker.exchanges import (
     RecentHistoryExchange,
     TopicExchange,
 )
-from leveret.broker.routing import Router, predeclared
+from leveret.broker.predeclared import predeclared
+from leveret.broker.routing import Router
 from leveret.broker.selectors import Selector, operand, read_sql
 from leveret.errors import AmqpError
 from leveret.wire import Batch, Decoder, Pool

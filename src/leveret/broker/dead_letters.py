@@ -14,7 +14,7 @@ from ..errors import AmqpError
 from ..wire import CC, COLUMN_HEADER, COLUMN_KEY, COLUMN_PROPERTY, EXPIRATION, HEADERS, Patch, Selection
 from .copies import texts
 from .deaths import FIRST_DEATH, LAST_DEATH, REJECTED, X_DEATH, Death, cycle, decode_deaths, encode_headers, with_death
-from .routing import Recorded
+from .gathered import Recorded
 
 if TYPE_CHECKING:
     from ..wire import Batch, Pool

@@ -40,11 +40,12 @@ from .exchanges import DelayedMessageExchange, TopicExchange
 from .levels import max_priority
 from .parameters import MAX_QUEUES
 from .policies import Policies
+from .predeclared import predeclared
 from .queue import Queue
 from .reapplying import configure_exchange, configure_queue
 from .replies import NAME as REPLY_NAME
 from .replies import is_reply_name
-from .routing import Router, predeclared
+from .routing import Router
 from .settlement import settle_op
 
 if TYPE_CHECKING:

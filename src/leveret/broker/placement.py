@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from ..errors import AmqpError
 from ..wire import EXPIRATION, MANDATORY, PERSISTENT, Selection
 from ..wire.records import Expire, Publish
+from .gathered import Recorded
 from .levels import by_level
-from .routing import Recorded
 
 if TYPE_CHECKING:
     from ..wire import Batch, Expiries

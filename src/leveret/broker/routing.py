@@ -18,7 +18,6 @@ came together in batches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import AccessRefused, AmqpError, NotFound
@@ -28,7 +27,8 @@ from .binding import Binding
 from .chance import deal_out
 from .copies import more_keys
 from .exchange import Chance, Exchange
-from .exchanges import DefaultExchange, DirectExchange, FanoutExchange, HeadersExchange, TopicExchange
+from .exchanges import DefaultExchange
+from .gathered import ByColumns, Gathered, Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -38,66 +38,18 @@ if TYPE_CHECKING:
     from ..wire.fields import Arguments
     from .binding import Destination
     from .exchange import Need
+    from .gathered import Cell
     from .queue import Queue
 
     Queues = tuple[Queue, ...]
-    Cell = tuple[Queues | AmqpError, Selection | None]
 
 # What may stand in the place of a version beside a key.
 _BY_NAME: Final = -1
 """Here is the routing key: look it up in the default exchange."""
 _BY_COLUMNS: Final = -2
-"""Here is a _ByColumns, with the version in it."""
+"""Here is a ByColumns, with the version in it."""
 _SOLE: Final = -1
 """No key, but beside them: the exchange that all of them lead through; None when there are several."""
-
-PREDECLARED: Final[tuple[tuple[str, type[Exchange], bool], ...]] = (
-    ("amq.direct", DirectExchange, False),
-    ("amq.fanout", FanoutExchange, False),
-    ("amq.headers", HeadersExchange, False),
-    ("amq.match", HeadersExchange, False),
-    ("amq.rabbitmq.trace", TopicExchange, True),
-    ("amq.topic", TopicExchange, False),
-)
-"""Name, kind and whether internal, of what every virtual host has beside the default exchange; all durable."""
-
-
-def predeclared(vhost: str, first_id: int) -> list[Exchange]:
-    """The exchanges that a new virtual host starts with, with consecutive ids; the default exchange first."""
-    exchanges: list[Exchange] = [DefaultExchange(first_id, vhost, "", durable=True)]
-    for id, (name, kind, internal) in enumerate(PREDECLARED, first_id + 1):
-        exchanges.append(kind(id, vhost, name, durable=True, internal=internal))
-    return exchanges
-
-
-class Recorded(tuple[Any, ...]):
-    """Queues (perhaps none), and after them the exchanges on the way that record what comes to them.
-
-    A message that goes to exchanges only is as unroutable as one that goes nowhere.
-    """
-
-    __slots__ = ()
-
-    @property
-    def queues(self) -> Queues:
-        return tuple([each for each in self if each.is_queue])
-
-    @property
-    def exchanges(self) -> list[Exchange]:
-        return [each for each in self if not each.is_queue]
-
-
-@dataclass(frozen=True, slots=True)
-class _ByColumns:
-    """What is remembered of a key whose way depends on more than the key."""
-
-    version: int
-    start: Exchange
-    keys: tuple[str, ...]
-    needs: tuple[Need, ...]
-    alone: bool
-    """Whether there is no way on from `start` but to queues."""
-    by_chance: bool
 
 
 class Router:
@@ -258,15 +210,15 @@ class Router:
             if version == _BY_NAME:
                 return [(self._by_name.get(found, ()), None)]
         found = self._of_key(keys, key)
-        if not isinstance(found, _ByColumns):
+        if not isinstance(found, ByColumns):
             return [(found, None)]
-        cells = _Cells()
+        cells = Gathered()
         self._by_columns(batch, None, found, cells)
         return self._finish(batch, cells)
 
     def _routes_of_many(self, batch: Batch, keys: KeyTable) -> list[Cell]:
         """Of a batch with several keys. Keys that are remembered are handled in the loop: there may be thousands."""
-        cells = _Cells()
+        cells = Gathered()
         groups, more = cells.groups, cells.more
         cache, version, by_name = keys.cache, self.version, self._by_name
         found: Any
@@ -289,7 +241,7 @@ class Router:
 
     def _routes_with_copies(self, batch: Batch, start: Exchange | None = None) -> list[Cell]:
         """Of a batch in which some messages have more than one routing key. With `start` all begin there."""
-        cells = _Cells()
+        cells = Gathered()
         cells.sorted = False
         copied = batch.select(CC)
         for key, rows in batch.partition(COLUMN_KEY, Selection.range(0, len(batch)).difference(copied)):
@@ -311,7 +263,7 @@ class Router:
                     self._add_from(first, (routing_key, *more), batch, part, cells)
         return self._finish(batch, cells)
 
-    def _add_from(self, start: Exchange, keys: tuple[str, ...], batch: Batch, rows: Selection, cells: _Cells) -> None:
+    def _add_from(self, start: Exchange, keys: tuple[str, ...], batch: Batch, rows: Selection, cells: Gathered) -> None:
         needs = self._needs_from(start)
         if needs:
             self._by_columns(batch, rows, self._way(start, keys, needs), cells)
@@ -329,7 +281,7 @@ class Router:
             return AccessRefused(f"cannot publish to internal {start}")
         return start
 
-    def _finish(self, batch: Batch, cells: _Cells) -> list[Cell]:
+    def _finish(self, batch: Batch, cells: Gathered) -> list[Cell]:
         if waiting := cells.by_chance:
             every = [Selection.range(0, len(batch)) if rows is None else rows for _, rows in waiting]
             chosen = every[0] if len(every) == 1 else Selection.merge(every)
@@ -343,19 +295,19 @@ class Router:
                 self._by_columns(batch, rows, way, cells, numbers)
         return cells.finish()
 
-    def _add_new(self, batch: Batch, keys: KeyTable, key: object, rows: Selection, cells: _Cells) -> None:
+    def _add_new(self, batch: Batch, keys: KeyTable, key: object, rows: Selection, cells: Gathered) -> None:
         assert isinstance(key, int)
         found = self._of_key(keys, key)
-        if isinstance(found, _ByColumns):
+        if isinstance(found, ByColumns):
             self._by_columns(batch, rows, found, cells)
         else:
             cells.add(found, rows)
 
-    def _of_key(self, keys: KeyTable, key: int) -> Queues | AmqpError | _ByColumns:
+    def _of_key(self, keys: KeyTable, key: int) -> Queues | AmqpError | ByColumns:
         """What a key of a table leads to, and remember it there."""
         entry: Any = keys.cache.get(key)
         if entry is not None and entry[0] == _BY_COLUMNS and entry[1].version == self.version:
-            way: _ByColumns = entry[1]
+            way: ByColumns = entry[1]
             return way
         exchange, routing_key, _, _ = keys[key]
         start = self._start(exchange)
@@ -389,19 +341,24 @@ class Router:
         """As `routes`, but all begin at this exchange, whatever they were published to."""
         if batch.features & CC:
             return self._routes_with_copies(batch, start)
-        cells = _Cells()
+        cells = Gathered()
         for key, rows in batch.partition():
             assert isinstance(key, int)
             self._add_from(start, (batch.keys[key][1],), batch, rows, cells)
         return self._finish(batch, cells)
 
-    def _way(self, start: Exchange, keys: tuple[str, ...], needs: tuple[Need, ...]) -> _ByColumns:
+    def _way(self, start: Exchange, keys: tuple[str, ...], needs: tuple[Need, ...]) -> ByColumns:
         alone = not self._links.get(start) and start.alternate is None and not start.records
         by_chance = any(isinstance(need, Chance) for need in needs)
-        return _ByColumns(self.version, start, keys, needs, alone, by_chance)
+        return ByColumns(self.version, start, keys, needs, alone, by_chance)
 
     def _by_columns(
-        self, batch: Batch, rows: Selection | None, way: _ByColumns, cells: _Cells, numbers: Sequence[int] | None = None
+        self,
+        batch: Batch,
+        rows: Selection | None,
+        way: ByColumns,
+        cells: Gathered,
+        numbers: Sequence[int] | None = None,
     ) -> None:
         """Partition the rows of one key by what the exchanges on its way look at, and route each combination once.
 
@@ -511,44 +468,3 @@ def match(exchange: Exchange, keys: tuple[str, ...], values: tuple[object, ...])
     if len(keys) == 1 or not exchange.every_key:
         return exchange.match(keys[0], values)
     return [destination for key in keys for destination in exchange.match(key, values)]
-
-
-class _Cells:
-    """Collects an answer of `routes`: one cell per distinct set of queues, and each error."""
-
-    __slots__ = ("by_chance", "errors", "groups", "more", "sorted")
-
-    def __init__(self) -> None:
-        self.groups: dict[Queues, Selection | None] = {}
-        """The rows that came first for these queues."""
-        self.more: dict[Queues, list[Selection | None]] = {}
-        """All rows of those that came more than once."""
-        self.errors: list[Cell] = []
-        self.by_chance: list[tuple[_ByColumns, Selection | None]] = []
-        """Rows that wait for their numbers."""
-        self.sorted = True
-        """Whether what was added came in the order of first rows."""
-
-    def add(self, found: Queues | AmqpError, rows: Selection | None) -> None:
-        if isinstance(found, AmqpError):
-            self.errors.append((found, rows))
-            return
-        first = self.groups.setdefault(found, rows)
-        if first is not rows:
-            self.more.setdefault(found, [first]).append(rows)
-
-    def finish(self) -> list[Cell]:
-        groups = self.groups
-        if len(groups) == 1 and not self.errors:
-            return [(queues, None) for queues in groups]
-        for queues, parts in self.more.items():
-            groups[queues] = Selection.merge([part for part in parts if part is not None])
-        cells: list[Cell] = [*groups.items(), *self.errors]
-        if not self.sorted or self.errors:
-            cells.sort(key=_first_row)
-        return cells
-
-
-def _first_row(cell: Cell) -> int:
-    rows = cell[1]
-    return 0 if rows is None else rows[0]

@@ -24,7 +24,7 @@ from ..broker.levels import max_priority
 from ..broker.names import clean, refuse_reserved
 from ..broker.parameters import require_parameter
 from ..broker.policies import Policies
-from ..broker.routing import predeclared
+from ..broker.predeclared import predeclared
 from ..errors import AccountError, AmqpError, DefinitionError, PolicyError
 from ..limits import PARAMETERS_MAX, PREDECLARED_IDS, USERS_MAX, VHOSTS_MAX
 from ..wire.definitions import (
