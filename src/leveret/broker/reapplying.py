@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..ports import Clock, Scheduler
+    from .applied import Applied
     from .binding import Destination
     from .exchange import Exchange
-    from .objects import Objects
     from .policies import InEffect, Policies
 
 _NOTHING: Final[InEffect] = (None, None)
@@ -43,11 +43,11 @@ class Reapplying:
     def __init__(self, clock: Clock, scheduler: Scheduler) -> None:
         self._clock = clock
         self._scheduler = scheduler
-        self.pending: dict[str, tuple[Objects, Iterator[Destination]]] = {}
+        self.pending: dict[str, tuple[Applied, Iterator[Destination]]] = {}
         """By virtual host: objects that are still to be looked at."""
         self._waiting: list[Callable[[], None]] = []
 
-    def begin(self, vhost: Objects) -> None:
+    def begin(self, vhost: Applied) -> None:
         """The policies of this virtual host are different: all its objects are looked at (again)."""
         objects: list[Destination] = [*vhost.router.exchanges.values(), *vhost.queues.values()]
         self.pending[vhost.name] = (vhost, iter(objects))
