@@ -7,14 +7,16 @@ on disk only waits until the pager has brought it back.
 
 from __future__ import annotations
 
-from itertools import chain, groupby, repeat
+from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..limits import FLOW_BYTES, FLOW_MESSAGES, OUTPUT_STOP_READING
 from ..wire import Selection
+from .admission import admit
 from .counts import Counts
 from .lane import Lane
+from .levels import Level
 from .ring import Ring
 from .settings import PLAIN
 
@@ -34,32 +36,6 @@ if TYPE_CHECKING:
 _FEW: Final = 16
 """Ready messages that are no backlog, however large they are."""
 NEVER: Final = 1 << 63
-
-
-class Level(Lane):
-    """The messages of one priority above the lowest."""
-
-    __slots__ = ("_queue", "priority")
-
-    def __init__(self, queue: Queue, priority: int, pager: Pager) -> None:
-        super().__init__(queue.id + priority, durable=queue.durable, pager=pager)
-        self.priority = priority
-        self._queue = queue
-
-    def __str__(self) -> str:
-        return f"{self._queue}, priority {self.priority}"
-
-    def stir(self) -> None:
-        self._queue.stir()
-
-    def loaded(self) -> None:
-        self._queue.loaded()
-
-    def is_about_to_deliver(self, extent: Extent) -> bool:
-        return self._queue.is_about_to_deliver(extent)
-
-    def expires(self, when_ms: int) -> None:
-        self._queue.expires(when_ms)
 
 
 class Queue(Lane):
@@ -275,59 +251,9 @@ class Queue(Lane):
         return ready > FLOW_MESSAGES or self._newest_bytes > FLOW_BYTES
 
     def admit(self, batch: Batch, rows: Selection, now_ms: int, ahead: int, ahead_bytes: int) -> Selection:
-        """Of these rows, in their order, those that are not over its limits; `ahead` others come before them.
-
-        As if they came one by one: what consumers can take at once needs no place.
-        """
+        """Of these rows, in their order, those that are not over its limits; `ahead` others come before them."""
         self._upkeep.hand_out(self, now_ms)
-        max_length, max_bytes = self.settings.max_length, self.settings.max_length_bytes
-        expiries = self.expiries(batch, rows, now_ms)
-        dying = expiries is not None and any(0 < when_ms <= now_ms for _, when_ms in expiries.runs)
-        count = self.message_count + ahead
-        direct = 0 if count or 0 in (max_length, max_bytes) else min(self._demand(), len(rows))
-        if dying or (direct and max_bytes is not None):
-            return self._admit_each(batch, rows, now_ms, expiries, ahead, ahead_bytes)
-        room = -1 if max_length is None else max(max_length - count, 0)
-        size = -1 if max_bytes is None else max(max_bytes - self.message_bytes - ahead_bytes, 0)
-        fitting = batch.fit(rows[direct:], room, size)
-        return rows[:direct].union(fitting) if direct else fitting
-
-    def _admit_each(
-        self, batch: Batch, rows: Selection, now_ms: int, expiries: Expiries | None, ahead: int, ahead_bytes: int
-    ) -> Selection:
-        """The same when it depends on each: some expire at once unless a consumer takes them, and need no place either;
-        or consumers wait, and some are too large.
-        """
-        max_length, max_bytes = self.settings.max_length, self.settings.max_length_bytes
-        count, size = self.message_count + ahead, self.message_bytes + ahead_bytes
-        demand = 0 if count else self._demand()
-        admitted = []
-        runs = [(len(rows), 0)] if expiries is None else expiries.runs
-        whens = chain.from_iterable(repeat(when_ms, times) for times, when_ms in runs)
-        for row, when_ms in zip(rows, whens, strict=True):
-            own = batch.body_bytes_of(Selection((row,)))
-            if (max_length is None or count < max_length) and (max_bytes is None or size + own <= max_bytes):
-                admitted.append(row)
-                if demand > 0:
-                    demand -= 1
-                elif not 0 < when_ms <= now_ms:
-                    count, size = count + 1, size + own
-        return Selection(admitted)
-
-    def _demand(self) -> int:
-        """Messages that its consumers would take at once."""
-        if self.paused:
-            return 0
-        demand = 0
-        shared = []
-        for consumer in self.consumers:
-            if consumer.ringed and consumer.channel.room > 0 and consumer.credit > 0:
-                if consumer.limited_by_channel:
-                    if consumer.shared in shared:
-                        continue
-                    shared.append(consumer.shared)
-                demand += consumer.credit
-        return demand
+        return admit(self, batch, rows, now_ms, ahead, ahead_bytes)
 
     @property
     def _newest_bytes(self) -> int:
@@ -497,17 +423,6 @@ class Queue(Lane):
         return batch.expiries(rows, now_ms, -1 if ttl_ms is None else ttl_ms)
 
     # -- what leaves by itself -----------------------------------------------------------------------------------
-
-    @property
-    def excess(self) -> tuple[int, int]:
-        """Ready messages and body bytes over its limits; negative while there is room."""
-        settings = self.settings
-        rows = size = -1
-        if settings.max_length is not None:
-            rows = self.message_count - settings.max_length
-        if settings.max_length_bytes is not None:
-            size = self.message_bytes - settings.max_length_bytes
-        return rows, size
 
     def expires(self, when_ms: int) -> None:
         self.noted = True

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ..limits import EXPIRY_GRAIN_MS, FETCH_RETRY_MS
 from ..wire.records import EXPIRED, OVERFLOWED
 from . import deaths
+from .admission import excess
 from .change import Change
 from .delaying import exchange_of
 from .lease import Lease
@@ -110,7 +111,7 @@ class Upkeep:
         """One portion; True when there is more to do at once."""
         if queue.next_expiry_ms < now_ms:
             self._expire(queue, now_ms - 1)
-        too_much = queue.limited and max(queue.excess) > 0
+        too_much = queue.limited and max(excess(queue)) > 0
         if too_much or queue.next_expiry_ms <= now_ms:
             self.hand_out(queue, now_ms)
         if queue.next_expiry_ms <= now_ms and 0 not in (queue.settings.max_length, queue.settings.max_length_bytes):
@@ -143,7 +144,7 @@ class Upkeep:
 
     def enforce(self, queue: Queue, extents: int = -1) -> bool:
         """Messages over the length limit leave at the head, of so many extents; True when there are more."""
-        while max(queue.excess) > 0:
+        while max(excess(queue)) > 0:
             if not extents:
                 return True
             extents -= 1
@@ -151,7 +152,7 @@ class Upkeep:
             if not lane.ready:
                 break
             extent = lane.head()
-            rows, size = queue.excess
+            rows, size = excess(queue)
             if not self._drop(queue, lane, extent, extent.select_head(max(rows, 0), max(size, 0)), deaths.MAXLEN):
                 break  # once it is read
         return False
