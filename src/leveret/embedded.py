@@ -67,10 +67,17 @@ class Broker:
             raise
         self._node = node
         if self._management_port is not None:
-            options = replace(DEFAULTS, host=self._address[0], management_port=self._management_port, metrics=False)
-            self._management = Management(node, options, self._directory)
-            self._management.also([(Listener(one.host, one.port), one) for one in self._listening])
-            await self._management.start()
+            try:
+                await self._manage(node, self._management_port)
+            except BaseException:
+                await self.stop()
+                raise
+
+    async def _manage(self, node: Node, port: int) -> None:
+        options = replace(DEFAULTS, host=self._address[0], management_port=port, metrics=False)
+        self._management = Management(node, options, self._directory)
+        self._management.also([(Listener(one.host, one.port), one) for one in self._listening])
+        await self._management.start()
 
     async def stop(self) -> None:
         """Close all connections with 320, wait a moment for the answers; nothing when it is not started.

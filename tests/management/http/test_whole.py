@@ -96,6 +96,15 @@ class TestPortInUse:
             socket.create_server(("127.0.0.1", port)).close()
             await node.stop()
 
+    async def test_a_broker_that_does_not_start_keeps_nothing(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            broker = leveret.Broker(data_dir=tmp_path / "data", management_port=taken.getsockname()[1])
+            with pytest.raises(ConfigError):
+                await broker.start()
+            port = broker.port
+        async with leveret.Broker(port=port, data_dir=tmp_path / "data") as another:
+            assert another.port == port
+
 
 class TestErrors:
     async def test_no_such_path(self, api: Api) -> None:
