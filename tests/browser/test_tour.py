@@ -39,13 +39,15 @@ def test_the_tour(browser: Browser, own: BrokerProcess) -> None:
         pages = ui.page.get_by_role("navigation", name="Pages")
 
         with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL) as publisher:
-            pages.get_by_role("link", name="Queues and streams").click()
-            ui.row("orders").get_by_role("link", name="orders").click()
-            ready = ui.page.locator(".stat", has_text="Ready").first
-            expect(ready).to_be_visible()
-            expect(ui.page.get_by_text("Collecting samples")).to_have_count(0, timeout=30_000)
-            ui.shot("tour-growing")
-            publisher.terminate()  # enough for this test; a reader sees it to its end
+            try:
+                pages.get_by_role("link", name="Queues and streams").click()
+                ui.row("orders").get_by_role("link", name="orders").click()
+                ready = ui.page.locator(".stat", has_text="Ready").first
+                expect(ready).to_be_visible()
+                expect(ui.page.get_by_text("Collecting samples")).to_have_count(0, timeout=30_000)
+                ui.shot("tour-growing")
+            finally:
+                publisher.terminate()  # enough for this test; a reader sees it to its end
 
         ui.page.get_by_label("Parts of this page").get_by_role("link", name="Messages").click()
         ui.page.get_by_text('{"number": 3}').click()
