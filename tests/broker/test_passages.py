@@ -21,8 +21,8 @@ from leveret.broker.placement import place
 from leveret.wire import Batch
 
 from .exchanges.support import batch, properties
+from .routers import Setup
 from .support import Channel, make_broker
-from .test_routing import Setup
 
 REACHED = {
     ("", "a"): 1,

@@ -10,183 +10,24 @@ import pytest
 
 from leveret.broker import routing
 from leveret.broker.binding import Binding
-from leveret.broker.exchange import EXCHANGE_TYPES, Exchange, erlang_term, make_exchange
+from leveret.broker.exchange import EXCHANGE_TYPES, Exchange
 from leveret.broker.exchanges import (
     ConsistentHashExchange,
     DirectExchange,
-    FanoutExchange,
     HeadersExchange,
-    JmsTopicExchange,
-    LocalRandomExchange,
-    ModulusHashExchange,
-    RandomExchange,
-    RecentHistoryExchange,
     TopicExchange,
 )
-from leveret.broker.predeclared import predeclared
-from leveret.broker.routing import Router
-from leveret.errors import AccessRefused, AmqpError, NotFound, PreconditionFailed, SyntaxError_
+from leveret.errors import AccessRefused, NotFound, SyntaxError_
 from leveret.wire import Batch, Pool
-from leveret.wire.fields import Arguments, ByteArray
-from leveret.wire.records import DeclareExchange
+from leveret.wire.fields import Arguments
 
-from .exchanges.support import FakeQueue, SeededRandomness, batch, ids, properties
-
-
-class Setup:
-    """A router, and exchanges and queues made as they are named."""
-
-    def __init__(self) -> None:
-        self.router = Router("/", SeededRandomness())
-        for exchange in predeclared("/", 1):
-            self.router.add(exchange)
-        self.queues: dict[str, FakeQueue] = {}
-
-    def exchange(
-        self, name: str, kind: type[Exchange] = FanoutExchange, alternate: str | None = None, **flags: bool
-    ) -> Any:
-        given = {"x-delayed-type": "fanout"} if kind.type_name == "x-delayed-message" else {}
-        arguments = Arguments.of(given if alternate is None else {"alternate-exchange": alternate, **given})
-        made = kind(next(ids), "/", name, arguments=arguments, **flags)
-        self.router.add(made)
-        return made
-
-    def queue(self, name: str) -> Any:
-        if name not in self.queues:
-            self.queues[name] = FakeQueue(name)
-            self.router.queue_added(self.queues[name])  # type: ignore[arg-type]
-        return self.queues[name]
-
-    def bind(self, source: str, destination: str, key: str = "", arguments: Any = None) -> Binding:
-        """`destination` is an exchange if there is one of that name, otherwise a queue."""
-        target: Any = self.router.exchanges.get(destination) or self.queue(destination)
-        made = Binding(self.router.exchanges[source], target, key, Arguments.of(arguments or {}))
-        assert self.router.bind(made)
-        return made
-
-    def one(self, exchange: str, key: str = "", raw: bytes | None = None) -> list[str]:
-        """Where one message goes."""
-        [(found, rows)] = self.router.routes(batch((exchange, key, properties() if raw is None else raw)))
-        assert rows is None
-        return names(found)
-
-    def many(self, *messages: Any) -> list[tuple[list[str] | str, list[int]]]:
-        return cells(self.router, batch(*messages))
-
-
-def names(found: Any) -> list[str]:
-    if isinstance(found, AmqpError):
-        raise found
-    return [queue.name for queue in found]
-
-
-def cells(router: Router, messages: Batch) -> list[tuple[list[str] | str, list[int]]]:
-    answer: list[tuple[list[str] | str, list[int]]] = []
-    for found, selection in router.routes(messages):
-        rows = list(range(len(messages))) if selection is None else list(selection)
-        answer.append((found.reply_text if isinstance(found, AmqpError) else names(found), rows))
-    return answer
+from .exchanges.support import FakeQueue, batch, ids, properties
+from .routers import Setup, cells, names
 
 
 @pytest.fixture
 def setup() -> Setup:
     return Setup()
-
-
-class TestPredeclared:
-    def test_what_every_virtual_host_has(self) -> None:
-
-        exchanges = predeclared("v", 1)
-        assert [(one.id, one.name, one.type, one.internal) for one in exchanges] == [
-            (1, "", "direct", False),
-            (2, "amq.direct", "direct", False),
-            (3, "amq.fanout", "fanout", False),
-            (4, "amq.headers", "headers", False),
-            (5, "amq.match", "headers", False),
-            (6, "amq.rabbitmq.trace", "topic", True),
-            (7, "amq.topic", "topic", False),
-        ]
-        assert all(one.durable and not one.auto_delete and one.vhost == "v" for one in exchanges)
-
-    def test_they_route(self, setup: Setup) -> None:
-        setup.bind("amq.direct", "d", "k")
-        setup.bind("amq.fanout", "f")
-        setup.bind("amq.headers", "h", "", {"a": 1})
-        setup.bind("amq.match", "m", "", {"a": 1})
-        setup.bind("amq.topic", "t", "*.b")
-        assert setup.one("amq.direct", "k") == ["d"]
-        assert setup.one("amq.fanout", "k") == ["f"]
-        assert setup.one("amq.headers", "", properties({"a": 1})) == ["h"]
-        assert setup.one("amq.match", "", properties({"a": 1})) == ["m"]
-        assert setup.one("amq.topic", "a.b") == ["t"]
-
-
-class TestMakeExchange:
-    def op(self, type: str, arguments: Any = None, **flags: bool) -> DeclareExchange:
-        given = {"durable": False, "auto_delete": False, "internal": False, **flags}
-        return DeclareExchange(9, "/", "x", type, arguments=Arguments.of(arguments or {}).raw, **given)
-
-    @pytest.mark.parametrize(
-        ("type", "kind"),
-        [
-            ("direct", DirectExchange),
-            ("fanout", FanoutExchange),
-            ("topic", TopicExchange),
-            ("headers", HeadersExchange),
-            ("x-consistent-hash", ConsistentHashExchange),
-            ("x-random", RandomExchange),
-            ("x-local-random", LocalRandomExchange),
-            ("x-modulus-hash", ModulusHashExchange),
-            ("x-recent-history", RecentHistoryExchange),
-            ("x-jms-topic", JmsTopicExchange),
-        ],
-    )
-    def test_known_types(self, type: str, kind: type[Exchange]) -> None:
-        exchange = make_exchange(self.op(type, {"alternate-exchange": "other"}, durable=True, internal=True))
-        assert exchange.__class__ is kind is EXCHANGE_TYPES[type]
-        assert (exchange.id, exchange.vhost, exchange.name, exchange.type) == (9, "/", "x", type)
-        assert (exchange.durable, exchange.auto_delete, exchange.internal) == (True, False, True)
-        assert exchange.alternate == "other"
-        assert str(exchange) == "exchange 'x' in vhost '/'"
-        assert not exchange.is_queue
-
-    @pytest.mark.parametrize("type", ["", "Direct", "x-nothing"])
-    def test_unknown_type(self, type: str) -> None:
-        with pytest.raises(PreconditionFailed) as caught:
-            make_exchange(self.op(type))
-        problem = "unknown" if type else "invalid"
-        assert caught.value.reply_text == f"PRECONDITION_FAILED - {problem} exchange type '{type}'"
-
-    @pytest.mark.parametrize("type", EXCHANGE_TYPES)
-    def test_the_alternate_exchange_is_a_name(self, type: str) -> None:
-        with pytest.raises(PreconditionFailed) as caught:
-            make_exchange(self.op(type, {"alternate-exchange": 1}))
-        text = "invalid type 'signedint' for arg 'alternate-exchange' in exchange 'x' in vhost '/'"
-        assert caught.value.explanation == text
-
-    def test_no_slot_is_missing(self) -> None:
-        for type in EXCHANGE_TYPES:
-            assert not hasattr(make_exchange(self.op(type, {"x-delayed-type": "fanout"})), "__dict__")
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("a", '<<"a">>'),
-        ("", "<<>>"),
-        ('say "\\"', '<<"say \\"\\\\\\"">>'),
-        ("€", '<<"€"/utf8>>'),
-        (b"\xff\x00", "<<255,0>>"),
-        (ByteArray(b"a"), '<<"a">>'),
-        (True, "true"),
-        (False, "false"),
-        (3, "3"),
-        (1.5, "1.5"),
-        (None, "undefined"),
-    ],
-)
-def test_erlang_terms(value: object, text: str) -> None:
-    assert erlang_term(value) == text
 
 
 class TestBindings:
@@ -536,73 +377,6 @@ class TestBatches:
         answer = setup.many(*messages)
         assert [found for found, _ in answer] == [[f"q{number}"] for number in range(2_000)]
         assert answer[7] == (["q7"], [7, 2_007, 4_007])
-
-
-class TestChance:
-    def counts(self, setup: Setup, messages: Batch) -> dict[str, int]:
-        return {" ".join(found): len(rows) for found, rows in cells(setup.router, messages)}
-
-    def test_each_message_takes_one_way(self, setup: Setup) -> None:
-        setup.exchange("x", RandomExchange)
-        for name in "abc":
-            setup.bind("x", name)
-        messages = batch(*[("x", "k")] * 3_000)
-        answer = cells(setup.router, messages)
-        assert sorted(row for _, rows in answer for row in rows) == list(range(3_000))
-        assert [rows[0] for _, rows in answer] == sorted(rows[0] for _, rows in answer)
-        assert all(900 < count < 1_100 for count in self.counts(setup, messages).values())
-
-    def test_nothing_is_remembered(self, setup: Setup) -> None:
-        setup.exchange("x", LocalRandomExchange)
-        for name in "ab":
-            setup.bind("x", name)
-        message = batch(("x", "k"))
-        assert {str(cells(setup.router, message)) for _ in range(50)} == {"[(['a'], [0])]", "[(['b'], [0])]"}
-
-    def test_one_that_is_further_on(self, setup: Setup) -> None:
-        setup.exchange("x", HeadersExchange, alternate="rest")
-        setup.exchange("rest", RandomExchange)
-        setup.exchange("even", RandomExchange)
-        setup.bind("x", "even", "", {"even": True})
-        for name in "abc":
-            setup.bind("rest", f"rest-{name}")
-            setup.bind("even", f"even-{name}")
-        raw = [properties({"even": number % 2 == 0}) for number in range(2)]
-        messages = batch(*[("x", "k", raw[number % 2]) for number in range(1_200)])
-        counts = self.counts(setup, messages)
-        assert sorted(counts) == [f"{kind}-{name}" for kind in ("even", "rest") for name in "abc"]
-        assert all(150 < count < 250 for count in counts.values())
-
-    def test_two_on_one_way_choose_apart(self, setup: Setup) -> None:
-        for name in "xyz":
-            setup.exchange(name, RandomExchange)
-        for inner in "yz":
-            setup.bind("x", inner)
-            for name in "ab":
-                setup.bind(inner, inner + name)
-        counts = self.counts(setup, batch(*[("x", "k")] * 2_000))
-        assert sorted(counts) == ["ya", "yb", "za", "zb"]
-        assert all(400 < count < 600 for count in counts.values())
-
-    def test_others_in_the_batch_are_not_touched(self, setup: Setup) -> None:
-        setup.exchange("x", RandomExchange)
-        for name in "ab":
-            setup.bind("x", name)
-        setup.bind("amq.direct", "q", "k")
-        messages = [("amq.direct", "k"), ("x", "k"), ("nowhere", "k"), ("x", "l"), ("amq.direct", "k")]
-        by_row = {row: found for found, rows in setup.many(*messages) for row in rows}
-        assert by_row[0] == by_row[4] == ["q"]
-        assert by_row[1] in (["a"], ["b"])
-        assert by_row[3] in (["a"], ["b"])
-        assert by_row[2] == "NOT_FOUND - no exchange 'nowhere' in vhost '/'"
-
-    def test_a_choice_of_one_is_remembered(self, setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-        setup.exchange("x", RandomExchange)
-        setup.bind("x", "a")
-        monkeypatch.setattr(SeededRandomness, "numbers", None)
-        message = batch(("x", "k"))
-        assert cells(setup.router, message) == [(["a"], [0])]
-        assert message.keys.cache[0] == (setup.router.version, (setup.queues["a"],), setup.router.exchanges["x"])
 
 
 class TestCaches:
