@@ -1,12 +1,9 @@
-"""The connection as a whole: how it ends, faults of ours and of the peer, budgets, what is read when, what is freed."""
+"""The connection as a whole: how it ends, faults of ours and of the peer."""
 
 from __future__ import annotations
 
-import gc
 import logging
 import struct
-import sys
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -15,10 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leveret.amqp import Session
 from leveret.amqp.handshake import CLOSED, CLOSING, OPEN
-from leveret.clock import ManualClock
-from leveret.limits import CLOSE_TIMEOUT_MS, OUTPUT_STOP_READING
+from leveret.limits import CLOSE_TIMEOUT_MS
 from leveret.wire.frames import HEARTBEAT_FRAME, PROTOCOL_HEADER, content_frames, method_frame
 from leveret.wire.methods import (
     BasicAck,
@@ -36,28 +31,15 @@ from leveret.wire.methods import (
     ConnectionOpen,
     ConnectionStartOk,
     ConnectionTuneOk,
-    QueueBind,
     QueueDeclare,
     QueueDeclareOk,
     QueuePurge,
-    TxSelect,
 )
 
 from .samples import SAMPLES, prepared
 from .support import CAPABLE, TRANSIENT, Content, Link, World
 
 FORCED = "broker forced connection closure with reason 'shutdown'"
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Reference counts only."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @contextmanager
@@ -68,12 +50,6 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(logging.NOTSET)
-
-
-def let_time_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A millisecond goes by between any two looks at the clock."""
-    times = iter(range(100_000))
-    monkeypatch.setattr(ManualClock, "monotonic_ms", lambda _: next(times))
 
 
 # -- ends --------------------------------------------------------------------------------------------------------------
@@ -420,187 +396,7 @@ def test_any_frames_give_documented_errors_only(script: list[bytes], late: bool)
         assert queue.unacked == 0
 
 
-# -- budgets -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_step_ends_when_its_budget_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
-    link = prepared(world)
-    let_time_run(monkeypatch)
-    link.push(method_frame(1, BasicQos(0, 1)) * 100)
-    steps = 1
-    while link.session.step(2):
-        steps += 1
-    assert 5 < steps < 20
-    link.flush()
-    assert link.take() == [BasicQosOk()] * 100
-
-
-def test_an_inbox_is_served_within_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
-    link = prepared(world)
-    world.held = True
-    link.send(QueueDeclare("kept", durable=True), *[BasicQos(0, 1)] * 100)
-    let_time_run(monkeypatch)
-    world.log.sync()
-    steps = 1
-    while link.session.step(2):
-        steps += 1
-    assert 5 < steps < 100
-    link.flush()
-    assert len(link.take()) == 101
-
-
-def test_late_answers_go_on_when_the_output_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shell is only woken; taking the output is all that it does then."""
-    world = World()
-    link = prepared(world)
-    world.held = True
-    link.send(QueueDeclare("kept", durable=True), *[BasicQos(0, 1)] * 100)
-    let_time_run(monkeypatch)
-    woken = link.shell.count
-    world.log.sync()
-    assert link.shell.count == woken + 1
-    while link.shell.count > woken:
-        woken = link.shell.count
-        link.flush()
-    assert len(link.take()) == 101
-
-
-def test_a_peer_that_asks_and_does_not_read() -> None:
-    world = World()
-    link = prepared(world)
-    link.send(BasicQos(0, 1))
-    link.publish(*[b"x" * 100_000] * 100)
-    link.reads = False
-    for _ in range(100):
-        link.send(BasicGet("q"))
-    served = world.broker.vhosts["/"].queues["q"].unacked
-    assert served == OUTPUT_STOP_READING // 100_000 + 1
-    assert not link.session.reading
-    link.reads = True
-    world.run()
-    assert link.session.reading
-    assert len(link.bodies()) == 100
-
-
-def test_asking_from_an_inbox_without_reading() -> None:
-    world = World()
-    link = prepared(world)
-    link.publish(*[b"x" * 100_000] * 100)
-    world.held = True
-    link.send(QueueDeclare("kept", durable=True), *[BasicGet("q")] * 100)
-    link.reads = False
-    world.held = False
-    world.run()
-    assert world.broker.vhosts["/"].queues["q"].unacked == OUTPUT_STOP_READING // 100_000 + 1
-    link.reads = True
-    world.run()
-    assert len(link.bodies()) == 100
-    assert link.session.inboxes == {}
-
-
-def test_returns_to_a_peer_that_does_not_read() -> None:
-    link = prepared(World())
-    link.reads = False
-    while link.session.reading:
-        link.publish(*[b"x" * 100_000] * 10, key="nowhere", mandatory=True)
-    assert OUTPUT_STOP_READING < link.session.unwritten < OUTPUT_STOP_READING + 1_100_000
-    link.reads = True
-    link.world.run()
-    assert link.session.reading
-
-
-# -- what is freed -----------------------------------------------------------------------------------------------------
-
-
-class Watched(Session):
-    """A session whose end can be seen."""
-
-    __slots__ = ("__weakref__",)
-
-
-@pytest.mark.parametrize("clean", [True, False])
-def test_reference_counts_free_a_connection(clean: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.amqp.support.Session", Watched)
-    world = World()
-    kept = world.channel()
-    kept.send(QueueDeclare("q"))
-    with without_collector():
-        link = world.channel()
-        link.open_channel(2)
-        link.open_channel(3)
-        link.publish(*[b"a"] * 10)
-        link.send(BasicQos(0, 2, True), BasicConsume("q", "one"), BasicConsume("q", "two"), BasicQos(0, 1))
-        link.send(ConfirmSelect(), BasicGet("q"), BasicGet("q"), channel=2)
-        link.send(TxSelect(), channel=3)
-        link.publish(b"a", channel=2)
-        link.publish(b"a", channel=3)
-        link.send(QueueDeclare("mine", exclusive=True, durable=True), channel=3)
-        session = weakref.ref(link.session)
-        if clean:
-            link.send(ConnectionClose(200), channel=0)
-        link.session.lost()
-        world.links.remove(link)
-        world.run()
-        del link
-        assert session() is None
-    assert kept.call(QueueDeclare("q", passive=True)) == QueueDeclareOk("q", 11, 0)
-
-
-def test_who_remembers_an_exclusive_queue_keeps_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A publisher's keys remember their queues until they are used again."""
-    monkeypatch.setattr("tests.amqp.support.Session", Watched)
-    world = World()
-    publisher = world.channel()
-    with without_collector():
-        link = world.channel()
-        link.send(QueueDeclare("mine", exclusive=True), QueueBind("mine", "amq.direct", "key"))
-        publisher.publish(b"a", exchange="amq.direct", key="key")
-        assert link.call(QueueDeclare("mine", passive=True)) == QueueDeclareOk("mine", 1, 0)
-        session = weakref.ref(link.session)
-        link.session.lost()
-        world.links.remove(link)
-        world.run()
-        del link
-        assert session() is None
-
-
-@pytest.mark.parametrize("transactional", [False, True])
-@pytest.mark.parametrize(
-    "changes", [{"exchange": "none"}, {"properties": b"\x00\x10\x05other"}, {"immediate": True}], ids=str
-)
-def test_a_refused_message_is_freed_at_once(changes: dict[str, object], transactional: bool) -> None:
-    """An error knows the calls that it came through, and these know the error and the message."""
-    world = World()
-    link = world.channel()
-    if transactional:
-        link.send(TxSelect())
-    link.received.clear()
-    with without_collector():
-        link.publish(bytes(100_000), **changes)  # type: ignore[arg-type]
-        (answer,) = link.received
-        assert isinstance(answer[1], ChannelClose | ConnectionClose)
-        link.feed(HEARTBEAT_FRAME)
-        assert world.pool.allocated == 0
-
-
-def test_an_idle_connection_is_small() -> None:
-    """Counted without what the kernel holds and what all connections share."""
-    world = World()
-    for _ in range(3):
-        world.channel()
-    gc.collect()
-    before = sum(map(sys.getsizeof, gc.get_objects()))
-    count = 50
-    sessions = []
-    for _ in range(count):
-        link = world.channel()
-        sessions.append(link.session)
-        world.links.remove(link)
-    gc.collect()
-    size = (sum(map(sys.getsizeof, gc.get_objects())) - before) / count
-    assert size < 6_000
+# -- the rest ---------------------------------------------------------------------------------------------------------
 
 
 def test_names_in_the_log_stay_in_their_line(caplog: pytest.LogCaptureFixture) -> None:

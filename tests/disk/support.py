@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import select
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import leveret.disk
 from leveret.disk.threaded import ThreadedDisk
 from leveret.ports import Disk, DiskOp
 
@@ -102,3 +105,18 @@ def parts(data: bytes, sizes: Sequence[int]) -> list[bytes]:
         found.append(data[:size])
         data = data[size:]
     return [*found, data]
+
+
+def run(code: str, kind: str, directory: Path) -> str:
+    """A program with a disk of its own."""
+    lines = [line.removeprefix(" " * 12) for line in code.splitlines()]
+    where = "leveret._kernel import Disk" if kind == "kernel" else "leveret.disk.threaded import ThreadedDisk as Disk"
+    head = ["import os, resource, sys", f"from {where}", "disk = Disk('.')"]
+    command = [sys.executable, "-c", "\n".join([*head, *lines])]
+    source = Path(leveret.disk.__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(source)}
+    done = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -6,6 +6,8 @@ import errno
 
 import pytest
 
+from leveret.errors import SyncError
+from leveret.store import checkpoints
 from leveret.store.segments import SPARE
 from leveret.wire.records import EndCheckpoint
 
@@ -167,3 +169,112 @@ def test_what_a_restart_finds_set_aside_stays() -> None:
     files.log.append(record(2))
     ticks(files)
     assert files.disk.files[SPARE] == bytes(SEGMENT_SIZE)
+
+
+class TestFullDisk:
+    def test_what_was_refused_is_written_again_in_order(self) -> None:
+        files = Files()
+        files.disk.fail("write", errno.ENOSPC, 2, written=10)
+        for number in range(4):
+            files.log.want(files.log.append(record(number)))
+            files.log.flush()
+        files.run()
+        assert files.full == [True]
+        assert files.log.durable == 0
+        files.log.append(record(4))
+        files.run()
+        assert files.log.durable == 0
+        files.log.sync()
+        files.log.tick()
+        files.run()
+        assert files.log.durable == files.log.end
+        assert not files.fatal
+        files.restart()
+        assert files.seen == [0, 1, 2, 3, 4]
+
+    def test_full_until_the_next_segment_is_there(self) -> None:
+        files = Files(capacity=checkpoints.SIZE + SEGMENT_SIZE)
+        files.log.append(record(1, SEGMENT_SIZE // 3))
+        files.run()
+        assert files.full == [True]
+        files.log.append(record(2))
+        files.log.tick()
+        files.run()  # what came behind the attempt is refused as well
+        files.log.tick()
+        files.run()
+        assert files.full == [True]
+        assert files.log.written == files.log.end
+        files.disk.capacity = None
+        files.log.tick()
+        files.run()
+        assert files.full == [True, False]
+
+    def test_in_the_middle_of_a_segment_settlements_still_have_room(self) -> None:
+        files = Files(capacity=checkpoints.SIZE + SEGMENT_SIZE)
+        files.log.append(record(1, SEGMENT_SIZE // 3))
+        files.run()
+        assert files.log.full
+        files.log.settle([settle(1)])
+        files.log.flush()
+        files.log.sync()
+        files.run()
+        assert files.log.durable == files.log.end
+
+    def test_a_segment_that_is_needed_comes_when_there_is_room(self) -> None:
+        files = Files(capacity=checkpoints.SIZE + SEGMENT_SIZE)
+        for number in range(10):
+            files.log.append(record(number, 200))
+            files.log.sync()
+            files.run()
+            files.log.tick()
+        written = files.log.written
+        assert written < files.log.end
+        assert not files.log.idle
+        files.disk.capacity = None
+        for _ in range(5):
+            files.log.tick()
+            files.run()
+        assert files.log.durable == files.log.end
+        assert not files.log.full
+        files.restart()
+        assert files.seen == [*range(10)]
+
+    @pytest.mark.parametrize("nth", range(1, 12))
+    @pytest.mark.parametrize("kind", ["create", "write"])
+    def test_whatever_was_refused_nothing_is_lost(self, kind: str, nth: int) -> None:
+        files = Files()
+        files.disk.fail(kind, errno.ENOSPC, nth, written=3)
+        for number in range(40):
+            files.log.append(record(number, number))
+            if number % 3 == 0:
+                files.log.sync()
+                files.disk.step()
+                files.log.run_callbacks()
+            if number % 5 == 0:
+                files.log.tick()
+        for _ in range(5):
+            files.log.tick()
+            files.log.sync()
+            files.run()
+        assert files.log.durable == files.log.end
+        assert not files.log.full
+        files.restart()
+        assert files.seen == [*range(40)]
+
+    def test_a_failed_sync_is_the_end(self) -> None:
+        files = Files()
+        files.disk.fail("sync", nth=3)
+        position = files.log.append(record(1))
+        files.log.sync()
+        files.run()
+        assert [type(error) for error in files.fatal] == [SyncError]
+        files.log.sync()
+        files.run()
+        assert files.log.durable < position
+
+    def test_so_is_a_write_that_fails_for_another_reason(self) -> None:
+        files = Files()
+        files.disk.fail("write", errno.EIO)
+        files.log.append(record(1))
+        files.run()
+        assert [error.errno for error in files.fatal] == [errno.EIO]
