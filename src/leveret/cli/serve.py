@@ -37,7 +37,8 @@ def parse(arguments: list[str]) -> dict[str, object]:
             parser.add_argument(f"--{option.name}", dest=option.name)
         else:
             parser.add_argument(f"--{option.name}", dest=option.name, action=argparse.BooleanOptionalAction)
-    return vars(parser.parse_args(arguments))
+    found: dict[str, object] = vars(parser.parse_args(arguments))
+    return found
 
 
 def serve(arguments: list[str], started_ns: int) -> int:

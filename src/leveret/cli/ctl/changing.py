@@ -228,7 +228,7 @@ def purge_queue(ctl: Ctl, queue: str) -> None:
     try:
         ctl.api.delete("queues", ctl.vhost, queue, "contents")
     except NotThere:
-        raise Failed("not_found") from None
+        raise Failed("Queue not found") from None
 
 
 @command(

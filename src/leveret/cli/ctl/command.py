@@ -115,16 +115,18 @@ class Declared:
     handler: Handler
     params: tuple[click.Parameter, ...]
     group: str
+    epilog: str = ""
+    """What its help ends with."""
 
 
 COMMANDS: Final[dict[str, Declared]] = {}
 
 
-def command(group: str, *params: click.Parameter) -> Callable[[Handler], Handler]:
+def command(group: str, *params: click.Parameter, epilog: str = "") -> Callable[[Handler], Handler]:
     """Put a function into the table, under its name; its docstring is its help."""
 
     def declare(handler: Handler) -> Handler:
-        COMMANDS[handler.__name__.rstrip("_")] = Declared(handler, params, group)
+        COMMANDS[handler.__name__.rstrip("_")] = Declared(handler, params, group, epilog)
         return handler
 
     return declare

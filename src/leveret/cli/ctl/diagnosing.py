@@ -14,9 +14,9 @@ _DAY_S: Final = 86_400
 
 
 def _head(text: str) -> None:
-    from click import style
+    from click import echo, style
 
-    print(f"\n{style(text, bold=True)}\n")
+    echo(f"\n{style(text, bold=True)}\n")  # bold for people only: echo takes it away in a pipe
 
 
 def _listener(one: dict[str, Any]) -> str:
