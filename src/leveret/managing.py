@@ -57,7 +57,7 @@ class Management:
         self.clock = node.clock
         self.disk_free = node.disk_free
         self.mechanisms = options.auth_mechanisms
-        self.data_dir = "" if directory is None else str(directory)
+        self.data_dir = "" if directory is None else str(directory.absolute())
         self.config_files = [str(file) for file in (options.config, options.rabbitmq_conf) if file is not None]
         self.log_file = "" if options.log_file is None else str(options.log_file)
         self.logins = Logins()
