@@ -85,9 +85,9 @@ test-python: $(VENV)/.dev build
 test-twin: $(VENV)/.dev
 	LEVERET_TWIN=1 $(PYTEST) -q tests/test_app.py tests/clients/test_pika.py tests/clients/test_seed.py
 
-screenshots: $(VENV)/.dev build ## the pictures in docs/, made anew by the test of README's tour
-	$(PYTEST) -q tests/browser/test_tour.py
-	cp build/screenshots/tour-*.png docs/images/
+screenshots: $(VENV)/.dev build ## the pictures in docs/, made anew by the tests of README's tour and of themes
+	SCREENSHOT_WARM_UP_S=20 $(PYTEST) -q tests/browser/test_tour.py tests/browser/test_themes.py -k "tour or tracer or topology"
+	cp build/screenshots/tour-*.png build/screenshots/topology-dark.png build/screenshots/tracer-light.png docs/images/
 
 test-long: lint ## lint and all tests in their full sizes
 	HYPOTHESIS_PROFILE=long $(PYTEST) -o timeout=3600 $(ARGS)
