@@ -45,4 +45,6 @@ def _anchors(page: Path) -> set[str]:
 def test_links_into_pages_lead_to_a_heading() -> None:
     for page in [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"]:
         for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text()):
-            assert anchor in _anchors(page.parent / target if target else page), f"{page.name} links to {target}#{anchor}"
+            assert anchor in _anchors(page.parent / target if target else page), (
+                f"{page.name} links to {target}#{anchor}"
+            )
