@@ -20,7 +20,7 @@ export CARGO_BUILD_JOBS := $(CARGO_JOBS)
 .PHONY: help venv build ui run test test-long test-python test-twin test-ui lint lint-python lint-kernel lint-ui lint-packaging screenshots bench dist lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
 
 $(PYTHON):
 	@scripts/ensure-debian.sh python3=python3 cc=build-essential
