@@ -26,6 +26,7 @@ def test_help_lists_the_commands(arguments: list[str]) -> None:
     assert done.returncode == 0
     assert "serve" in done.stdout
     assert "version" in done.stdout
+    assert "leveretctl" in done.stdout
     assert done.stderr == ""
 
 

@@ -22,6 +22,7 @@ from .top import command as top
 app = typer.Typer(
     name="leveret",
     help="Leveret: a message broker that speaks AMQP 0-9-1.",
+    epilog="A running broker is managed with leveretctl, or in a browser at http://localhost:15672.",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     cls=help.Commands,
