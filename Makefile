@@ -20,7 +20,7 @@ export CARGO_BUILD_JOBS := $(CARGO_JOBS)
 .PHONY: help venv build ui run test test-long test-python test-twin test-ui lint lint-python lint-kernel lint-ui lint-packaging screenshots bench dist lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
 
 $(PYTHON):
 	@scripts/ensure-debian.sh python3=python3 cc=build-essential
@@ -85,9 +85,9 @@ test-python: $(VENV)/.dev build
 test-twin: $(VENV)/.dev
 	LEVERET_TWIN=1 $(PYTEST) -q tests/test_app.py tests/clients/test_pika.py tests/clients/test_seed.py
 
-screenshots: $(VENV)/.dev build ## the pictures in docs/, made anew by the test of README's tour
-	$(PYTEST) -q tests/browser/test_tour.py
-	cp build/screenshots/tour-*.png docs/images/
+screenshots: $(VENV)/.dev build ## the pictures in docs/, made anew by the tests of README's tour and of themes
+	SCREENSHOT_WARM_UP_S=20 $(PYTEST) -q tests/browser/test_tour.py tests/browser/test_themes.py -k "tour or tracer or topology"
+	cp build/screenshots/tour-*.png build/screenshots/topology-dark.png build/screenshots/tracer-light.png docs/images/
 
 test-long: lint ## lint and all tests in their full sizes
 	HYPOTHESIS_PROFILE=long $(PYTEST) -o timeout=3600 $(ARGS)

@@ -104,7 +104,7 @@ async def test_a_message_outlives_a_stop(tmp_path: Path, caplog: pytest.LogCaptu
     await life.stop()
     life = Life(tmp_path)
     assert await life.bodies(2) == [b"1", b"2"]
-    assert "recovered 2 messages in 1 queues" in caplog.text
+    assert "recovered 2 messages in 1 queue" in caplog.text
     await life.stop()
 
 

@@ -63,7 +63,7 @@ async def _serve(options: Options, started_ns: int) -> None:
     if directory is None:
         logger.info("data directory: none (ephemeral)")
     else:
-        logger.info("data directory: %s", directory)
+        logger.info("data directory: %s", directory.absolute())
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_on_signal, number, stopping)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import config
 from .config.options import TABLE
+from .errors import ConfigError
 from .listeners import tls_options_of
 from .management.http.options import Listening, Logins, ManagementOptions
 from .management.statistics import Statistics
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
     from .node import Node
 
 
+def _sockets(host: str, port: int, option: str) -> list[socket.socket]:
+    """Who cannot listen is told which of the broker's ports it was."""
+    try:
+        return listen_at(host, port)
+    except ConfigError as error:
+        raise ConfigError(f"{error} ({option})") from None
+
+
 class Management:
     """The management interface of one node; it is what `management.http.caller.Managed` asks for."""
 
@@ -48,7 +57,7 @@ class Management:
         self.clock = node.clock
         self.disk_free = node.disk_free
         self.mechanisms = options.auth_mechanisms
-        self.data_dir = "" if directory is None else str(directory)
+        self.data_dir = "" if directory is None else str(directory.absolute())
         self.config_files = [str(file) for file in (options.config, options.rabbitmq_conf) if file is not None]
         self.log_file = "" if options.log_file is None else str(options.log_file)
         self.logins = Logins()
@@ -76,18 +85,18 @@ class Management:
 
     def _listen_all(self, options: Options) -> None:
         host = options.management_host or options.host
-        self._listen("http", host, options.management_port, None)
+        self._listen("http", host, options.management_port, None, "management-port")
         if options.management_tls_port:
             # Who calls says so with a password: certificates of clients are not asked for.
             self._tls = TlsContext(replace(tls_options_of(options), verify=False, require=False))
-            self._listen("https", host, options.management_tls_port, self._tls.for_asyncio())
+            self._listen("https", host, options.management_tls_port, self._tls.for_asyncio(), "management-tls-port")
         if options.metrics:
-            self._metrics = listen_at(options.metrics_host or options.host, options.metrics_port)
+            self._metrics = _sockets(options.metrics_host or options.host, options.metrics_port, "metrics-port")
             for one in self._metrics:
                 self.listening.append(Listening("http/prometheus", *one.getsockname()[:2]))
 
-    def _listen(self, protocol: str, host: str, port: int, tls: ssl.SSLContext | None) -> None:
-        for one in listen_at(host, port):
+    def _listen(self, protocol: str, host: str, port: int, tls: ssl.SSLContext | None, option: str) -> None:
+        for one in _sockets(host, port, option):
             self._sockets.append((one, tls))
             self.listening.append(Listening(protocol, *one.getsockname()[:2]))
 

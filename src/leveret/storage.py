@@ -116,7 +116,7 @@ class Storage:
         self._pager = brain.pager
         queues = len(brain.queues())
         if queues or messages:
-            logger.info("recovered %s messages in %s queues", f"{messages:,}", f"{queues:,}")
+            logger.info("recovered %s in %s", _counted(messages, "message"), _counted(queues, "queue"))
 
     def start(self, timers: Timers, now_ms: int) -> None:
         """Ticks from now on."""
@@ -222,3 +222,7 @@ class _Progress:
                 f"{sum(queue.message_count for queue in queues):,}",
                 f"{len(queues):,}",
             )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

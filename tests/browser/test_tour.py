@@ -16,7 +16,7 @@ from .support import SCREENSHOTS, Ui, management_url
 
 ROOT = Path(__file__).parents[2]
 TOUR = (ROOT / "README.md").read_text().split("## A tour\n")[1].split("\n## ")[0]
-PICTURES = re.findall(r"\(docs/images/(.+?)\.png\)", TOUR)
+PICTURES = re.findall(r"\(docs/images/(tour-.+?)\.png\)", TOUR)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from leveret import __version__, config
+from leveret.cli.help import SECTIONS
 
 
 def leveret(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -25,17 +26,35 @@ def test_help_lists_the_commands(arguments: list[str]) -> None:
     assert done.returncode == 0
     assert "serve" in done.stdout
     assert "version" in done.stdout
+    assert "leveretctl" in done.stdout
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help_offers_one_way_to_completion(arguments: list[str]) -> None:
+    done = leveret(*arguments)
+    assert "completion " in done.stdout
+    assert "--install-completion" not in done.stdout
+    assert leveret("--show-completion").returncode == 2
+
+
 @pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_of_serve_has_every_option(flag: str) -> None:
-    done = leveret("serve", flag)
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_help_of_serve_has_every_option_uncut(flag: str, columns: str) -> None:
+    done = leveret("serve", flag, COLUMNS=columns)
     assert done.returncode == 0
+    text = " ".join(done.stdout.split())
     for option in config.TABLE:
-        assert (f"--{option.name}" in done.stdout) is not option.secret
-        assert option.secret or (option.variable in done.stdout and option.help in done.stdout)
-    assert "[default: 5672]" in done.stdout
+        assert (f"--{option.name} " in text or f"--{option.name}," in text) is not option.secret
+        assert (option.variable if option.secret else option.help) in text
+    assert "[5672]" in text
+    assert max(map(len, done.stdout.splitlines())) < 80
+
+
+def test_sections_of_the_help_begin_at_options_that_are_there() -> None:
+    names = [option.name for option in config.TABLE]
+    assert [name for name in names if name in SECTIONS] == [*SECTIONS]
+    assert names[0] in SECTIONS
 
 
 def test_version() -> None:

@@ -63,7 +63,11 @@ def test_the_log_level_is_heeded() -> None:
     [
         (["--port", "70000"], r"leveret: port must be a number from 0 to 65535, not '70000' \(from --port\)"),
         (["--port"], r"leveret: argument --port: expected one argument \(try: leveret serve --help\)"),
-        (["--prot", "1"], r"leveret: unrecognized arguments: --prot 1 \(try: leveret serve --help\)"),
+        (
+            ["--prot=1"],
+            r"leveret: unrecognized arguments: --prot=1; did you mean --port\? \(try: leveret serve --help\)",
+        ),
+        (["hare"], r"leveret: unrecognized arguments: hare \(try: leveret serve --help\)"),
         (
             ["--config", "/nowhere.toml"],
             r"leveret: cannot read /nowhere\.toml: No such file or directory \(from config\)",
@@ -87,6 +91,17 @@ def test_a_port_in_use_is_one_line_and_exit_code_2() -> None:
         with BrokerProcess("--port", str(port), "--ephemeral", "--log-level", "error") as broker:
             assert broker.wait() == 2
             assert broker.log == f"leveret: cannot listen on 127.0.0.1:{port}: Address already in use"
+
+
+@pytest.mark.parametrize("option", ["management-port", "metrics-port"])
+def test_another_port_in_use_names_its_option(option: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        env = {"LEVERET_MANAGEMENT": "true", "LEVERET_MANAGEMENT_PORT": "0", "LEVERET_METRICS_PORT": "0"}
+        flags = ("--port", "0", f"--{option}", str(port), "--ephemeral", "--log-level", "error")
+        with BrokerProcess(*flags, env=env) as broker:
+            assert broker.wait() == 2
+            assert broker.log == f"leveret: cannot listen on 127.0.0.1:{port}: Address already in use ({option})"
 
 
 def test_two_brokers_side_by_side() -> None:

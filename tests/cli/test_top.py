@@ -141,7 +141,7 @@ def test_who_is_no_monitor_sees_what_they_may(url: str) -> None:
     ("arguments", "code", "said"),
     [
         (["--password", "wrong"], 69, "user 'guest': Login failed"),
-        (["--vhost", "nowhere"], 65, "leveret top: "),
+        (["--vhost", "nowhere"], 65, "leveret top: virtual host 'nowhere' not found"),
         (["--view", "exchanges"], 64, "there is no view 'exchanges': it is one of queues, connections, channels"),
         (["--sort", "colour"], 64, "queues cannot be sorted by 'colour': it is one of name, vhost"),
     ],

@@ -336,6 +336,28 @@ class TestFiles:
             with pytest.raises(ConfigError, match=r"cannot use .* for TLS"):
                 TlsContext(wrong)
 
+    def test_what_is_said_is_for_people(self, authority: Authority, options: TlsOptions, tmp_path: Path) -> None:
+        certificate, key = options.certificate.certfile, options.certificate.keyfile
+        other = authority.certificate(file="b").keyfile
+        nowhere, junk = tmp_path / "nowhere.key", tmp_path / "junk.pem"
+        junk.write_text("junk")
+        for files, said in (
+            (Certificate(certificate, nowhere), f"cannot use {nowhere} for TLS: No such file or directory"),
+            (Certificate(certificate, other), "the key belongs to another certificate"),
+            (Certificate(junk, key), "no certificate or no key in PEM is in it, or the password of the key is wrong"),
+            (Certificate(certificate, junk), "no certificate or no key in PEM is in it"),
+        ):
+            with pytest.raises(ConfigError) as caught:
+                TlsContext(replace(options, certificate=files))
+            assert said in str(caught.value)
+        for wrong, said in (
+            (replace(options, cafile=key), f"cannot use {key} for TLS: no certificate in PEM is in it"),
+            (replace(options, ciphers="NONE-SUCH"), "OpenSSL knows none of them"),
+        ):
+            with pytest.raises(ConfigError) as caught:
+                TlsContext(wrong)
+            assert said in str(caught.value)
+
     def test_a_key_with_a_password(self, authority: Authority, options: TlsOptions, tmp_path: Path) -> None:
         from cryptography.hazmat.primitives import serialization
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__, config
-from . import completion, data
+from . import completion, data, help
 from . import config as config_commands
 from . import ping as ping_command
 from .bench import command as bench
@@ -22,8 +22,10 @@ from .top import command as top
 app = typer.Typer(
     name="leveret",
     help="Leveret: a message broker that speaks AMQP 0-9-1.",
+    epilog="A running broker is managed with leveretctl, or in a browser at http://localhost:15672.",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
+    cls=help.Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -41,7 +43,6 @@ def leveret(
         typer.echo(context.get_help())
 
 
-@app.command()
 def version() -> None:
     """Show the versions of Leveret and of what it runs on."""
     import platform
@@ -54,8 +55,8 @@ def version() -> None:
 def serve(**values: object) -> None:
     """Run a broker in the foreground, until SIGTERM or SIGINT.
 
-    Every option is also an environment variable, and a key of the TOML file that --config names. A flag goes before a
-    variable, a variable before the file.
+    Every option is also an environment variable (--management-port: LEVERET_MANAGEMENT_PORT), and a key of the TOML
+    file that --config names (management-port = 15672). A flag goes before a variable, a variable before the file.
     """
     from .serve import serve as serve_flags
 
@@ -70,15 +71,9 @@ def serve(**values: object) -> None:
 
 
 def _parameter(option: config.Option) -> inspect.Parameter:
-    text = option.help
-    if option.metavar and option.default not in (None, (), ""):
-        text += f" [dim]\\[default: {option.shown or option.default}][/dim]"
-    text += f" [dim yellow]\\[env: {option.variable}][/dim yellow]"
-    names = [f"--{option.name}"] if option.metavar else [f"--{option.name}/--no-{option.name}"]
-    declared = typer.Option(*names, help=text, metavar=option.metavar or None, show_default=False)
     kind: Any = str | None if option.metavar else bool | None
     return inspect.Parameter(
-        option.field, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, declared]
+        option.field, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, help.declared(option)]
     )
 
 
@@ -86,10 +81,11 @@ _parameters = [_parameter(option) for option in config.TABLE if not option.secre
 # Typer reads a command's options from its signature; this one comes from the table.
 serve.__signature__ = inspect.Signature(_parameters)  # type: ignore[attr-defined]
 serve.__annotations__ = {parameter.name: parameter.annotation for parameter in _parameters}
-app.command()(serve)
-bench.register(app)
+app.command(cls=help.Serve)(serve)
 top.register(app)
-data.register(app)
-config_commands.register(app)
+bench.register(app)
 ping_command.register(app)
+config_commands.register(app)
+data.register(app)
 completion.register(app)
+app.command()(version)

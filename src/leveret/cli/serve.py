@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .. import config
 from ..errors import ConfigError
@@ -14,6 +14,17 @@ from ..errors import ConfigError
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message} (try: {self.prog} --help)")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """All of them, or the one that was perhaps meant."""
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            import difflib
+
+            known = [flag for action in self._actions for flag in action.option_strings]
+            near = difflib.get_close_matches(unknown[0].partition("=")[0], known, 1)
+            self.error(f"unrecognized arguments: {' '.join(unknown)}" + (f"; did you mean {near[0]}?" if near else ""))
+        return found
 
 
 def parse(arguments: list[str]) -> dict[str, object]:
@@ -26,7 +37,8 @@ def parse(arguments: list[str]) -> dict[str, object]:
             parser.add_argument(f"--{option.name}", dest=option.name)
         else:
             parser.add_argument(f"--{option.name}", dest=option.name, action=argparse.BooleanOptionalAction)
-    return vars(parser.parse_args(arguments))
+    found: dict[str, object] = vars(parser.parse_args(arguments))
+    return found
 
 
 def serve(arguments: list[str], started_ns: int) -> int:

@@ -270,11 +270,11 @@ TABLE: Final = (
     ),
     Option("management-cors-max-age", number(U32_MAX), "How long browsers remember that, in seconds.", "SECONDS"),
     Option("management-csp-policy", parse_text, "Its content security policy; empty: a strict one.", "TEXT"),
+    Option("management-hsts-policy", parse_text, "Its Strict-Transport-Security header; empty: none.", "TEXT"),
     Option("metrics", parse_switch, "Whether Prometheus finds metrics on a port of their own."),
     Option("metrics-host", parse_text, "Address or host name for it; empty: that of AMQP.", "HOST"),
     Option("metrics-port", number(PORT_MAX), "That port; 0 takes a free one and says which.", "PORT"),
     Option("metrics-authentication", parse_switch, "Whether it asks for a login there (tag monitoring)."),
-    Option("management-hsts-policy", parse_text, "Its Strict-Transport-Security header; empty: none.", "TEXT"),
     Option("data-dir", parse_path, "Directory for everything that is kept.", "DIR"),
     Option("config", parse_path, "TOML file with these options.", "FILE"),
     Option(

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 VERSIONS: Final = {"tlsv1.2": ssl.TLSVersion.TLSv1_2, "tlsv1.3": ssl.TLSVersion.TLSv1_3}
 """What can be offered, as RabbitMQ calls it. Older ones are broken."""
 
+_PROBLEMS: Final = {
+    "KEY_VALUES_MISMATCH": "the key belongs to another certificate",
+    "PEM lib": "no certificate or no key in PEM is in it, or the password of the key is wrong",
+    "NO_CERTIFICATE_OR_CRL_FOUND": "no certificate in PEM is in it",
+    "No cipher can be selected": "OpenSSL knows none of them",
+}
+"""OpenSSL's words for what is wrong with a file, and ours."""
+
 logger = logging.getLogger("leveret.net")
 
 
@@ -56,6 +64,11 @@ class TlsOptions:
     honor_cipher_order: bool = True
     names: Mapping[str, Certificate] = field(default_factory=dict)
     """Other certificates, by the host name that a client asks for; `*.example.com` is one label."""
+
+
+def _why(error: OSError | ValueError) -> str:
+    text = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+    return next((words for theirs, words in _PROBLEMS.items() if theirs in text), text)
 
 
 class TlsContext:
@@ -133,8 +146,11 @@ class TlsContext:
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
         if options.honor_cipher_order:
             context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
-        what = str(certificate.certfile)
         try:
+            for file in (certificate.certfile, certificate.keyfile):
+                what = str(file)
+                file.open("rb").close()  # OpenSSL does not say which of them it cannot read
+            what = f"{certificate.certfile} with {certificate.keyfile}"
             context.load_cert_chain(certificate.certfile, certificate.keyfile, lambda: certificate.password)
             if options.cafile is not None:
                 what = str(options.cafile)
@@ -143,8 +159,7 @@ class TlsContext:
                 what = f"ciphers {options.ciphers}"
                 context.set_ciphers(options.ciphers)
         except (OSError, ValueError) as error:
-            why = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
-            raise ConfigError(f"cannot use {what} for TLS: {why}") from None
+            raise ConfigError(f"cannot use {what} for TLS: {_why(error)}") from None
         if options.verify:
             context.verify_mode = ssl.CERT_REQUIRED if options.require else ssl.CERT_OPTIONAL
         return context

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 
-from leveret.cli.ctl.app import GONE, run
-from leveret.cli.ctl.command import COMMANDS
+from leveret.cli.ctl.app import GONE, program, run
+from leveret.cli.ctl.command import COMMANDS, Common
 
 from ...process import BrokerProcess
 
@@ -168,6 +169,29 @@ def test_nobody_answers(ctl: Ctl) -> None:
 
 def test_wrong_password(ctl: Ctl) -> None:
     assert "user 'guest': Login failed" in ctl("--password", "wrong", "list_users", code=69)
+
+
+def test_help_tells_the_columns_of_lists(ctl: Ctl) -> None:
+    text = " ".join(ctl("help", "list_queues").split())
+    assert "messages_unacknowledged, messages_unacknowledged_ram, name," in text
+    assert text.endswith("Without any: name, messages.")
+    assert "there are ack_required, active," in ctl("list_consumers", "colour", code=64)
+
+
+def test_shells_complete_columns(ctl: Ctl) -> None:
+    found = ShellComplete(program(), {"obj": Common()}, "leveretctl", "_LEVERETCTL_COMPLETE")
+    assert [one.value for one in found.get_completions(["list_queues", "name"], "messages_un")] == [
+        "messages_unacknowledged",
+        "messages_unacknowledged_ram",
+    ]
+
+
+def test_no_escape_codes_in_a_pipe(ctl: Ctl) -> None:
+    assert "\x1b" not in ctl("status")
+
+
+def test_an_address_without_a_scheme(ctl: Ctl, url: str) -> None:
+    assert "guest" in ctl("--url", url.removeprefix("http://"), "list_users")
 
 
 def test_every_command_has_help(ctl: Ctl) -> None:

@@ -89,7 +89,7 @@ def bench(
         str | None, _option("--binding-key", help="Of the queues to the exchange.", panel=_SHAPE)
     ] = None,
     insecure: Annotated[
-        bool, _option("--insecure", "-k", help="Do not look at the certificate.", panel=_BROKER)
+        bool, _option("--insecure", "-k", help="Do not verify the certificate.", panel=_BROKER)
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
 ) -> None:

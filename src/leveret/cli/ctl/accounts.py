@@ -75,14 +75,14 @@ def change_password(ctl: Ctl, username: str, password: str | None) -> None:
 
 @command("Users", _USER)
 def clear_password(ctl: Ctl, username: str) -> None:
-    """The user cannot log in with a password any more."""
+    """Takes a user's password away: no password logs it in any more."""
     ctl.say(f'Clearing password for user "{username}" ...')
     _change_user(ctl, username, password_hash="")
 
 
 @command("Users", _USER, argument("password", required=False))
 def authenticate_user(ctl: Ctl, username: str, password: str | None) -> None:
-    """Tries whether a user can log in to the management interface with a password."""
+    """Tries whether a user and a password can log in."""
     ctl.say(f'Authenticating user "{username}" ...')
     other = ctl.as_user(username, _secret(password, "Password"))
     try:
@@ -98,7 +98,7 @@ def authenticate_user(ctl: Ctl, username: str, password: str | None) -> None:
 
 @command("Users", _USER, argument("tags", nargs=-1))
 def set_user_tags(ctl: Ctl, username: str, tags: tuple[str, ...]) -> None:
-    """Sets what a user is: administrator, monitoring, policymaker, management, impersonator, or words of your own."""
+    """Sets the tags of a user: administrator, monitoring, policymaker, management, ..."""
     ctl.say(f'Setting tags for user "{username}" to [{", ".join(tags)}] ...')
     _change_user(ctl, username, tags=[*tags])
 
@@ -148,7 +148,7 @@ def _set(ctl: Ctl, kind: str, vhost: str, username: str, said: dict[str, str]) -
 
 @command("Access control", _USER, *_PATTERNS)
 def set_permissions(ctl: Ctl, username: str, configure: str, write: str, read: str) -> None:
-    """Sets what a user may do in a virtual host: three regular expressions for names of queues and exchanges."""
+    """Sets what a user may configure, write to and read: regular expressions of names."""
     ctl.say(f'Setting permissions for user "{username}" in vhost "{ctl.vhost}" ...')
     said = {"configure": configure, "write": write, "read": read}
     _set(ctl, "permissions", ctl.vhost, username, said)
@@ -164,7 +164,7 @@ def set_permissions_globally(ctl: Ctl, username: str, configure: str, write: str
 
 @command("Access control", _USER)
 def clear_permissions(ctl: Ctl, username: str) -> None:
-    """The user may do nothing in a virtual host any more."""
+    """Takes a user's permissions in a virtual host away."""
     ctl.say(f'Clearing permissions for user "{username}" in vhost "{ctl.vhost}" ...')
     if not ctl.api.is_there("users", username):
         raise Failed(f"User {username} does not exist", NO_USER)
@@ -176,14 +176,14 @@ def clear_permissions(ctl: Ctl, username: str) -> None:
 
 @command("Access control", _USER, argument("exchange"), argument("write"), argument("read"))
 def set_topic_permissions(ctl: Ctl, username: str, exchange: str, write: str, read: str) -> None:
-    """Sets which routing keys of a topic exchange a user may publish and bind with."""
+    """Sets which routing keys of a topic exchange a user may publish to and bind."""
     ctl.say(f'Setting topic permissions on "{exchange}" for user "{username}" in vhost "{ctl.vhost}" ...')
     _set(ctl, "topic-permissions", ctl.vhost, username, {"exchange": exchange, "write": write, "read": read})
 
 
 @command("Access control", _USER, argument("exchange", required=False))
 def clear_topic_permissions(ctl: Ctl, username: str, exchange: str | None) -> None:
-    """Every routing key may be used again, of one exchange or of all."""
+    """Lifts the limits on routing keys, of one exchange or of all."""
     of = "" if exchange is None else f'on "{exchange}" '
     ctl.say(f'Clearing topic permissions {of}for user "{username}" in vhost "{ctl.vhost}" ...')
     try:

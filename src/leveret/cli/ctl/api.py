@@ -31,7 +31,7 @@ class Api:
     """The HTTP API of a node."""
 
     def __init__(self, url: str, username: str, password: str, timeout_s: float, verify: bool = True) -> None:
-        self.url = url.rstrip("/")
+        self.url = (url if "://" in url else f"http://{url}").rstrip("/")
         self.username = username
         self._client = httpx.Client(
             base_url=f"{self.url}/api/", auth=(username, password), timeout=timeout_s, verify=verify

@@ -10,7 +10,7 @@ import click
 
 from . import accounts, changing, diagnosing, listing  # noqa: F401 (they fill the table)
 from .api import OK, SOFTWARE, USAGE, Failed
-from .command import COMMANDS, Common, Ctl, argument, command, common_options
+from .command import COMMANDS, Common, Ctl, Declared, argument, command, common_options
 
 GONE: Final = {
     "eval": "runs Erlang inside of RabbitMQ",
@@ -92,12 +92,13 @@ def program() -> _Group:
         context_settings={"help_option_names": ["--help", "-?"], "obj": Common()},
     )
     for name, declared in COMMANDS.items():
-        root.add_command(_command(name, declared.handler, declared.params))
+        root.add_command(_command(name, declared))
     return root
 
 
-def _command(name: str, handler: Any, params: tuple[click.Parameter, ...]) -> click.Command:
-    taken = {flag for one in params for flag in one.opts}
+def _command(name: str, declared: Declared) -> click.Command:
+    handler = declared.handler
+    taken = {flag for one in declared.params for flag in one.opts}
     shared = [one for one in common_options() if not taken & {*one.opts}]
 
     def call(**said: Any) -> None:
@@ -109,7 +110,8 @@ def _command(name: str, handler: Any, params: tuple[click.Parameter, ...]) -> cl
         finally:
             ctl.close()
 
-    return click.Command(name, callback=call, params=[*params, *shared], help=handler.__doc__)
+    params = [*declared.params, *shared]
+    return click.Command(name, callback=call, params=params, help=handler.__doc__, epilog=declared.epilog)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -54,7 +54,7 @@ def delete_vhost(ctl: Ctl, name: str) -> None:
 def update_vhost_metadata(
     ctl: Ctl, name: str, description: str | None, tags: str | None, queue_type: str | None
 ) -> None:
-    """Changes what is said of a virtual host."""
+    """Changes the description, tags and so on of a virtual host."""
     ctl.say(f'Updating metadata of vhost "{name}" ...')
     _vhost(ctl, name)
     said = {"description": description, "tags": tags, "default_queue_type": queue_type}
@@ -71,7 +71,7 @@ def set_vhost_tags(ctl: Ctl, name: str, tags: tuple[str, ...]) -> None:
 
 @command("Virtual hosts", argument("name"))
 def enable_vhost_deletion_protection(ctl: Ctl, name: str) -> None:
-    """A virtual host cannot be deleted any more."""
+    """Protects a virtual host from being deleted."""
     ctl.say(f'Protecting vhost "{name}" from deletion ...')
     _vhost(ctl, name)
     ctl.api.call("POST", "vhosts", name, "deletion", "protection")
@@ -79,7 +79,7 @@ def enable_vhost_deletion_protection(ctl: Ctl, name: str) -> None:
 
 @command("Virtual hosts", argument("name"))
 def disable_vhost_deletion_protection(ctl: Ctl, name: str) -> None:
-    """It can be deleted again."""
+    """Lets a virtual host be deleted again."""
     ctl.say(f'Ending the protection of vhost "{name}" from deletion ...')
     _vhost(ctl, name)
     ctl.api.delete("vhosts", name, "deletion", "protection")
@@ -103,13 +103,13 @@ def clear_vhost_limits(ctl: Ctl) -> None:
 
 @command("Virtual hosts", argument("vhost", required=False))
 def trace_on(ctl: Ctl, vhost: str | None) -> None:
-    """Publishes what is published and delivered to amq.rabbitmq.trace, too."""
+    """Starts tracing: copies of all messages go to amq.rabbitmq.trace."""
     _trace(ctl, vhost or ctl.vhost, True)
 
 
 @command("Virtual hosts", argument("vhost", required=False))
 def trace_off(ctl: Ctl, vhost: str | None) -> None:
-    """Does not any more."""
+    """Stops tracing."""
     _trace(ctl, vhost or ctl.vhost, False)
 
 
@@ -134,7 +134,7 @@ _POLICY: Final = (
 
 @command("Policies", *_POLICY)
 def set_policy(ctl: Ctl, name: str, pattern: str, definition: str, priority: int, apply_to: str) -> None:
-    """Sets a policy: for whatever queues and exchanges have names that match the pattern."""
+    """Sets a policy for all queues and exchanges whose names match a pattern."""
     _set_policy(ctl, "policies", 'policy "', name, pattern, definition, priority, apply_to)
 
 
@@ -206,14 +206,14 @@ def clear_global_parameter(ctl: Ctl, name: str) -> None:
 
 @command("Configuration and environment", argument("name"))
 def set_cluster_name(ctl: Ctl, name: str) -> None:
-    """Sets what the broker is called."""
+    """Sets the name that the broker gives itself."""
     ctl.say(f"Setting cluster name to {name} ...")
     ctl.api.put("cluster-name", said={"name": name})
 
 
 @command("Feature flags", argument("name"))
 def enable_feature_flag(ctl: Ctl, name: str) -> None:
-    """Enables a feature flag: all are."""
+    """Enables a feature flag (all are enabled)."""
     ctl.say(f"Enabling feature flag {name} ...")
     ctl.api.put("feature-flags", name, "enable", said={})
 
@@ -228,7 +228,7 @@ def purge_queue(ctl: Ctl, queue: str) -> None:
     try:
         ctl.api.delete("queues", ctl.vhost, queue, "contents")
     except NotThere:
-        raise Failed("not_found") from None
+        raise Failed("Queue not found") from None
 
 
 @command(
@@ -265,7 +265,7 @@ def resume_queue(ctl: Ctl, queue: str) -> None:
 
 @command("Operations", argument("connection"), argument("reason"))
 def close_connection(ctl: Ctl, connection: str, reason: str) -> None:
-    """Closes a connection, by its name (list_connections name), with a reason that its client is told."""
+    """Closes a connection, by its name (list_connections name)."""
     ctl.say(f"Closing connection {connection}, reason: {reason}...")
     try:
         ctl.api.call("DELETE", "connections", connection, headers={"x-reason": reason})
@@ -318,7 +318,7 @@ def export_definitions(ctl: Ctl, file: str, kind: str | None) -> None:
     "Definitions", argument("file", required=False), option("--format", "kind", type=click.Choice(["json", "JSON"]))
 )
 def import_definitions(ctl: Ctl, file: str | None, kind: str | None) -> None:
-    """Makes what a definition file tells of, all or nothing; without a file that of the standard input."""
+    """Imports a definition file, or the standard input: all of it or nothing."""
     shown = "standard input" if file in (None, "-") else f'a file at "{file}"'
     ctl.say(f"Importing definitions in JSON from {shown} ...")
     try:

@@ -46,16 +46,16 @@ def _option(*names: str, help: str, **more: Any) -> click.Option:
 def common_options() -> list[click.Parameter]:
     """Those that every command has, and that may come before it as well."""
     return [
-        _option("-u", "--url", help=f"Where the management interface is. [LEVERET_URL; {URL}]"),
-        _option("-U", "--username", help="Who calls. [LEVERET_USERNAME; guest]"),
+        _option("-u", "--url", help=f"URL of the management interface. [LEVERET_URL; {URL}]"),
+        _option("-U", "--username", help="The user. [LEVERET_USERNAME; guest]"),
         _option("--password", help="Their password. [LEVERET_PASSWORD; guest]"),
-        _option("-k", "--insecure", help="Do not look at the certificate.", is_flag=True, flag_value=True),
+        _option("-k", "--insecure", help="Do not verify the certificate.", is_flag=True, flag_value=True),
         _option("-p", "--vhost", help="Virtual host. [/]"),
-        _option("-n", "--node", help="Is taken, and means nothing: there is one node."),
-        _option("-l", "--longnames", help="Is taken, and means nothing.", is_flag=True, flag_value=True),
+        _option("-n", "--node", help="Taken for compatibility: there is one node."),
+        _option("-l", "--longnames", help="Taken for compatibility.", is_flag=True, flag_value=True),
         _option("-t", "--timeout", help="Seconds to wait for an answer. [60]", type=float),
-        _option("-q", "--quiet", help="Only what was asked for.", is_flag=True, flag_value=True),
-        _option("-s", "--silent", help="And no headers.", is_flag=True, flag_value=True),
+        _option("-q", "--quiet", help="Print the result only.", is_flag=True, flag_value=True),
+        _option("-s", "--silent", help="Print the result only, without headers.", is_flag=True, flag_value=True),
         _option("--formatter", help="How lists look.", type=click.Choice(FORMATTERS)),
         _option("--no-table-headers", help="No headers.", is_flag=True, flag_value=True),
         _option("--dry-run", help="Is taken where rabbitmqctl has it.", is_flag=True, flag_value=True, hidden=True),
@@ -115,16 +115,18 @@ class Declared:
     handler: Handler
     params: tuple[click.Parameter, ...]
     group: str
+    epilog: str = ""
+    """What its help ends with."""
 
 
 COMMANDS: Final[dict[str, Declared]] = {}
 
 
-def command(group: str, *params: click.Parameter) -> Callable[[Handler], Handler]:
+def command(group: str, *params: click.Parameter, epilog: str = "") -> Callable[[Handler], Handler]:
     """Put a function into the table, under its name; its docstring is its help."""
 
     def declare(handler: Handler) -> Handler:
-        COMMANDS[handler.__name__.rstrip("_")] = Declared(handler, params, group)
+        COMMANDS[handler.__name__.rstrip("_")] = Declared(handler, params, group, epilog)
         return handler
 
     return declare

@@ -12,9 +12,9 @@ from .output import size
 
 
 def _head(text: str) -> None:
-    from click import style
+    from click import echo, style
 
-    print(f"\n{style(text, bold=True)}\n")
+    echo(f"\n{style(text, bold=True)}\n")  # bold for people only: echo takes it away in a pipe
 
 
 def _listener(one: dict[str, Any]) -> str:
@@ -137,7 +137,7 @@ def environment(ctl: Ctl) -> None:
 
 @command("Observability")
 def alarms(ctl: Ctl) -> None:
-    """Lists what is short: memory, disk."""
+    """Lists the alarms: memory, disk."""
     ctl.say("Alarms reported by the node ...")
     print("\n".join(_alarms(ctl)) or "Node reported no alarms, local or clusterwide")
 
@@ -152,7 +152,7 @@ def listeners(ctl: Ctl) -> None:
 
 @command("Observability", option("--unit", default="GB", hidden=True))
 def memory_breakdown(ctl: Ctl, unit: str) -> None:
-    """Shows where the memory of the process is."""
+    """Shows what the memory of the process is used for."""
     (node,) = ctl.api.get("nodes")
     parts = ctl.api.get("nodes", node["name"], "memory")["memory"]
     total = parts["total"]["rss"] or 1
@@ -205,7 +205,7 @@ def is_running(ctl: Ctl) -> None:
 
 @command("Health")
 def is_booting(ctl: Ctl) -> None:
-    """Says whether the broker is still starting: who answers is not."""
+    """Says whether the broker is still starting; one that answers is not."""
     ctl.say("Asking the node for its status ...")
     ctl.api.get("version")
     print("The broker is not booting")
@@ -213,19 +213,19 @@ def is_booting(ctl: Ctl) -> None:
 
 @command("Health")
 def node_health_check(ctl: Ctl) -> None:
-    """Checks that the broker answers and nothing is short."""
+    """Checks that the broker answers and no alarm is set."""
     _check(ctl, "Checking health of the node ...", "Health check passed", "ready-to-serve-clients")
 
 
 @command("Health")
 def check_alarms(ctl: Ctl) -> None:
-    """Checks that nothing is short."""
+    """Checks that no alarm is set."""
     _check(ctl, "Asking the node to report any known resource alarm ...", "The node reported no alarms", "alarms")
 
 
 @command("Health")
 def check_local_alarms(ctl: Ctl) -> None:
-    """Checks that nothing is short on this node."""
+    """Checks that no alarm is set on this node."""
     _check(
         ctl,
         "Asking the node to report any local resource alarm ...",
@@ -275,14 +275,14 @@ def check_port_connectivity(ctl: Ctl, address: str | None) -> None:
 
 @command("Health", option("--within", default="4"), option("--unit", default="weeks"))
 def check_certificate_expiration(ctl: Ctl, within: str, unit: str) -> None:
-    """Checks that no certificate of the broker ends soon."""
+    """Checks that no certificate of the broker expires soon."""
     said = f"Checking certificate expiration within {within} {unit} ..."
     _check(ctl, said, "No certificates are expiring", "certificate-expiration", within, unit)
 
 
 @command("Observability")
 def report(ctl: Ctl) -> None:
-    """Everything that one is asked for when one asks for help: the status, and all lists."""
+    """Shows the status and all lists at once, for who helps you."""
     names = (
         "status environment list_vhosts list_users list_connections list_channels list_queues list_exchanges"
         " list_bindings list_consumers list_policies list_operator_policies list_parameters list_global_parameters"

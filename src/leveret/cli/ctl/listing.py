@@ -9,11 +9,9 @@ from typing import Any, Final
 import click
 
 from .api import UNAVAILABLE, Failed, NotThere
-from .command import Ctl, argument, command, option
+from .command import Ctl, Handler, argument, command, option
 
 Item = str | Callable[[dict[str, Any]], Any]
-
-_COLUMNS: Final = argument("columns", nargs=-1)
 
 
 def _at(path: str) -> Callable[[dict[str, Any]], Any]:
@@ -37,12 +35,15 @@ QUEUE: Final = _items(
     "paused", "vhost",
     pid="name", owner_pid=_at("owner_pid_details.name"),
 )  # fmt: skip
+QUEUE_DEFAULT: Final = "name messages"
 EXCHANGE: Final = _items("name", "type", "durable", "auto_delete", "internal", "arguments", "policy", "vhost")
+EXCHANGE_DEFAULT: Final = "name type"
 BINDING: Final = _items(
     "routing_key", "arguments", "vhost",
     source_name="source", source_kind=lambda _: "exchange", destination_name="destination",
     destination_kind="destination_type",
 )  # fmt: skip
+BINDING_DEFAULT: Final = "source_name source_kind destination_name destination_kind routing_key arguments"
 CONNECTION: Final = _items(
     "name", "user", "vhost", "protocol", "state", "host", "port", "peer_host", "peer_port", "ssl", "ssl_protocol",
     "ssl_cipher", "peer_cert_subject", "peer_cert_issuer", "peer_cert_validity", "auth_mechanism", "channel_max",
@@ -50,19 +51,25 @@ CONNECTION: Final = _items(
     "node",
     pid="name",
 )  # fmt: skip
+CONNECTION_DEFAULT: Final = "user peer_host peer_port state"
 CHANNEL: Final = _items(
     "name", "number", "user", "vhost", "state", "consumer_count", "prefetch_count", "global_prefetch_count", "confirm",
     "transactional", "messages_unacknowledged", "messages_unconfirmed", "messages_uncommitted", "acks_uncommitted",
     pid="name", connection=_at("connection_details.name"),
 )  # fmt: skip
+CHANNEL_DEFAULT: Final = "pid user consumer_count messages_unacknowledged"
 CONSUMER: Final = _items(
     "consumer_tag", "ack_required", "prefetch_count", "active", "arguments", "exclusive", "activity_status",
     queue_name=_at("queue.name"), channel_pid=_at("channel_details.name"),
 )  # fmt: skip
+CONSUMER_DEFAULT: Final = "queue_name channel_pid consumer_tag ack_required prefetch_count active arguments"
 VHOST: Final = _items(
     "name", "description", "tags", "default_queue_type", "tracing", "cluster_state", "protected_from_deletion",
     "messages",
 )  # fmt: skip
+VHOST_DEFAULT: Final = "name"
+FLAG: Final = _items("name", "state", "stability", "provided_by", "desc", "doc_url")
+FLAG_DEFAULT: Final = "name state"
 
 
 def _list(
@@ -76,10 +83,21 @@ def _value(one: dict[str, Any], item: Item) -> Any:
     return one.get(item) if isinstance(item, str) else item(one)
 
 
+def _listing(group: str, items: Mapping[str, Item], default: str) -> Callable[[Handler], Handler]:
+    """A command that takes the columns that are wanted; its help, and shells, know which there are."""
+
+    def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+        return [name for name in items if name.startswith(incomplete)]
+
+    epilog = f"Columns: {', '.join(sorted(items))}. Without any: {', '.join(default.split())}."
+    return command(group, argument("columns", nargs=-1, shell_complete=complete), epilog=epilog)
+
+
 def _require(items: Mapping[str, Item], columns: Sequence[str]) -> None:
     unknown = [name for column in columns for name in column.split(",") if name and name not in items]
     if unknown:
-        raise click.UsageError(f"Info key(s) {','.join(unknown)} are not supported")
+        known = ", ".join(sorted(items))
+        raise click.UsageError(f"Info key(s) {','.join(unknown)} are not supported; there are {known}")
 
 
 def _in_vhost(ctl: Ctl, what: str) -> list[dict[str, Any]]:
@@ -91,54 +109,52 @@ def _in_vhost(ctl: Ctl, what: str) -> list[dict[str, Any]]:
     return found
 
 
-@command("Observability", _COLUMNS)
+@_listing("Observability", QUEUE, QUEUE_DEFAULT)
 def list_queues(ctl: Ctl, columns: tuple[str, ...]) -> None:
     """Lists queues and their properties."""
     _require(QUEUE, columns)
     ctl.say(f"Timeout: {ctl.timeout_s:.1f} seconds ...\nListing queues for vhost {ctl.vhost} ...")
-    _list(ctl, _in_vhost(ctl, "queues"), QUEUE, columns, "name messages")
+    _list(ctl, _in_vhost(ctl, "queues"), QUEUE, columns, QUEUE_DEFAULT)
 
 
-@command("Observability", _COLUMNS)
+@_listing("Observability", EXCHANGE, EXCHANGE_DEFAULT)
 def list_exchanges(ctl: Ctl, columns: tuple[str, ...]) -> None:
     """Lists exchanges."""
     _require(EXCHANGE, columns)
     ctl.say(f"Listing exchanges for vhost {ctl.vhost} ...")
-    _list(ctl, _in_vhost(ctl, "exchanges"), EXCHANGE, columns, "name type")
+    _list(ctl, _in_vhost(ctl, "exchanges"), EXCHANGE, columns, EXCHANGE_DEFAULT)
 
 
-@command("Observability", _COLUMNS)
+@_listing("Observability", BINDING, BINDING_DEFAULT)
 def list_bindings(ctl: Ctl, columns: tuple[str, ...]) -> None:
     """Lists all bindings of a virtual host."""
     _require(BINDING, columns)
     ctl.say(f"Listing bindings for vhost {ctl.vhost}...")
-    default = "source_name source_kind destination_name destination_kind routing_key arguments"
-    _list(ctl, _in_vhost(ctl, "bindings"), BINDING, columns, default)
+    _list(ctl, _in_vhost(ctl, "bindings"), BINDING, columns, BINDING_DEFAULT)
 
 
-@command("Observability", _COLUMNS)
+@_listing("Observability", CONNECTION, CONNECTION_DEFAULT)
 def list_connections(ctl: Ctl, columns: tuple[str, ...]) -> None:
     """Lists connections of the node."""
     _require(CONNECTION, columns)
     ctl.say("Listing connections ...")
-    _list(ctl, ctl.api.get("connections"), CONNECTION, columns, "user peer_host peer_port state")
+    _list(ctl, ctl.api.get("connections"), CONNECTION, columns, CONNECTION_DEFAULT)
 
 
-@command("Observability", _COLUMNS)
+@_listing("Observability", CHANNEL, CHANNEL_DEFAULT)
 def list_channels(ctl: Ctl, columns: tuple[str, ...]) -> None:
     """Lists all channels of the node."""
     _require(CHANNEL, columns)
     ctl.say("Listing channels ...")
-    _list(ctl, ctl.api.get("channels"), CHANNEL, columns, "pid user consumer_count messages_unacknowledged")
+    _list(ctl, ctl.api.get("channels"), CHANNEL, columns, CHANNEL_DEFAULT)
 
 
-@command("Observability", _COLUMNS)
+@_listing("Observability", CONSUMER, CONSUMER_DEFAULT)
 def list_consumers(ctl: Ctl, columns: tuple[str, ...]) -> None:
     """Lists all consumers of a virtual host."""
     _require(CONSUMER, columns)
     ctl.say(f"Listing consumers in vhost {ctl.vhost} ...")
-    default = "queue_name channel_pid consumer_tag ack_required prefetch_count active arguments"
-    _list(ctl, _in_vhost(ctl, "consumers"), CONSUMER, columns, default)
+    _list(ctl, _in_vhost(ctl, "consumers"), CONSUMER, columns, CONSUMER_DEFAULT)
 
 
 @command("Observability")
@@ -148,12 +164,12 @@ def list_unresponsive_queues(ctl: Ctl) -> None:
     ctl.show(["name"], [])
 
 
-@command("Virtual hosts", _COLUMNS)
+@_listing("Virtual hosts", VHOST, VHOST_DEFAULT)
 def list_vhosts(ctl: Ctl, columns: tuple[str, ...]) -> None:
     """Lists virtual hosts."""
     _require(VHOST, columns)
     ctl.say("Listing vhosts ...")
-    _list(ctl, ctl.api.get("vhosts"), VHOST, columns, "name")
+    _list(ctl, ctl.api.get("vhosts"), VHOST, columns, VHOST_DEFAULT)
 
 
 @command("Users")
@@ -281,13 +297,12 @@ def list_user_limits(ctl: Ctl, user: str | None, everywhere: bool) -> None:
     print(compact(found[0]["value"]) if found else "{}")
 
 
-@command("Feature flags", _COLUMNS)
+@_listing("Feature flags", FLAG, FLAG_DEFAULT)
 def list_feature_flags(ctl: Ctl, columns: tuple[str, ...]) -> None:
     """Lists feature flags."""
-    items = _items("name", "state", "stability", "provided_by", "desc", "doc_url")
-    _require(items, columns)
+    _require(FLAG, columns)
     ctl.say("Listing feature flags ...")
-    _list(ctl, ctl.api.get("feature-flags"), items, columns, "name state")
+    _list(ctl, ctl.api.get("feature-flags"), FLAG, columns, FLAG_DEFAULT)
 
 
 @command("Feature flags")

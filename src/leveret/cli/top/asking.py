@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final
 
-from ..ctl.api import Api, Failed
+from ..ctl.api import DATA, Api, Failed, NotThere
 from .views import QUEUES, VIEWS, Item, View, at, number
 
 HISTORY_S: Final = 300
@@ -100,6 +100,10 @@ def _ask(api: Api, wanted: Wanted) -> Snapshot:
         query["name"] = wanted.filter
     try:
         answer = api.get(*path, **query)
+    except NotThere:
+        if wanted.vhost is None:
+            raise
+        raise NotThere(f"virtual host '{wanted.vhost}' not found", DATA) from None
     except Failed as failed:
         if wanted.page == 1 or "out of range" not in str(failed):
             raise

@@ -44,7 +44,7 @@ def top(
         str,
         typer.Option("--password", help="Their password.", envvar="LEVERET_PASSWORD", show_default=False),
     ] = "guest",
-    insecure: Annotated[bool, typer.Option("--insecure", "-k", help="Do not look at the certificate.")] = False,
+    insecure: Annotated[bool, typer.Option("--insecure", "-k", help="Do not verify the certificate.")] = False,
     vhost: Annotated[
         str | None, typer.Option("--vhost", "-p", help="Only of this virtual host.", show_default="all")
     ] = None,
