@@ -166,7 +166,8 @@ def traffic(api: ManagementApi, url: str, name: str) -> None:
         assert time.monotonic() < end, "no connection"
         time.sleep(0.2)
         every = api.connection.list()
-        found = [one for one in every if one.get("client_properties", {}).get("connection_name") == name]
+        own = [one for one in every if one.get("client_properties", {}).get("connection_name") == name]
+        found = [one for one in own if one.get("channels")]
     connection = found[0]["name"]
     say("connection", lambda: some(api.connection.get(connection), "user", "vhost", "protocol", "state", "channels"))
     channel = api.channel.list()[0]["name"]

@@ -395,7 +395,7 @@ func traffic(c *rabbithole.Client, open string) {
 		channels, _ := c.ListChannels()
 		consumers, _ := c.ListConsumers()
 		for place := range connections {
-			if connections[place].ClientProperties["connection_name"] == open && len(channels) > 0 && len(consumers) > 0 {
+			if connections[place].ClientProperties["connection_name"] == open && connections[place].Channels > 0 && len(channels) > 0 && len(consumers) > 0 {
 				found = &connections[place]
 			}
 		}

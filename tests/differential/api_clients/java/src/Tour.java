@@ -253,8 +253,8 @@ public final class Tour {
     while (found == null) {
       if (System.currentTimeMillis() > end) throw new IllegalStateException("no connection");
       for (ConnectionInfo one : c.getConnections())
-        if (name.equals(one.getClientProperties().getConnectionName()) && !c.getChannels(one.getName()).isEmpty()
-            && !c.getConsumers().isEmpty()) found = one;
+        if (name.equals(one.getClientProperties().getConnectionName()) && one.getChannels() > 0
+            && !c.getChannels(one.getName()).isEmpty() && !c.getConsumers().isEmpty()) found = one;
       Thread.sleep(200);
     }
     String connection = found.getName();
