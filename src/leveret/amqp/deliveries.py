@@ -203,12 +203,12 @@ class Deliveries:
 
     def settle(self, settlement: Settlement) -> None:
         """Acks, nacks or rejects. Those before an unknown delivery tag are done."""
+        outstanding = len(self.ledger)
         settled: Any = self.ledger.settle(settlement) if not self._taken_back else self._settle_late(settlement)
         portions, unknown = settled  # owners are consumers, which a ledger does not know
         if portions:
             if settlement.kind == ACK:
-                for _, _, rows in portions:
-                    self.counts.ack += len(rows)
+                self.counts.ack += outstanding - len(self.ledger)
             self._vhost.settle(portions, settlement.kind)
         if unknown is not None:
             raise unknown_tag(unknown)

@@ -400,15 +400,16 @@ class Queue(Lane):
             self._deliver(takers[place], lane, extent, Selection([row for row, _ in run]))
 
     def _deliver(self, consumer: Consumer, lane: Lane, extent: Extent, rows: Selection) -> None:
+        count = len(rows)
         if consumer.no_ack:
-            self.counts.deliver_no_ack += len(rows)
+            self.counts.deliver_no_ack += count
             consumer.channel.deliver(consumer, extent, rows)
             if self.durable:
                 self._settled(lane, extent, rows)
             lane.settle(extent, rows)
         else:
-            self.counts.deliver += len(rows)
-            consumer.took(len(rows))
+            self.counts.deliver += count
+            consumer.took(count)
             consumer.channel.deliver(consumer, extent, rows)
 
     def forget_all(self) -> None:

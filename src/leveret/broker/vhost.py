@@ -297,8 +297,9 @@ class VHost(Objects):
             if not queue.deleted:
                 queue.lane_of(extent).settle(extent, rows)
             if not consumer.no_ack:
-                queue.counts.ack += len(rows)
-                consumer.gave_back(len(rows))
+                count = len(rows)
+                queue.counts.ack += count
+                consumer.gave_back(count)
 
 
 def _error_at(cells: Cells, row: int) -> AmqpError | None:
